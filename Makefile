@@ -1,0 +1,39 @@
+# `make gan` trains the default GAN; `make test` runs every test. Both prepare .venv first.
+PYTHON ?= python3
+VENV := .venv
+IN_VENV := $(VENV)/bin
+
+.PHONY: help gan test quick lint benchmark clean
+
+help:
+	@echo "make gan        train a DCGAN on real handwritten digits; pictures in runs/"
+	@echo "make test       run every test"
+	@echo "make quick      run the tests that take seconds"
+	@echo "make lint       check style"
+	@echo "make benchmark  compare a step of fit with a bare loop"
+
+gan: $(VENV)/ready
+	$(IN_VENV)/python -m genai_keras.train_gan
+
+test: $(VENV)/ready
+	$(IN_VENV)/python -m pytest
+
+quick: $(VENV)/ready
+	$(IN_VENV)/python -m pytest -m "not slow"
+
+lint: $(VENV)/ready
+	$(IN_VENV)/ruff check .
+	$(IN_VENV)/ruff format --check .
+
+benchmark: $(VENV)/ready
+	$(IN_VENV)/python tests/benchmark_gan_step.py
+
+# The exact versions of requirements.txt, and the package itself from this checkout.
+$(VENV)/ready: requirements.txt setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(IN_VENV)/python -m pip install --quiet --requirement requirements.txt
+	$(IN_VENV)/python -m pip install --quiet --no-deps --editable .
+	touch $@
+
+clean:
+	rm -rf $(VENV)

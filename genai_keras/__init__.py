@@ -1,0 +1,3 @@
+"""Generative models in Keras, to read, to run and to learn from."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,71 @@
+"""The skeleton of every command: parse, run, and turn failures into one line and an exit code."""
+
+import contextlib
+import functools
+import os
+import sys
+
+from genai_keras.config import parse_config
+from genai_keras.errors import Interrupted, UserError
+
+
+def command(config_class):
+    """Makes `main(argv=None)`, which returns the exit code, from a function of a config.
+
+    Exit codes: 0 done; 1 a failure the user can mend; 2 usage; 3 diverged; 130 Ctrl-C; 143 SIGTERM.
+    `--debug` raises the failure instead, with its traceback.
+    """
+
+    def decorate(body):
+        @functools.wraps(body)
+        def main(argv=None):
+            argv = sys.argv[1:] if argv is None else list(argv)
+            try:
+                config = parse_config(config_class, argv, description=body.__doc__)
+                _import_tensorflow(quietly=not config.debug)
+                body(config)
+                return 0
+            except SystemExit as stop:  # argparse's: 0 after --help, 2 for unusable arguments
+                return stop.code
+            except Interrupted as stop:
+                print(stop, file=sys.stderr)
+                return stop.exit_code
+            except KeyboardInterrupt:
+                print("interrupted", file=sys.stderr)
+                return 130
+            except (UserError, OSError) as error:
+                if "--debug" in argv:
+                    raise
+                print(f"error: {error}", file=sys.stderr)
+                return getattr(error, "exit_code", 1)
+
+        return main
+
+    return decorate
+
+
+def _import_tensorflow(quietly):
+    """Imports TensorFlow without its page of notes on CPU features and absent GPUs.
+
+    They are written by C++ before any log level is read, so the file descriptor has to be turned
+    away; failures of the import itself are Python's exceptions and still show.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    with _silent_stderr() if quietly else contextlib.nullcontext():
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()  # looks for GPUs, which has notes of its own
+
+
+@contextlib.contextmanager
+def _silent_stderr():
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

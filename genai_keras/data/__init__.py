@@ -1,0 +1,1 @@
+"""Sources of samples, and the batches made of them."""

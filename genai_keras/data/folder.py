@@ -1,0 +1,145 @@
+"""A folder of the user's own pictures: any size, grey or colour, with or without alpha."""
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image, ImageOps
+
+from genai_keras.errors import UserError
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+MEMORY = 1 << 30  # bytes of decoded pictures to keep in memory; a larger folder is streamed
+
+
+@dataclass(frozen=True)
+class FolderPart:
+    """Pictures that are decoded each time they are fetched: for a folder larger than memory."""
+
+    paths: list[Path]
+    shape: tuple[int, int, int]
+
+    def fetch(self, indices):
+        """`(batch,)` int64 -> `(batch, height, width, channels)` uint8, a TensorFlow function."""
+
+        def decode(indices):
+            return np.stack([decode_picture(self.paths[i], self.shape) for i in indices])
+
+        pixels = tf.numpy_function(decode, [indices], tf.uint8, stateful=False)
+        return tf.ensure_shape(pixels, (None, *self.shape))
+
+
+def read_folder(data_dir, size, channels=None, limit=None, memory=MEMORY):
+    """Reads the pictures under a folder, nine tenths for training and one tenth for validation.
+
+    A picture's part is drawn from the hash of its file, so copies of one picture are always in the
+    same part, and adding pictures moves none of the others.
+
+    Args:
+        data_dir: the folder; its subfolders are read too.
+        size: side in pixels; a picture is scaled to cover the square, then cropped at its centre.
+        channels: 1, 3, or None for colour if any picture is in colour.
+        limit: read only so many pictures.
+        memory: bytes of pixels above which the pictures are streamed instead of kept.
+
+    Returns:
+        `(training, validation)`: two uint8 arrays, or two `FolderPart`s.
+
+    Raises:
+        UserError: there is no such folder, no picture in it, or one that cannot be read, by name.
+    """
+    paths = _find_pictures(data_dir)
+    if limit is not None:
+        paths = [paths[i] for i in np.random.default_rng(0).permutation(len(paths))[:limit]]
+    with ThreadPoolExecutor() as pool:  # Pillow decodes outside Python's lock
+        facts = list(pool.map(_examine, paths))
+        shape = (size, size, channels or (3 if any(in_colour for _, in_colour in facts) else 1))
+        for_validation = _choose_for_validation([key for key, _ in facts])
+        parts = [
+            [path for path, chosen in zip(paths, for_validation, strict=True) if chosen == wanted]
+            for wanted in (False, True)
+        ]
+        if len(paths) * np.prod(shape) > memory:
+            return [FolderPart(part, shape) for part in parts]
+        return [
+            np.stack(list(pool.map(lambda path: decode_picture(path, shape), part)))
+            for part in parts
+        ]
+
+
+def decode_picture(path, shape):
+    """Decodes one picture to `(height, width, channels)` uint8; transparent pixels become white."""
+    height, width, channels = shape
+    with _open(path) as picture:
+        picture = ImageOps.exif_transpose(picture)
+        if picture.mode.startswith("I;16"):  # 16-bit grey, which Pillow would clip instead of scale
+            picture = Image.fromarray((np.asarray(picture) >> 8).astype("uint8"))
+        if picture.has_transparency_data:
+            picture = picture.convert("RGBA")
+            paper = Image.new("RGBA", picture.size, "white")
+            picture = Image.alpha_composite(paper, picture)
+        picture = picture.convert("L" if channels == 1 else "RGB")
+        picture = ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS)
+        return np.asarray(picture).reshape(shape)
+
+
+def _find_pictures(data_dir):
+    if data_dir is None:
+        raise UserError("--dataset folder needs --data-dir, the folder of your pictures")
+    folder = Path(data_dir)
+    if not folder.is_dir():
+        raise UserError(f"there is no folder {folder}: --data-dir must name the pictures' folder")
+    paths = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    )
+    if len(paths) < 2:
+        kinds = ", ".join(sorted(SUFFIXES))
+        found = "only one picture" if paths else "no pictures"
+        raise UserError(f"{found} in {folder}: it needs at least two files of {kinds}")
+    return paths
+
+
+def _examine(path):
+    """Reads a file once, to the end: its hash, and whether it is in colour."""
+    with _open(path) as picture:
+        picture.load()
+        grey = picture.mode in ("1", "L", "LA", "La", "I", "F") or picture.mode.startswith("I;16")
+    return hashlib.sha256(path.read_bytes()).digest(), not grey
+
+
+def _choose_for_validation(keys):
+    """A tenth of the pictures, at least one of them and never all, by the smallest hashes."""
+    distinct = sorted(set(keys))
+    if len(distinct) < 2:
+        raise UserError("all pictures are copies of one: a second one is needed for validation")
+    border = distinct[max(1, len(distinct) // 10)]
+    return [key < border for key in keys]
+
+
+class _open:
+    """`Image.open` as a context whose failures, also those of decoding, name the file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __enter__(self):
+        try:
+            self.picture = Image.open(self.path)
+        except Exception as error:
+            self._fail(error)
+        return self.picture
+
+    def __exit__(self, kind, error, traceback):
+        self.picture.close()
+        if isinstance(error, Exception) and not isinstance(error, UserError):
+            self._fail(error)
+
+    def _fail(self, error):
+        raise UserError(
+            f"{self.path} cannot be read as a picture ({error}): repair it or take it away"
+        ) from None

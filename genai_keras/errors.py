@@ -1,0 +1,21 @@
+"""Failures that a user can mend: a command prints them as one line, without a traceback."""
+
+
+class UserError(ValueError):
+    """Something a user can put right; its text says how. Ends a command with exit code 1."""
+
+    exit_code = 1
+
+
+class TrainingDiverged(UserError):
+    """A loss or a weight is no longer a finite number. Ends a command with exit code 3."""
+
+    exit_code = 3
+
+
+class Interrupted(Exception):
+    """Training was stopped by a signal, after a checkpoint. Exit code 128 + the signal's number."""
+
+    def __init__(self, message, signal_number):
+        super().__init__(message)
+        self.exit_code = 128 + signal_number

@@ -1,0 +1,1 @@
+"""`keras.Model` subclasses, each with the training step that is its algorithm."""

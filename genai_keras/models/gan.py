@@ -1,0 +1,193 @@
+"""The generative adversarial network, whatever its two networks are made of."""
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from genai_keras import losses
+from genai_keras.models.seeds import load_seed_states, save_seed_states
+
+
+@keras.saving.register_keras_serializable(package="genai_keras")
+class GAN(keras.Model):
+    """A generator and a discriminator that train each other.
+
+    One training step draws the noise once and runs the generator once; both networks' gradients
+    come from that one pass, so neither sees the other's update of this step.
+
+    Args:
+        generator: `(batch, latent_dim)` -> `(batch, *sample_shape)`.
+        discriminator: `(batch, *sample_shape)` -> `(batch, 1)`, logits.
+        ema_decay: decay of the generator's averaged weights, which `generate` and `test_step` use;
+            0 keeps them equal to the generator's own. The decay starts lower, as
+            `(1 + step) / (10 + step)`, so that the first random weights are soon forgotten.
+        seed: seeds the training noise; validation draws from a generator of its own.
+
+    Call arguments:
+        noise: `(batch, latent_dim)`; the result is what the averaged generator makes of it.
+
+    Example:
+        gan = GAN(build_dcgan_generator(64, (28, 28, 1)), build_dcgan_discriminator((28, 28, 1)))
+        gan.compile(keras.optimizers.Adam(1e-3, 0.5), keras.optimizers.Adam(1e-3, 0.5))
+        gan.fit(images, epochs=20)
+        pictures = gan.generate(16, seed=0)
+
+    Reference:
+        Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661;
+        averaging: Yazici et al. 2019, https://arxiv.org/abs/1806.04498
+    """
+
+    def __init__(self, generator, discriminator, ema_decay=0.999, seed=0, **kwargs):
+        super().__init__(**kwargs)
+        self.generator = generator
+        self.discriminator = discriminator
+        self.ema_decay = ema_decay
+        self.seed = seed
+        self.latent_dim = generator.input_shape[-1]
+        self.averaged_generator = keras.models.clone_model(generator)
+        self.averaged_generator.set_weights(generator.get_weights())
+        self.averaged_generator.trainable = False
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.validation_seed_generator = keras.random.SeedGenerator(seed + 1)
+        self.means = {
+            name: keras.metrics.Mean(name)
+            for name in (
+                "generator_loss",
+                "discriminator_loss",
+                "d_real",  # mean D(x)
+                "d_fake",  # mean D(G(z))
+                "accuracy_real",
+                "accuracy_fake",
+            )
+        }
+        self.build((None, self.latent_dim))
+
+    def build(self, input_shape):
+        """Has nothing to do, since the networks come built; Keras marks the model as built."""
+
+    def call(self, noise, training=False):
+        return self.averaged_generator(noise, training=training)
+
+    def compile(self, generator_optimizer, discriminator_optimizer, label_smoothing=0.0, **kwargs):
+        """Configures training.
+
+        Args:
+            generator_optimizer: a `keras.optimizers.Optimizer`.
+            discriminator_optimizer: another one.
+            label_smoothing: real samples' target is `1 - label_smoothing`.
+            **kwargs: as for `keras.Model.compile`, such as `steps_per_execution`.
+        """
+        super().compile(optimizer=None, **kwargs)
+        self.generator_optimizer = generator_optimizer
+        self.discriminator_optimizer = discriminator_optimizer
+        self.label_smoothing = label_smoothing
+        # Built here, since loading skips the state of an optimizer that has no variables yet.
+        generator_optimizer.build(self.generator.trainable_variables)
+        discriminator_optimizer.build(self.discriminator.trainable_variables)
+
+    @property
+    def metrics(self):
+        return list(self.means.values())
+
+    def train_step(self, real):
+        noise = self._noise(real, self.seed_generator)
+        with tf.GradientTape(persistent=True) as tape:
+            fake = self.generator(noise, training=True)
+            real_logits = self.discriminator(real, training=True)
+            fake_logits = self.discriminator(fake, training=True)
+            generator_loss, discriminator_loss = self._both_losses(real_logits, fake_logits)
+        for network, optimizer, loss in (
+            (self.discriminator, self.discriminator_optimizer, discriminator_loss),
+            (self.generator, self.generator_optimizer, generator_loss),
+        ):
+            variables = network.trainable_variables
+            optimizer.apply(tape.gradient(loss, variables), variables)
+        self._average()
+        return self._record(generator_loss, discriminator_loss, real_logits, fake_logits)
+
+    def test_step(self, real):
+        fake = self.averaged_generator(self._noise(real, self.validation_seed_generator))
+        # As in training, each batch is normalized by its own statistics. Their running averages mix
+        # real with generated batches and would make a discriminator that never was; they are kept.
+        kept = [ops.copy(v) for v in self.discriminator.non_trainable_variables]
+        real_logits = self.discriminator(real, training=True)
+        fake_logits = self.discriminator(fake, training=True)
+        for variable, value in zip(self.discriminator.non_trainable_variables, kept, strict=True):
+            variable.assign(value)
+        return self._record(*self._both_losses(real_logits, fake_logits), real_logits, fake_logits)
+
+    def generate(self, n, seed=0, batch_size=250):
+        """Draws samples with the averaged weights; equal seeds give equal samples.
+
+        Args:
+            n: how many.
+            seed: an integer.
+            batch_size: how many at a time.
+
+        Returns:
+            A NumPy array `(n, *sample_shape)`; pictures are in [-1, 1].
+        """
+        noise = keras.random.normal((n, self.latent_dim), seed=seed)
+        return self.averaged_generator.predict(noise, batch_size=batch_size, verbose=0)
+
+    def _noise(self, real, seed_generator):
+        return keras.random.normal((ops.shape(real)[0], self.latent_dim), seed=seed_generator)
+
+    def _both_losses(self, real_logits, fake_logits):
+        return (
+            losses.non_saturating_generator_loss(fake_logits),
+            losses.discriminator_loss(real_logits, fake_logits, self.label_smoothing),
+        )
+
+    def _average(self):
+        step = ops.cast(self.generator_optimizer.iterations, "float32")
+        decay = ops.minimum(self.ema_decay, (1.0 + step) / (10.0 + step))
+        pairs = zip(self.averaged_generator.variables, self.generator.variables, strict=True)
+        for average, value in pairs:  # batch normalization's statistics too
+            average.assign(value + decay * (average - value))
+
+    def _record(self, generator_loss, discriminator_loss, real_logits, fake_logits):
+        values = {
+            "generator_loss": generator_loss,
+            "discriminator_loss": discriminator_loss,
+            "d_real": ops.sigmoid(real_logits),
+            "d_fake": ops.sigmoid(fake_logits),
+            "accuracy_real": ops.cast(real_logits > 0, "float32"),
+            "accuracy_fake": ops.cast(fake_logits <= 0, "float32"),
+        }
+        for name, value in values.items():
+            self.means[name].update_state(value)
+        return {name: mean.result() for name, mean in self.means.items()}
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "generator": keras.saving.serialize_keras_object(self.generator),
+            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "ema_decay": self.ema_decay,
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        for name in ("generator", "discriminator"):
+            config[name] = keras.saving.deserialize_keras_object(config[name])
+        return cls(**config)
+
+    def get_compile_config(self):
+        return {
+            "generator_optimizer": keras.saving.serialize_keras_object(self.generator_optimizer),
+            "discriminator_optimizer": keras.saving.serialize_keras_object(
+                self.discriminator_optimizer
+            ),
+            "label_smoothing": self.label_smoothing,
+        }
+
+    def compile_from_config(self, config):
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+    def save_own_variables(self, store):
+        save_seed_states(self, store)
+
+    def load_own_variables(self, store):
+        load_seed_states(self, store)

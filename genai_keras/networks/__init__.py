@@ -1,0 +1,1 @@
+"""Builder functions that return plain Keras models."""

@@ -1,0 +1,97 @@
+"""The DCGAN of Radford, Metz and Chintala (2016), for any size that its stages divide.
+
+Strided convolutions instead of pooling; batch normalization everywhere but at the generator's
+output and the discriminator's input; ReLU in the generator, LeakyReLU 0.2 in the discriminator;
+weights from N(0, 0.02). Reference: https://arxiv.org/abs/1511.06434
+"""
+
+import keras
+from keras import layers
+
+from genai_keras.errors import UserError
+
+# Of the running batch statistics, which inference uses: they follow the weights over some 10 steps.
+# Keras' own 0.99 lags behind a generator as young as those of a short run.
+MOMENTUM = 0.9
+
+
+def build_dcgan_generator(latent_dim, image_shape, widths=(64, 32), kernel_size=4):
+    """Builds noise -> a small map of `widths[0]` channels -> one doubling of the size a stage.
+
+    Args:
+        latent_dim: length of the noise vector.
+        image_shape: `(height, width, channels)`; `2 ** len(widths)` must divide height and width.
+        widths: channels before each stage: (256, 128, 64) makes 8x8x256, 16x16x128, 32x32x64 and
+            then 64x64 pictures.
+        kernel_size: side of the kernels; a multiple of the stride 2 avoids a checkerboard.
+
+    Returns:
+        A `keras.Model`: `(batch, latent_dim)` -> `(batch, *image_shape)` in [-1, 1], float32.
+    """
+    channels = image_shape[-1]
+    base = check_size(image_shape, stages=len(widths))
+    noise = keras.Input((latent_dim,), name="noise")
+    x = layers.Dense(base[0] * base[1] * widths[0], use_bias=False, kernel_initializer=_normal())(
+        noise
+    )
+    x = layers.Reshape((*base, widths[0]))(x)  # (batch, height / 2^stages, width / 2^stages, C)
+    for filters in widths[1:]:
+        x = layers.BatchNormalization(momentum=MOMENTUM)(x)
+        x = layers.ReLU()(x)
+        x = layers.Conv2DTranspose(
+            filters, kernel_size, 2, "same", use_bias=False, kernel_initializer=_normal()
+        )(x)  # height and width double
+    x = layers.BatchNormalization(momentum=MOMENTUM)(x)
+    x = layers.ReLU()(x)
+    x = layers.Conv2DTranspose(channels, kernel_size, 2, "same", kernel_initializer=_normal())(x)
+    image = layers.Activation("tanh", dtype="float32")(x)  # (batch, height, width, channels)
+    return keras.Model(noise, image, name="generator")
+
+
+def build_dcgan_discriminator(image_shape, widths=(32, 64), kernel_size=4):
+    """Builds picture -> one halving of the size a stage -> one logit.
+
+    Args:
+        image_shape: `(height, width, channels)`; `2 ** len(widths)` must divide height and width.
+        widths: channels after each stage.
+        kernel_size: side of the kernels.
+
+    Returns:
+        A `keras.Model`: `(batch, *image_shape)` -> `(batch, 1)`, float32; positive means real.
+    """
+    check_size(image_shape, stages=len(widths))
+    image = x = keras.Input(image_shape, name="image")
+    for stage, filters in enumerate(widths):
+        first = stage == 0
+        x = layers.Conv2D(
+            filters, kernel_size, 2, "same", use_bias=first, kernel_initializer=_normal()
+        )(x)  # height and width halve
+        if not first:
+            x = layers.BatchNormalization(momentum=MOMENTUM)(x)
+        x = layers.LeakyReLU(0.2)(x)
+    x = layers.Flatten()(x)
+    logit = layers.Dense(1, kernel_initializer=_normal(), dtype="float32")(x)
+    return keras.Model(image, logit, name="discriminator")
+
+
+def check_size(image_shape, stages):
+    """Returns the height and width before the first doubling, or says which sizes would work."""
+    height, width, _ = image_shape
+    step = 2**stages
+    if height % step or width % step:
+        nearest = sorted(
+            {
+                (max(1, height // step + up) * step, max(1, width // step + up) * step)
+                for up in (0, 1)
+            }
+        )
+        names = " or ".join(f"{h}x{w}" for h, w in nearest)
+        raise UserError(
+            f"pictures of {height}x{width} cannot be halved {stages} times: the nearest sizes that "
+            f"can are {names}; resize with --image-size {nearest[0][0]}"
+        )
+    return height // step, width // step
+
+
+def _normal():
+    return keras.initializers.RandomNormal(stddev=0.02)

@@ -1,0 +1,76 @@
+"""Trains a GAN: a DCGAN on pictures by default, or one of dense layers."""
+
+import sys
+
+from genai_keras.command import command
+from genai_keras.config import GANConfig
+
+
+@command(GANConfig)
+def main(config):
+    """Trains a GAN: a DCGAN on pictures by default, or one of dense layers."""
+    # Imported here: TensorFlow takes seconds, and --help should not.
+    import keras
+
+    from genai_keras.callbacks import DensityPlot, ImageGrid
+    from genai_keras.data.images import load_images
+    from genai_keras.data.toy import GaussianMixture, load_mixture
+    from genai_keras.models.gan import GAN
+    from genai_keras.training.run import prepare_run, run_training
+
+    prepare_run(config)
+    if config.dataset == "mixture":
+        train, validation = load_mixture(config.batch_size, config.seed, config.limit)
+        picture = DensityPlot(config.run_dir, GaussianMixture(), seed=config.seed)
+    else:
+        train, validation = load_images(
+            config.dataset,
+            config.data_dir,
+            config.batch_size,
+            config.seed,
+            config.limit,
+            config.image_size,
+            config.channels,
+        )
+        picture = ImageGrid(config.run_dir, seed=config.seed)
+    generator, discriminator = build_networks(config, train.element_shape)
+    gan = GAN(generator, discriminator, ema_decay=config.ema, seed=config.seed)
+    discriminator_rate = config.discriminator_learning_rate or config.learning_rate
+    gan.compile(
+        keras.optimizers.Adam(config.learning_rate, beta_1=config.beta_1),
+        keras.optimizers.Adam(discriminator_rate, beta_1=config.beta_1),
+        label_smoothing=config.label_smoothing,
+    )
+    run_training(gan, train, validation, config, callbacks=[picture])
+
+
+def build_networks(config, sample_shape):
+    """Builds the generator and the discriminator that a config asks for."""
+    from genai_keras.networks import dcgan, dense
+
+    if config.network == "dense":
+        is_picture = len(sample_shape) == 3
+        generator = dense.build_dense_generator(
+            config.latent_dim,
+            sample_shape,
+            config.generator_widths,
+            output_activation="tanh" if is_picture else None,
+            normalize=is_picture,
+        )
+        return generator, dense.build_dense_discriminator(sample_shape, config.discriminator_widths)
+    if len(sample_shape) != 3:
+        from genai_keras.errors import UserError
+
+        raise UserError("a dcgan makes pictures, and mixture has none: use --preset dense-1d")
+    return (
+        dcgan.build_dcgan_generator(
+            config.latent_dim, sample_shape, config.generator_widths, config.kernel_size
+        ),
+        dcgan.build_dcgan_discriminator(
+            sample_shape, config.discriminator_widths, config.kernel_size
+        ),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,181 @@
+"""A run: one folder with everything about one training, from its config to its model."""
+
+import csv
+import importlib.metadata
+import json
+import platform
+import shutil
+import sys
+
+import keras
+
+from genai_keras.config import resume_command, save_config
+from genai_keras.errors import UserError
+from genai_keras.training.checkpoints import CheckpointCallback, Checkpoints, save_model
+from genai_keras.training.stops import DivergenceStop, SignalStop, TimeLimit
+
+# All that a run writes into its folder, and so all that --overwrite takes away.
+CONTENTS = (
+    "config.json",
+    "versions.json",
+    "history.csv",
+    "model.keras",
+    "tensorboard",
+    "checkpoints",
+    "samples",
+)
+PACKAGES = ("genai_keras", "keras", "tensorflow", "numpy")
+
+
+def prepare_run(config):
+    """Checks that the run folder may be used and seeds everything: call it before all else.
+
+    Raises:
+        UserError: the folder holds a run, and neither `resume` nor `overwrite` is set.
+    """
+    folder = config.run_dir
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file: --run-dir must name a folder")
+    if folder.is_dir() and any(folder.iterdir()) and not config.resume:
+        if not config.overwrite:
+            raise UserError(f"{folder} is not empty: add --resume or --overwrite, or name another")
+        if not (folder / "config.json").exists():
+            raise UserError(f"{folder} is not a run (no config.json), so --overwrite spares it")
+    keras.utils.set_random_seed(config.seed)
+    keras.config.set_dtype_policy(config.precision)
+
+
+def run_training(model, train, validation, config, callbacks=()):
+    """Trains a compiled model with `fit`, in a run folder, and saves it.
+
+    Everything is there after each epoch, and a run that was killed, stopped or ran out of time goes
+    on with `resume` as if nothing had happened, bit for bit.
+
+    Args:
+        model: a compiled `keras.Model`.
+        train: `Batches` to train on.
+        validation: `Batches` to validate with after each epoch.
+        config: a `TrainConfig` that `prepare_run` has seen.
+        callbacks: more Keras callbacks. They come first, so what they add to an epoch's `logs` is
+            in the history and on TensorBoard.
+
+    Raises:
+        Interrupted: after a checkpoint, on Ctrl-C or SIGTERM.
+        TrainingDiverged: a loss or a weight is not finite; the last checkpoint is from before.
+    """
+    folder = config.run_dir
+    train_dataset = train.shuffled()  # fails before the folder is touched if there are too few
+    checkpoint = CheckpointCallback(Checkpoints(folder / "checkpoints"), train.steps_per_epoch)
+    checkpoint.set_model(model)
+    if config.resume:
+        _warn_of_other_versions(folder)
+        checkpoint.restore()
+        _forget_history_from(folder / "history.csv", checkpoint.step // train.steps_per_epoch)
+        train_dataset = train.shuffled(checkpoint.step)
+    else:
+        _start_folder(config)
+    stop = SignalStop(checkpoint, resume_command(config))
+    callbacks = [
+        *callbacks,
+        DivergenceStop(),
+        keras.callbacks.TensorBoard(
+            folder / "tensorboard", histogram_freq=int(config.histograms), write_graph=False
+        ),
+        keras.callbacks.CSVLogger(folder / "history.csv", append=True),
+        checkpoint,
+        stop,
+    ]
+    if config.max_minutes:
+        callbacks.append(TimeLimit(config.max_minutes, checkpoint))
+    with stop:
+        _fit(model, train, train_dataset, validation, checkpoint.step, config, callbacks)
+    save_model(model, folder / "model.keras")
+    _say_where(config)
+
+
+def _fit(model, train, train_dataset, validation, start_step, config, callbacks):
+    """`fit`, from any step on: the rest of an epoch that was stopped is a `fit` of its own."""
+    epoch, position = divmod(start_step, train.steps_per_epoch)
+    shared = {
+        "validation_data": validation.in_order(),
+        "callbacks": callbacks,
+        "verbose": config.verbose,
+        "shuffle": False,  # the batches come shuffled
+    }
+    if position:
+        model.fit(
+            train_dataset,
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            steps_per_epoch=train.steps_per_epoch - position,
+            **shared,
+        )
+        if model.stop_training:
+            return
+        epoch += 1
+        train_dataset = train.shuffled(epoch * train.steps_per_epoch)
+    if epoch >= config.epochs:
+        print(f"the run has all of its {config.epochs} epochs; --epochs N makes it longer")
+        return
+    model.fit(
+        train_dataset,
+        initial_epoch=epoch,
+        epochs=config.epochs,
+        steps_per_epoch=train.steps_per_epoch,
+        **shared,
+    )
+
+
+def _start_folder(config):
+    folder = config.run_dir
+    for name in CONTENTS:
+        path = folder / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "versions.json").write_text(json.dumps(_versions(), indent=2) + "\n")
+    save_config(config, folder / "config.json")
+
+
+def _versions():
+    packages = {}
+    for name in PACKAGES:
+        try:
+            packages[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:  # run from a checkout, not installed
+            packages[name] = "not installed"
+    return {"python": platform.python_version(), **packages, "platform": platform.platform()}
+
+
+def _warn_of_other_versions(folder):
+    path = folder / "versions.json"
+    former = json.loads(path.read_text()) if path.exists() else {}
+    changes = [
+        f"{name} {former.get(name)} -> {version}"
+        for name, version in _versions().items()
+        if former.get(name) != version
+    ]
+    if changes:
+        print(
+            f"warning: the run began with other versions ({', '.join(changes)}), so it may go on "
+            "with other bits",
+            file=sys.stderr,
+        )
+
+
+def _forget_history_from(path, epoch):
+    """Takes away the rows of epochs that will be run again, since the checkpoint is older."""
+    if not path.exists():
+        return
+    with open(path, newline="", encoding="utf-8") as file:
+        header, *rows = list(csv.reader(file)) or [[]]
+    kept = [row for row in rows if len(row) == len(header) and int(row[0]) < epoch]
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *kept] if kept else [])
+
+
+def _say_where(config):
+    folder = config.run_dir
+    print(
+        f"\nmodel     {folder / 'model.keras'}\npictures  {folder / 'samples'}\n"
+        f"curves    tensorboard --logdir {folder / 'tensorboard'}"
+    )

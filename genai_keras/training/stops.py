@@ -1,0 +1,106 @@
+"""Callbacks that end training early: out of time, told to by a signal, or because it diverged."""
+
+import math
+import signal
+import threading
+import time
+
+import keras
+from keras import ops
+
+from genai_keras.errors import Interrupted, TrainingDiverged
+
+
+class TimeLimit(keras.callbacks.Callback):
+    """Stops training after a time, with a checkpoint, also in the middle of an epoch.
+
+    Args:
+        minutes: of wall-clock time from the beginning of training, its compilation included.
+        checkpoint: the run's `CheckpointCallback`.
+    """
+
+    def __init__(self, minutes, checkpoint):
+        super().__init__()
+        self.end = time.monotonic() + 60 * minutes
+        self.minutes = minutes
+        self.checkpoint = checkpoint
+
+    def on_train_batch_end(self, batch, logs=None):
+        if time.monotonic() >= self.end and not self.model.stop_training:
+            # Saved now and not after the epoch: validation would overwrite the metrics so far.
+            self.checkpoint.save()
+            self.model.stop_training = True
+            print(f"\nstopped after {self.minutes:g} minutes, at step {self.checkpoint.step}")
+
+
+class SignalStop(keras.callbacks.Callback):
+    """Turns Ctrl-C and SIGTERM into a checkpoint after the current step, then an `Interrupted`.
+
+    A context manager: the handlers are in place inside it. A second signal does what it always did.
+
+    Args:
+        checkpoint: the run's `CheckpointCallback`.
+        resume_command: what to type to go on.
+    """
+
+    def __init__(self, checkpoint, resume_command):
+        super().__init__()
+        self.checkpoint = checkpoint
+        self.resume_command = resume_command
+        self.received = None
+        self.former = {}
+
+    def __enter__(self):
+        if threading.current_thread() is threading.main_thread():  # elsewhere Python forbids it
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self.former[number] = signal.signal(number, self._receive)
+        return self
+
+    def __exit__(self, *failure):
+        self._put_back()
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.received:
+            self.checkpoint.save()
+            raise Interrupted(
+                f"\nstopped by {self.received.name} at step {self.checkpoint.step}, after a "
+                f"checkpoint; to go on: {self.resume_command}",
+                self.received,
+            )
+
+    def _receive(self, number, frame):
+        self.received = signal.Signals(number)
+        self._put_back()
+
+    def _put_back(self):
+        for number, handler in self.former.items():
+            signal.signal(number, handler)
+        self.former = {}
+
+
+class DivergenceStop(keras.callbacks.Callback):
+    """Raises `TrainingDiverged` once a metric or a weight is no finite number.
+
+    Weights are looked at too, after each epoch: on CPU a fused ReLU turns NaN into 0, so the losses
+    can stay finite while the weights are lost. It must come before the checkpoint callback.
+    """
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch % 50 == 0:
+            self._check_metrics(logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._check_metrics(logs)
+        for variable in self.model.trainable_variables:
+            if not bool(ops.all(ops.isfinite(variable))):
+                self._fail(f"the weight {variable.path}")
+
+    def _check_metrics(self, logs):
+        for name, value in (logs or {}).items():
+            if not math.isfinite(float(value)):
+                self._fail(f"the metric {name}")
+
+    def _fail(self, what):
+        raise TrainingDiverged(
+            f"training diverged: {what} is not finite; try a smaller --learning-rate"
+        )
