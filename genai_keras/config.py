@@ -7,6 +7,7 @@ over the preset, and with `--resume` the run's own `config.json` takes the prese
 import argparse
 import dataclasses
 import json
+import shlex
 import time
 import types
 import typing
@@ -47,6 +48,11 @@ class TrainConfig:
     epochs: int = option(20, "passes over the training data", at_least=1)
     batch_size: int = option(64, "samples a training step", at_least=1)
     learning_rate: float = option(1e-3, "Adam's step size", above=0)
+    schedule: str = option(
+        "constant",
+        "what becomes of the step size: cosine lets it fall to 0 over --epochs",
+        choices=("constant", "cosine"),
+    )
     seed: int = option(0, "same seed, same run, bit for bit", at_least=0)
     run_dir: Path | None = option(None, "where the run is kept (default: runs/COMMAND-PRESET-TIME)")
     resume: bool = option(False, "go on with the run in --run-dir from its last checkpoint")
@@ -96,6 +102,9 @@ The default learns 5,000 real handwritten digits in about 1.5 minutes on two CPU
         "dense-1d": {
             "network": "dense",
             "dataset": "mixture",
+            "batch_size": 512,
+            "schedule": "cosine",
+            "epochs": 30,
             "latent_dim": 100,
             "generator_widths": (128, 64),
             "discriminator_widths": (128, 64),
@@ -196,7 +205,7 @@ def make_parser(cls, description=None):
 def save_config(config, path):
     """Writes a config as JSON. What only steers one start (`resume`, ...) is left out."""
     values = dataclasses.asdict(config)
-    for name in ("resume", "overwrite", "debug", "run_dir"):
+    for name in ("resume", "overwrite", "debug", "run_dir", "max_minutes"):
         del values[name]
     path.write_text(json.dumps(values, indent=2, default=str) + "\n", encoding="utf-8")
 
@@ -220,7 +229,8 @@ def load_config(cls, path):
 
 def resume_command(config):
     """The exact command that goes on with a run."""
-    return f"python -m genai_keras.{config.command} --run-dir {config.run_dir} --resume"
+    words = ("-m", f"genai_keras.{config.command}", "--run-dir", str(config.run_dir), "--resume")
+    return shlex.join(("python", *words))
 
 
 def _config_of_run(cls, typed):
@@ -230,10 +240,12 @@ def _config_of_run(cls, typed):
     if not path.exists():
         raise UserError(f"no run to resume in {typed['run_dir']}: it has no config.json")
     saved = load_config(cls, path)
+    # A cosine's length is that of the run, so another number of epochs would change every step.
+    free = FREE_TO_CHANGE - ({"epochs"} if saved["schedule"] == "cosine" else set())
     different = [
         f"--{name.replace('_', '-')} {_as_typed(value)} (the run has {_as_typed(saved.get(name))})"
         for name, value in typed.items()
-        if name not in FREE_TO_CHANGE and value != saved.get(name)
+        if name not in free and value != saved.get(name)
     ]
     if different:
         raise UserError(
@@ -260,7 +272,7 @@ def _as_typed(value):
 
 
 def _value_type(annotation):
-    """One value's type and argparse's nargs: `int | None` -> int, None; `tuple[int, ...]` -> int, "+"."""
+    """One value's type and argparse's nargs: `tuple[int, ...]` -> `(int, "+")`."""
     if isinstance(annotation, types.UnionType):
         annotation = next(a for a in typing.get_args(annotation) if a is not types.NoneType)
     if typing.get_origin(annotation) is tuple:

@@ -16,6 +16,7 @@ def main(config):
     from genai_keras.data.images import load_images
     from genai_keras.data.toy import GaussianMixture, load_mixture
     from genai_keras.models.gan import GAN
+    from genai_keras.training.optimizers import learning_rate
     from genai_keras.training.run import prepare_run, run_training
 
     prepare_run(config)
@@ -36,9 +37,12 @@ def main(config):
     generator, discriminator = build_networks(config, train.element_shape)
     gan = GAN(generator, discriminator, ema_decay=config.ema, seed=config.seed)
     discriminator_rate = config.discriminator_learning_rate or config.learning_rate
+    steps = config.epochs * train.steps_per_epoch
     gan.compile(
-        keras.optimizers.Adam(config.learning_rate, beta_1=config.beta_1),
-        keras.optimizers.Adam(discriminator_rate, beta_1=config.beta_1),
+        *(
+            keras.optimizers.Adam(learning_rate(config, rate, steps), beta_1=config.beta_1)
+            for rate in (config.learning_rate, discriminator_rate)
+        ),
         label_smoothing=config.label_smoothing,
     )
     run_training(gan, train, validation, config, callbacks=[picture])
@@ -55,7 +59,7 @@ def build_networks(config, sample_shape):
             sample_shape,
             config.generator_widths,
             output_activation="tanh" if is_picture else None,
-            normalize=is_picture,
+            normalize=True,  # without it `mlp` and `dense-1d` leave modes out
         )
         return generator, dense.build_dense_discriminator(sample_shape, config.discriminator_widths)
     if len(sample_shape) != 3:

@@ -32,18 +32,18 @@ class FolderPart:
         return tf.ensure_shape(pixels, (None, *self.shape))
 
 
-def read_folder(data_dir, size, channels=None, limit=None, memory=MEMORY):
+def read_folder(data_dir, size, channels=None, limit=None, memory=None):
     """Reads the pictures under a folder, nine tenths for training and one tenth for validation.
 
     A picture's part is drawn from the hash of its file, so copies of one picture are always in the
-    same part, and adding pictures moves none of the others.
+    same part, and adding pictures moves few of the others.
 
     Args:
         data_dir: the folder; its subfolders are read too.
         size: side in pixels; a picture is scaled to cover the square, then cropped at its centre.
         channels: 1, 3, or None for colour if any picture is in colour.
         limit: read only so many pictures.
-        memory: bytes of pixels above which the pictures are streamed instead of kept.
+        memory: bytes of pixels above which the pictures are streamed instead of kept; 1 GiB.
 
     Returns:
         `(training, validation)`: two uint8 arrays, or two `FolderPart`s.
@@ -62,7 +62,7 @@ def read_folder(data_dir, size, channels=None, limit=None, memory=MEMORY):
             [path for path, chosen in zip(paths, for_validation, strict=True) if chosen == wanted]
             for wanted in (False, True)
         ]
-        if len(paths) * np.prod(shape) > memory:
+        if len(paths) * np.prod(shape) > (MEMORY if memory is None else memory):
             return [FolderPart(part, shape) for part in parts]
         return [
             np.stack(list(pool.map(lambda path: decode_picture(path, shape), part)))

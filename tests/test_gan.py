@@ -1,0 +1,263 @@
+"""The GAN's training step against one worked out by hand, and the laws it must keep."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from helpers import assert_same_bits, equal, make_gan, random_pictures, snapshot
+
+from genai_keras.models.gan import GAN
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def flat(network):
+    return np.concatenate([weight.ravel() for weight in network.get_weights()])
+
+
+def linear_gan(generator_rate, discriminator_rate, smoothing=0.0):
+    """G(z) = 0.5 z + 1 and D(x) = 2 x - 0.3 as logit, with plain gradient descent."""
+    noise = keras.Input((1,))
+    generator = keras.Model(noise, keras.layers.Dense(1)(noise))
+    generator.set_weights([np.array([[0.5]]), np.array([1.0])])
+    sample = keras.Input((1,))
+    discriminator = keras.Model(sample, keras.layers.Dense(1)(sample))
+    discriminator.set_weights([np.array([[2.0]]), np.array([-0.3])])
+    gan = GAN(generator, discriminator, ema_decay=0.75, seed=11)
+    gan.compile(
+        keras.optimizers.SGD(generator_rate),
+        keras.optimizers.SGD(discriminator_rate),
+        label_smoothing=smoothing,
+    )
+    return gan
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_a_step_is_the_one_worked_out_by_hand(smoothing):
+    gan = linear_gan(0.1, 0.2, smoothing)
+    x = np.array([[0.3], [-1.0], [2.0], [0.7]])
+    z = np.array(keras.random.normal((4, 1), seed=keras.random.SeedGenerator(11)))
+    c, d, a, b = 0.5, 1.0, 2.0, -0.3
+    fake = c * z + d
+    real_logit, fake_logit = a * x + b, a * fake + b
+    # d softplus(l) / dl = sigmoid(l); real samples' target is 1 - smoothing, fakes' is 0.
+    real_slope, fake_slope = sigmoid(real_logit) - (1 - smoothing), sigmoid(fake_logit)
+    new_a = a - 0.2 * np.mean(real_slope * x + fake_slope * fake)
+    new_b = b - 0.2 * np.mean(real_slope + fake_slope)
+    # The generator's gradient comes through the discriminator as it was before this step.
+    through = (sigmoid(fake_logit) - 1) * a
+    new_c = c - 0.1 * np.mean(through * z)
+    new_d = d - 0.1 * np.mean(through)
+
+    logs = gan.train_on_batch(x.astype("float32"), return_dict=True)
+
+    assert flat(gan.discriminator) == pytest.approx([new_a, new_b], rel=1e-5)
+    assert flat(gan.generator) == pytest.approx([new_c, new_d], rel=1e-5)
+    # The average's decay begins at (1 + 1) / (10 + 1).
+    decay = 2 / 11
+    averaged = [decay * c + (1 - decay) * new_c, decay * d + (1 - decay) * new_d]
+    assert flat(gan.averaged_generator) == pytest.approx(averaged, rel=1e-5)
+    expected = {
+        "generator_loss": np.mean(np.log1p(np.exp(-fake_logit))),
+        "discriminator_loss": np.mean(
+            (1 - smoothing) * np.log1p(np.exp(-real_logit))
+            + smoothing * np.log1p(np.exp(real_logit))
+        )
+        + np.mean(np.log1p(np.exp(fake_logit))),
+        "d_real": np.mean(sigmoid(real_logit)),
+        "d_fake": np.mean(sigmoid(fake_logit)),
+        "accuracy_real": np.mean(real_logit > 0),
+        "accuracy_fake": np.mean(fake_logit <= 0),
+    }
+    assert {name: float(value) for name, value in logs.items()} == pytest.approx(expected, rel=1e-5)
+
+
+def test_each_networks_update_leaves_the_other_alone():
+    x = np.ones((4, 1), "float32")
+    for generator_rate, discriminator_rate in ((0.0, 0.5), (0.5, 0.0)):
+        gan = linear_gan(generator_rate, discriminator_rate)
+        before = gan.generator.get_weights(), gan.discriminator.get_weights()
+        gan.train_on_batch(x)
+        assert equal(gan.generator.get_weights(), before[0]) == (generator_rate == 0)
+        assert equal(gan.discriminator.get_weights(), before[1]) == (discriminator_rate == 0)
+
+
+def test_a_perfect_discriminator_has_the_losses_worked_out_by_hand():
+    """Real samples are 9, fakes about -9, and D(x) = sigmoid(x): both logits are known."""
+    noise = keras.Input((1,))
+    generator = keras.Model(noise, keras.layers.Dense(1)(noise))
+    generator.set_weights([np.array([[0.0]]), np.array([-9.0])])
+    sample = keras.Input((1,))
+    discriminator = keras.Model(sample, keras.layers.Dense(1)(sample))
+    discriminator.set_weights([np.array([[1.0]]), np.array([0.0])])
+    gan = GAN(generator, discriminator)
+    gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
+    logs = gan.train_on_batch(np.full((8, 1), 9.0, "float32"), return_dict=True)
+    small = np.log1p(np.exp(-9.0))
+    assert float(logs["discriminator_loss"]) == pytest.approx(2 * small, rel=1e-4)
+    assert float(logs["generator_loss"]) == pytest.approx(9.0 + small, rel=1e-6)
+    assert float(logs["accuracy_real"]) == float(logs["accuracy_fake"]) == 1.0
+
+
+def test_the_generator_runs_once_a_step():
+    gan = make_gan()
+    calls = []
+    call = gan.generator.call
+    gan.generator.call = lambda *args, **kwargs: calls.append(1) or call(*args, **kwargs)
+    gan.compile(gan.generator_optimizer, gan.discriminator_optimizer, run_eagerly=True)
+    gan.train_on_batch(random_pictures(4))
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.5, 0.999])
+def test_the_average_follows_its_formula_over_many_steps(decay):
+    gan = make_gan("dcgan")
+    gan.ema_decay = decay
+    expected = [np.array(v, "float64") for v in gan.generator.variables]
+    for step in range(1, 8):
+        gan.train_on_batch(random_pictures(8, seed=step))
+        now = min(decay, (1 + step) / (10 + step))
+        expected = [
+            now * e + (1 - now) * np.array(v)
+            for e, v in zip(expected, gan.generator.variables, strict=True)
+        ]
+    for average, value in zip(gan.averaged_generator.variables, expected, strict=True):
+        assert np.array(average) == pytest.approx(value, abs=1e-6), average.path
+    if decay == 0.0:
+        assert equal(gan.averaged_generator.get_weights(), gan.generator.get_weights())
+
+
+@pytest.mark.parametrize("network", ["dense", "dcgan"])
+def test_validation_changes_nothing_that_training_uses(network):
+    pictures = random_pictures()
+    gan, other = make_gan(network), make_gan(network)
+    gan.fit(pictures, batch_size=8, verbose=0, shuffle=False)
+    other.fit(pictures, batch_size=8, verbose=0, shuffle=False)
+    other.evaluate(random_pictures(seed=5), batch_size=8, verbose=0)
+    for model in (gan, other):
+        model.fit(pictures, batch_size=8, verbose=0, shuffle=False)
+    for name in ("generator", "discriminator", "averaged_generator"):
+        assert equal(getattr(gan, name).get_weights(), getattr(other, name).get_weights())
+
+
+def test_validation_uses_the_average_and_the_batchs_own_statistics():
+    """With the average equal to the generator, both steps see the same: same noise, same losses."""
+    gan = make_gan("dcgan", rate=1e-30)
+    gan.averaged_generator.set_weights(gan.generator.get_weights())
+    gan.validation_seed_generator.state.assign(gan.seed_generator.state)
+    # Inference normalizes fakes by running statistics; give it those of this very batch.
+    pictures = random_pictures(8)
+    z = keras.random.normal((8, 4), seed=keras.random.SeedGenerator(0))
+    for layer in gan.generator.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.0
+    gan.generator(z, training=True)
+    gan.averaged_generator.set_weights(gan.generator.get_weights())
+    tested = gan.test_on_batch(pictures, return_dict=True)
+    gan.reset_metrics()
+    trained = gan.train_on_batch(pictures, return_dict=True)
+    for name, value in trained.items():
+        assert float(tested[name]) == pytest.approx(float(value), rel=2e-3), name
+
+
+def test_generate_is_a_function_of_its_seed_and_uses_the_average():
+    gan = make_gan()
+    first = gan.generate(5, seed=3)
+    assert first.shape == (5, 8, 8, 1)
+    assert np.array_equal(first, gan.generate(5, seed=3))
+    assert not np.array_equal(first, gan.generate(5, seed=4))
+    in_parts = gan.generate(5, seed=3, batch_size=2)
+    assert in_parts == pytest.approx(first, abs=1e-6)
+    gan.generator.set_weights([w * 0 for w in gan.generator.get_weights()])
+    assert np.array_equal(first, gan.generate(5, seed=3))
+    gan.averaged_generator.set_weights([w * 0 for w in gan.averaged_generator.get_weights()])
+    assert not np.array_equal(first, gan.generate(5, seed=3))
+
+
+def test_same_seed_same_run_other_seed_other_run():
+    pictures = random_pictures()
+    runs = []
+    for seed in (0, 0, 1):
+        gan = make_gan("dcgan", seed=seed)
+        gan.fit(pictures, batch_size=8, epochs=2, verbose=0, shuffle=False)
+        runs.append(snapshot(gan))
+    assert equal(runs[0], runs[1]) and not equal(runs[0], runs[2])
+
+
+@pytest.mark.parametrize("network", ["dense", "dcgan"])
+def test_a_loaded_model_goes_on_training_exactly_the_same(network, tmp_path):
+    pictures = random_pictures()
+    gan = make_gan(network, label_smoothing=0.1)
+    gan.fit(pictures, batch_size=8, epochs=2, verbose=0, shuffle=False)
+    gan.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert isinstance(loaded, GAN)
+    assert np.array_equal(loaded.generate(4, seed=1), gan.generate(4, seed=1))
+    for model, name in ((gan, "straight.keras"), (loaded, "loaded.keras")):
+        model.fit(pictures, batch_size=8, epochs=2, verbose=0, shuffle=False)
+        model.evaluate(pictures, batch_size=8, verbose=0)
+        model.save(tmp_path / name)
+    assert_same_bits(tmp_path / "straight.keras", tmp_path / "loaded.keras")
+    assert (loaded.name, loaded.ema_decay, loaded.seed) == (gan.name, gan.ema_decay, gan.seed)
+    assert loaded.get_compile_config() == gan.get_compile_config()
+
+
+def test_the_file_holds_everything_that_training_needs(tmp_path):
+    from helpers import saved_arrays
+
+    gan = make_gan()
+    gan.fit(random_pictures(), batch_size=8, verbose=0)
+    gan.save(tmp_path / "model.keras")
+    arrays = saved_arrays(tmp_path / "model.keras")
+
+    def held(variable):
+        value = np.array(variable)
+        return any(a.shape == value.shape and np.array_equal(a, value) for a in arrays.values())
+
+    needed = [
+        *gan.generator.variables,
+        *gan.discriminator.variables,
+        *gan.averaged_generator.variables,
+        *gan.generator_optimizer.variables,
+        *gan.discriminator_optimizer.variables,
+        gan.seed_generator.state,
+        gan.validation_seed_generator.state,
+    ]
+    assert len(needed) > 30
+    assert [v.path for v in needed if not held(v)] == []
+
+
+def test_dropouts_random_state_is_saved_too(tmp_path):
+    """A network with Dropout, which no preset has: its seed generator must travel as well."""
+    sample = keras.Input((8, 8, 1))
+    x = keras.layers.Dropout(0.5)(keras.layers.Flatten()(sample))
+    discriminator = keras.Model(sample, keras.layers.Dense(1)(x))
+    gan = GAN(make_gan().generator, discriminator)
+    gan.compile(keras.optimizers.Adam(1e-3), keras.optimizers.Adam(1e-3))
+    pictures = random_pictures()
+    gan.fit(pictures, batch_size=8, verbose=0, shuffle=False)
+    gan.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    for model in (gan, loaded):
+        model.fit(pictures, batch_size=8, verbose=0, shuffle=False)
+    assert equal(gan.discriminator.get_weights(), loaded.discriminator.get_weights())
+
+
+def test_the_generator_exports_and_serves_the_same_pictures(tmp_path):
+    gan = make_gan("dcgan")
+    gan.averaged_generator.export(tmp_path / "served", verbose=False)
+    served = tf.saved_model.load(str(tmp_path / "served"))
+    noise = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
+    assert np.array(served.serve(noise)) == pytest.approx(
+        np.array(gan(noise)), abs=1e-6
+    )  # call uses the average
+
+
+@pytest.mark.slow
+def test_a_step_that_keeps_only_what_fit_needs_trains_in_bfloat16():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    gan = make_gan("dcgan")
+    history = gan.fit(random_pictures(), batch_size=8, epochs=2, verbose=0).history
+    assert all(np.isfinite(values).all() for values in history.values())

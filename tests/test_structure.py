@@ -1,0 +1,63 @@
+"""The structure that CONTRIBUTING.md promises: imports go one way, from higher levels to lower."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "genai_keras"
+LEVELS = {
+    "errors": 0,
+    "config": 1,
+    "losses": 1,
+    "command": 2,
+    "data": 2,
+    "layers": 2,
+    "networks": 3,
+    "models": 4,
+    "evaluation": 5,
+    "callbacks": 5,
+    "training": 6,
+    "train_gan": 7,
+    "__main__": 8,
+}
+# These know nothing of the command line, so that a notebook can use them.
+CONFIG_FREE = ("losses", "data", "layers", "networks", "models", "evaluation", "callbacks")
+
+
+def imports_of(path):
+    """The modules of the package that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        yield from (name.split(".")[1] for name in names if name.startswith("genai_keras."))
+
+
+def place_of(path):
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_one_way(path):
+    place = place_of(path)
+    for target in imports_of(path):
+        assert target == place or LEVELS[target] < LEVELS[place], f"{place} imports {target}"
+        assert not (place in CONFIG_FREE and target in ("config", "command"))
+
+
+def test_the_levels_name_what_there_is():
+    assert {place_of(path) for path in MODULES} <= LEVELS.keys()
+
+
+def test_a_wrong_import_would_be_seen(tmp_path):
+    wrong = tmp_path / "losses.py"
+    wrong.write_text("def f():\n    from genai_keras.models.gan import GAN\n")
+    assert list(imports_of(wrong)) == ["models"]
+    assert LEVELS["models"] > LEVELS["losses"]

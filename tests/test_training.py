@@ -1,0 +1,394 @@
+"""Runs as a user starts them: run folder, resuming bit for bit, TensorBoard, every failure."""
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from helpers import assert_same_bits, make_gan, saved_arrays
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from genai_keras.callbacks import ImageGrid
+from genai_keras.errors import UserError
+from genai_keras.train_gan import main
+from genai_keras.training.checkpoints import Checkpoints
+
+SMALL = ["--limit", "64", "--batch-size", "16", "--epochs", "3", "--verbose", "0"]
+TINY = {
+    "mlp": ["--preset", "mlp", "--generator-widths", "16", "--discriminator-widths", "16"],
+    "dcgan": ["--generator-widths", "4", "4", "--discriminator-widths", "4", "4"],
+}
+
+
+@pytest.fixture(autouse=True)
+def few_digits(monkeypatch):
+    """Few of the real digits: these tests are about the run, not the data."""
+    from genai_keras.data import images
+
+    whole = images.READERS["mnist5k"]
+    monkeypatch.setitem(
+        images.READERS, "mnist5k", lambda data_dir: [part[:500] for part in whole(data_dir)]
+    )
+    monkeypatch.setattr(ImageGrid.__init__, "__defaults__", (9, 0))
+
+
+def run(folder, *argv, preset="mlp"):
+    return main([*TINY[preset], *SMALL, "--run-dir", str(folder), *argv])
+
+
+def resume(folder, *argv):
+    return main(["--run-dir", str(folder), "--resume", *argv])
+
+
+def history(folder):
+    with open(folder / "history.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def scalars(folder, part):
+    events = EventAccumulator(str(folder / "tensorboard" / part), {"tensors": 0}).Reload()
+    return {
+        tag: [float(tf.make_ndarray(event.tensor_proto)) for event in events.Tensors(tag)]
+        for tag in events.Tags()["tensors"]
+        if events.SummaryMetadata(tag).plugin_data.plugin_name == "scalars"
+    }
+
+
+METRICS = (
+    "generator_loss", "discriminator_loss", "d_real", "d_fake", "accuracy_real", "accuracy_fake",
+)  # fmt: skip
+
+
+def test_a_run_leaves_everything_in_its_folder(tmp_path, capsys):
+    folder = tmp_path / "run"
+    assert run(folder) == 0
+    assert {path.name for path in folder.iterdir()} == {
+        "config.json", "versions.json", "history.csv", "model.keras", "tensorboard",
+        "checkpoints", "samples",
+    }  # fmt: skip
+    assert json.loads((folder / "config.json").read_text())["batch_size"] == 16
+    assert json.loads((folder / "versions.json").read_text())["keras"] == keras.__version__
+    rows = history(folder)
+    assert [row["epoch"] for row in rows] == ["0", "1", "2"]
+    assert set(rows[0]) == {"epoch", *METRICS, *(f"val_{name}" for name in METRICS)}
+    names = sorted(path.name for path in (folder / "samples").iterdir())
+    assert names == [f"epoch_000{i}.png" for i in range(4)] + ["progress.gif"]
+    with Image.open(folder / "samples" / "progress.gif") as film:
+        assert film.n_frames == 4
+    said = capsys.readouterr().out
+    assert str(folder / "model.keras") in said and "tensorboard --logdir" in said
+
+
+def test_the_last_grid_shows_what_the_saved_model_generates(tmp_path):
+    assert run(tmp_path / "run") == 0
+    gan = keras.models.load_model(tmp_path / "run" / "model.keras")
+    digits = np.round((gan.generate(9, seed=0) + 1) * 127.5)
+    with Image.open(tmp_path / "run" / "samples" / "epoch_0003.png") as grid:
+        factor = grid.width // (3 * 30 + 2)
+        pixels = np.asarray(grid)[::factor, ::factor, 0].astype(int)
+    for index in range(9):
+        y, x = index // 3 * 30 + 2, index % 3 * 30 + 2
+        assert np.abs(pixels[y : y + 28, x : x + 28] - digits[index, ..., 0]).max() <= 1
+
+
+def test_tensorboard_holds_every_scalar_and_the_pictures(tmp_path):
+    folder = tmp_path / "run"
+    assert run(folder, "--histograms") == 0
+    rows = history(folder)
+    for part, prefix in (("train", ""), ("validation", "val_")):
+        found = scalars(folder, part)
+        for name in METRICS:
+            expected = [float(row[prefix + name]) for row in rows]
+            assert found[f"epoch_{name}"] == pytest.approx(expected, rel=1e-5)
+    events = EventAccumulator(str(folder / "tensorboard" / "samples"), {"tensors": 0}).Reload()
+    shown = [event.tensor_proto.string_val for event in events.Tensors("generated")]
+    assert len(shown) == 4
+    width, height, png = shown[-1]
+    written = np.asarray(Image.open(folder / "samples" / "epoch_0003.png"))
+    assert np.array_equal(tf.io.decode_png(png).numpy(), written)
+    assert (int(height), int(width)) == written.shape[:2]
+    events = EventAccumulator(str(folder / "tensorboard" / "train"), {"tensors": 0}).Reload()
+    kinds = [events.SummaryMetadata(t).plugin_data.plugin_name for t in events.Tags()["tensors"]]
+    assert kinds.count("histograms") >= 8
+
+
+def test_a_tensorboard_server_answers_for_the_run(tmp_path):
+    from tensorboard import program
+
+    assert run(tmp_path / "run", "--epochs", "1") == 0
+    server = program.TensorBoard()
+    where = str(tmp_path / "run" / "tensorboard")
+    server.configure(
+        argv=[None, "--logdir", where, "--port", "0", "--host", "127.0.0.1", "--load_fast=false"]
+    )
+    url = server.launch()
+
+    def ask(path):
+        with urllib.request.urlopen(url + path, timeout=30) as answer:
+            return json.load(answer)
+
+    deadline = time.monotonic() + 60
+    while not (tags := ask("data/plugin/images/tags")) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert "generated" in tags["samples"]
+    assert set(ask("data/plugin/scalars/tags")) == {"train", "validation"}
+    image = ask("data/plugin/images/images?run=samples&tag=generated&sample=0")
+    assert [each["step"] for each in image] == [0, 1]
+
+
+def test_same_seed_same_run_other_seed_other_run(tmp_path):
+    for name, seed in (("a", "7"), ("b", "7"), ("c", "8")):
+        assert run(tmp_path / name, "--seed", seed, preset="dcgan") == 0
+    assert_same_bits(tmp_path / "a" / "model.keras", tmp_path / "b" / "model.keras")
+    assert history(tmp_path / "a") == history(tmp_path / "b")
+    ours, others = (saved_arrays(tmp_path / name / "model.keras") for name in "ac")
+    weights = [name for name in ours if ours[name].size > 100]
+    assert weights and not any(np.array_equal(ours[name], others[name]) for name in weights)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", ["mlp", "dcgan"])
+def test_killed_and_resumed_is_bit_for_bit_the_run_never_killed(preset, tmp_path):
+    """SIGKILL in the middle of an epoch: nothing in the process gets a chance to tidy up."""
+    argv = [*TINY[preset], "--limit", "640", "--batch-size", "16", "--epochs", "6"]
+    argv += ["--verbose", "0"]
+    straight, killed = tmp_path / "straight", tmp_path / "killed"
+
+    def start(folder, *argv):
+        command = [sys.executable, "-m", "genai_keras.train_gan", "--run-dir", folder, *argv]
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL)
+
+    assert start(straight, *argv).wait() == 0
+    victim = start(killed, *argv)
+    manifest = killed / "checkpoints" / "manifest.json"
+    while not (manifest.exists() and len(json.loads(manifest.read_text())) == 2):
+        assert victim.poll() is None, "it ended before it could be killed"
+        time.sleep(0.005)
+    victim.kill()
+    assert victim.wait() == -signal.SIGKILL
+    assert not (killed / "model.keras").exists()
+    assert start(killed, "--resume").wait() == 0
+    assert_same_bits(straight / "model.keras", killed / "model.keras")
+    assert history(straight) == history(killed)
+    for picture in sorted((straight / "samples").iterdir()):
+        assert picture.read_bytes() == (killed / "samples" / picture.name).read_bytes()
+
+
+def raise_signal_at(monkeypatch, number, step):
+    """Raises a signal in the process itself during a run's `step`-th training step."""
+    seen = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        seen.append(batch)
+        if len(seen) == step:
+            signal.raise_signal(number)
+
+    monkeypatch.setattr(ImageGrid, "on_train_batch_end", on_train_batch_end)
+
+
+@pytest.mark.parametrize("preset", ["mlp", "dcgan"])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "sigterm"]
+)
+def test_a_stop_in_an_epochs_middle_loses_nothing(
+    preset, number, code, tmp_path, monkeypatch, capsys
+):
+    straight, stopped = tmp_path / "straight", tmp_path / "stopped"
+    assert run(straight, preset=preset) == 0
+    before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+    raise_signal_at(monkeypatch, number, step=6)  # of 4 a epoch: in the middle of the second
+    assert run(stopped, preset=preset) == code
+    assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == before
+    said = capsys.readouterr().err
+    assert f"python -m genai_keras.train_gan --run-dir {stopped} --resume" in said
+    assert "at step 6" in said
+    assert resume(stopped) == 0
+    assert_same_bits(straight / "model.keras", stopped / "model.keras")
+    # Also the interrupted epoch's row: its metrics are of all of its steps.
+    assert history(straight) == history(stopped)
+
+
+def test_out_of_time_ends_well_and_resumes_exactly(tmp_path, monkeypatch):
+    straight, limited = tmp_path / "straight", tmp_path / "limited"
+    assert run(straight, preset="dcgan") == 0
+    assert run(limited, "--max-minutes", "1e-6", preset="dcgan") == 0
+    assert len(history(limited)) == 1 and (limited / "model.keras").exists()
+    assert (limited / "samples" / "progress.gif").exists()
+    assert json.loads((limited / "checkpoints" / "manifest.json").read_text())[0]["step"] == 1
+    assert resume(limited) == 0
+    assert_same_bits(straight / "model.keras", limited / "model.keras")
+    assert history(straight) == history(limited)
+
+
+def test_a_finished_run_can_be_made_longer(tmp_path, capsys):
+    straight, longer = tmp_path / "straight", tmp_path / "longer"
+    assert run(straight, "--epochs", "4") == 0
+    assert run(longer) == 0
+    assert resume(longer) == 0
+    assert "--epochs N makes it longer" in capsys.readouterr().out
+    assert resume(longer, "--epochs", "4", "--verbose", "0") == 0
+    assert_same_bits(straight / "model.keras", longer / "model.keras")
+    assert history(straight) == history(longer)
+
+
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path, capsys):
+    straight, hurt = tmp_path / "straight", tmp_path / "hurt"
+    assert run(straight) == run(hurt) == 0
+    newest, _ = sorted((hurt / "checkpoints").glob("*.keras"), reverse=True)
+    newest.write_bytes(newest.read_bytes()[:-100])
+    assert resume(hurt) == 0
+    assert f"{newest.name} is damaged" in capsys.readouterr().err
+    assert_same_bits(straight / "model.keras", hurt / "model.keras")
+    for path in (hurt / "checkpoints").glob("*.keras"):
+        path.write_bytes(b"nothing")
+    assert resume(hurt) == 1
+    assert "no checkpoint" in capsys.readouterr().err
+
+
+def test_a_failed_save_leaves_the_former_checkpoint(tmp_path, monkeypatch):
+    gan = make_gan()
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(gan, step=1)
+    good = (tmp_path / "step_00000001.keras").read_bytes()
+
+    def full_disk(path):
+        path.write_bytes(b"half of it")
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(gan, "save", full_disk)
+    for step in (1, 2):
+        with pytest.raises(OSError, match="No space left"):
+            checkpoints.save(gan, step)
+    assert (tmp_path / "step_00000001.keras").read_bytes() == good
+    assert checkpoints.restore(gan)[0] == 1
+
+
+def test_two_generations_are_kept(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    gan = make_gan()
+    for step in (1, 2, 3):
+        checkpoints.save(gan, step)
+    assert sorted(path.name for path in tmp_path.glob("*.keras")) == [
+        "step_00000002.keras",
+        "step_00000003.keras",
+    ]
+
+
+def test_a_diverged_run_ends_with_code_3_and_keeps_its_last_good_checkpoint(
+    tmp_path, monkeypatch, capsys
+):
+    folder = tmp_path / "run"
+
+    seen = []
+
+    def poison(self, batch, logs=None):
+        seen.append(batch)
+        if len(seen) == 8:  # the last step of the second epoch, whose metrics are still finite
+            weight = self.model.averaged_generator.variables[0]
+            weight.assign(weight * np.nan)
+
+    monkeypatch.setattr(ImageGrid, "on_train_batch_end", poison)
+    assert run(folder, preset="dcgan") == 3
+    said = capsys.readouterr().err
+    assert "diverged" in said and "--learning-rate" in said and said.count("\n") == 1
+    checkpoints = json.loads((folder / "checkpoints" / "manifest.json").read_text())
+    assert [each["step"] for each in checkpoints] == [4]
+    arrays = saved_arrays(folder / "checkpoints" / checkpoints[0]["file"])
+    assert all(np.isfinite(array).all() for array in arrays.values())
+
+
+def test_an_absurd_learning_rate_diverges_honestly(tmp_path):
+    assert run(tmp_path / "run", "--learning-rate", "1e38") == 3
+
+
+def test_resuming_with_another_config_lists_the_differences(tmp_path, capsys):
+    folder = tmp_path / "run"
+    assert run(folder, "--epochs", "1") == 0
+    assert resume(folder, "--ema", "0.5", "--batch-size", "8") == 1
+    said = capsys.readouterr().err
+    assert "--ema 0.5 (the run has 0.999)" in said and "--batch-size 8 (the run has 16)" in said
+
+
+def test_an_existing_run_is_neither_mixed_nor_lost(tmp_path, capsys):
+    folder = tmp_path / "run"
+    assert run(folder, "--epochs", "1") == 0
+    before = saved_arrays(folder / "model.keras")
+    (folder / "my notes.txt").write_text("mine")
+    assert run(folder) == 1
+    assert "--resume or --overwrite" in capsys.readouterr().err
+    assert saved_arrays(folder / "model.keras").keys() == before.keys()
+    assert run(folder, "--overwrite", "--epochs", "2") == 0
+    assert len(history(folder)) == 2
+    assert (folder / "my notes.txt").read_text() == "mine"
+
+
+def test_overwrite_spares_what_is_no_run(tmp_path, capsys):
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "samples" / "holiday.png").write_text("mine")
+    assert run(tmp_path, "--overwrite") == 1
+    assert "not a run" in capsys.readouterr().err
+    assert (tmp_path / "samples" / "holiday.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "says"),
+    [
+        (["--dataset", "emnist"], 2, "invalid choice"),
+        (["--dataset", "folder"], 1, "--data-dir"),
+        (["--limit", "10"], 1, "--batch-size 10 or less"),
+        (["--image-size", "30"], 1, "28x28 or 32x32"),
+        (["--dataset", "mixture"], 1, "--preset dense-1d"),
+        (["--resume"], 1, "no run to resume"),
+        (["--run-dir", __file__], 1, "is a file"),
+    ],
+    ids=["dataset", "folder", "few", "size", "mixture", "resume", "file"],
+)
+def test_wrong_input_is_one_clear_line(argv, code, says, tmp_path, capsys):
+    folder = tmp_path / "run"
+    assert run(folder, *argv, preset="dcgan") == code
+    said = capsys.readouterr().err
+    assert says in said
+    if code == 1:
+        assert said.startswith("error: ") and said.count("\n") == 1
+    assert not folder.exists()  # a run that never began leaves nothing behind
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    with pytest.raises(UserError):
+        run(tmp_path / "run", "--image-size", "30", "--debug", preset="dcgan")
+
+
+def test_low_precision_trains(tmp_path):
+    assert run(tmp_path / "run", "--precision", "mixed_bfloat16", preset="dcgan") == 0
+
+
+def test_a_user_can_train_on_a_folder_of_pictures(tmp_path):
+    for index in range(20):
+        pixels = np.random.default_rng(index).integers(0, 256, (20, 30, 3), dtype="uint8")
+        (tmp_path / "mine").mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(tmp_path / "mine" / f"{index}.jpg")
+    argv = ["--dataset", "folder", "--data-dir", str(tmp_path / "mine"), "--image-size", "16"]
+    assert run(tmp_path / "run", *argv, preset="dcgan") == 0
+    gan = keras.models.load_model(tmp_path / "run" / "model.keras")
+    assert gan.generate(2).shape == (2, 16, 16, 3)
+
+
+@pytest.mark.slow
+def test_python_dash_m():
+    """The one test that starts Python anew: the list of commands, and one of them."""
+    listed = subprocess.run(
+        [sys.executable, "-m", "genai_keras"], check=True, capture_output=True, text=True
+    )
+    assert "python -m genai_keras.train_gan" in listed.stdout
+    command = [sys.executable, "-m", "genai_keras.train_gan", "--run-dir", __file__]
+    failed = subprocess.run(command, capture_output=True, text=True)
+    assert failed.returncode == 1
+    assert failed.stderr.count("\n") == 1, "TensorFlow's own notes are kept out of the way"
