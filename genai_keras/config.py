@@ -67,8 +67,24 @@ class TrainConfig:
     debug: bool = option(False, "show the traceback of a failure")
 
 
+IMAGE_DATASETS = ("mnist5k", "mnist", "fashion_mnist", "cifar10", "photos", "folder")
+
+
 @dataclass
-class GANConfig(TrainConfig):
+class ImageConfig(TrainConfig):
+    """The options of a command that learns from pictures."""
+
+    dataset: str = option("mnist5k", "what to learn from", choices=IMAGE_DATASETS)
+    image_size: int | None = option(
+        None, "side in pixels to resize pictures to (folder and photos: 64)", at_least=4
+    )
+    channels: int | None = option(
+        None, "1 grey, 3 colour (folder: colour if any picture is)", choices=(1, 3)
+    )
+
+
+@dataclass
+class GANConfig(ImageConfig):
     """The options of `train_gan`. The defaults are the preset `dcgan`."""
 
     command: ClassVar[str] = "train_gan"
@@ -112,19 +128,7 @@ The default learns 5,000 real handwritten digits in about 1.5 minutes on two CPU
     }
 
     preset: str = option("dcgan", "a named set of defaults; a flag that is typed wins over it")
-    dataset: str = option(
-        "mnist5k",
-        "what to learn from",
-        choices=(
-            "mnist5k", "mnist", "fashion_mnist", "cifar10", "photos", "folder", "mixture",
-        ),
-    )  # fmt: skip
-    image_size: int | None = option(
-        None, "side in pixels to resize pictures to (folder and photos: 64)", at_least=4
-    )
-    channels: int | None = option(
-        None, "1 grey, 3 colour (folder: colour if any picture is)", choices=(1, 3)
-    )
+    dataset: str = option("mnist5k", "what to learn from", choices=(*IMAGE_DATASETS, "mixture"))
     network: str = option("dcgan", "what both networks are built of", choices=("dcgan", "dense"))
     latent_dim: int = option(64, "length of the noise vector z", at_least=1)
     generator_widths: tuple[int, ...] = option(
@@ -133,7 +137,10 @@ The default learns 5,000 real handwritten digits in about 1.5 minutes on two CPU
     discriminator_widths: tuple[int, ...] = option(
         (32, 64), "channels (dcgan) or units (dense) of each hidden layer", at_least=1
     )
-    kernel_size: int = option(4, "side of the convolutions' kernels", at_least=2)
+    generator_kernel: int = option(4, "side of the generator's convolution kernels", at_least=2)
+    discriminator_kernel: int = option(
+        5, "side of the discriminator's convolution kernels", at_least=2
+    )
     discriminator_learning_rate: float | None = option(
         None, "Adam's step size for the discriminator (default: --learning-rate)", above=0
     )

@@ -1,5 +1,7 @@
 """Loss functions, small and pure, named as in their papers. They take logits, in nats."""
 
+import math
+
 from keras import ops
 
 
@@ -42,3 +44,40 @@ def non_saturating_generator_loss(fake_logits):
     Reference: Goodfellow et al. 2014, section 3, https://arxiv.org/abs/1406.2661
     """
     return ops.mean(ops.softplus(-fake_logits))
+
+
+def gaussian_kl(mean, log_variance):
+    """KL(N(mean, variance) || N(0, 1)) of each latent, in nats; zero only where both are N(0, 1).
+
+    Args:
+        mean: `(..., latent_dim)`.
+        log_variance: the same shape.
+
+    Returns:
+        The same shape; sum over the last axis for the divergence of the whole vector.
+
+    Reference: Kingma and Welling 2014, appendix B, https://arxiv.org/abs/1312.6114
+    """
+    return 0.5 * (ops.exp(log_variance) + ops.square(mean) - 1.0 - log_variance)
+
+
+def gaussian_log_density(z, mean, log_variance):
+    """log N(z; mean, variance) with a diagonal covariance, summed over the last axis, in nats."""
+    squares = ops.square(z - mean) * ops.exp(-log_variance)
+    return -0.5 * ops.sum(math.log(2.0 * math.pi) + log_variance + squares, axis=-1)
+
+
+def importance_weighted_bound(log_weights):
+    """log of the mean importance weight: a lower bound on log p(x) that rises with k.
+
+    Args:
+        log_weights: log p(x, z) - log q(z | x) of k samples of z, `(k, batch)`.
+
+    Returns:
+        `(batch,)`, in nats.
+
+    Reference: Burda et al. 2016, https://arxiv.org/abs/1509.00519
+    """
+    return ops.logsumexp(log_weights, axis=0) - ops.log(
+        ops.cast(ops.shape(log_weights)[0], "float32")
+    )

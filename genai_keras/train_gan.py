@@ -4,6 +4,7 @@ import sys
 
 from genai_keras.command import command
 from genai_keras.config import GANConfig
+from genai_keras.errors import UserError
 
 
 @command(GANConfig)
@@ -12,7 +13,8 @@ def main(config):
     # Imported here: TensorFlow takes seconds, and --help should not.
     import keras
 
-    from genai_keras.callbacks import DensityPlot, ImageGrid
+    from genai_keras.callbacks.density import DensityPlot
+    from genai_keras.callbacks.pictures import ImageGrid
     from genai_keras.data.images import load_images
     from genai_keras.data.toy import GaussianMixture, load_mixture
     from genai_keras.models.gan import GAN
@@ -63,15 +65,13 @@ def build_networks(config, sample_shape):
         )
         return generator, dense.build_dense_discriminator(sample_shape, config.discriminator_widths)
     if len(sample_shape) != 3:
-        from genai_keras.errors import UserError
-
         raise UserError("a dcgan makes pictures, and mixture has none: use --preset dense-1d")
     return (
         dcgan.build_dcgan_generator(
-            config.latent_dim, sample_shape, config.generator_widths, config.kernel_size
+            config.latent_dim, sample_shape, config.generator_widths, config.generator_kernel
         ),
         dcgan.build_dcgan_discriminator(
-            sample_shape, config.discriminator_widths, config.kernel_size
+            sample_shape, config.discriminator_widths, config.discriminator_kernel
         ),
     )
 

@@ -10,6 +10,7 @@ LEVELS = {
     "errors": 0,
     "config": 1,
     "losses": 1,
+    "likelihoods": 1,
     "command": 2,
     "data": 2,
     "layers": 2,

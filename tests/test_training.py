@@ -16,7 +16,7 @@ from helpers import assert_same_bits, make_gan, saved_arrays
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from genai_keras.callbacks import ImageGrid
+from genai_keras.callbacks.pictures import ImageGrid
 from genai_keras.errors import UserError
 from genai_keras.train_gan import main
 from genai_keras.training.checkpoints import Checkpoints
@@ -37,7 +37,7 @@ def few_digits(monkeypatch):
     monkeypatch.setitem(
         images.READERS, "mnist5k", lambda data_dir: [part[:500] for part in whole(data_dir)]
     )
-    monkeypatch.setattr(ImageGrid.__init__, "__defaults__", (9, 0))
+    monkeypatch.setattr(ImageGrid.__init__, "__defaults__", (9, 0, -1.0))
 
 
 def run(folder, *argv, preset="mlp"):

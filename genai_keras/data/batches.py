@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import tensorflow as tf
 
 from genai_keras.errors import UserError
@@ -18,7 +19,11 @@ class Batches:
         count: how many samples there are.
         element_shape: the shape of one sample.
         batch_size: samples a batch.
-        seed: keys the order in which `shuffled` deals them.
+        seed: keys the order in which `shuffled` deals them, and `binarize`.
+        binarize: take each value in [0, 1] as the probability of a 1 and draw 0 or 1 from it: anew
+            at each training step, always the same in `in_order`. A likelihood of binary pixels in
+            nats is only defined so (Salakhutdinov and Murray 2008).
+        labels: of the samples in order, or None.
     """
 
     fetch: Callable
@@ -26,6 +31,8 @@ class Batches:
     element_shape: tuple[int, ...]
     batch_size: int
     seed: int = 0
+    binarize: bool = False
+    labels: np.ndarray | None = None
 
     @property
     def steps_per_epoch(self):
@@ -47,17 +54,23 @@ class Batches:
             epoch, position = step // self.steps_per_epoch, step % self.steps_per_epoch
             slots = position * self.batch_size + tf.range(self.batch_size, dtype=tf.int64)
             key = tf.cast(tf.stack([tf.cast(self.seed, tf.int64), epoch]), tf.uint32)
-            return tf.random.experimental.index_shuffle(slots, key, max_index=self.count - 1)
+            return step, tf.random.experimental.index_shuffle(slots, key, max_index=self.count - 1)
 
         steps = tf.data.Dataset.range(start_step, tf.int64.max)
         return self._deal(steps.map(indices))
 
     def in_order(self):
         """One pass over all samples, the last batch perhaps smaller, as a `tf.data.Dataset`."""
-        return self._deal(tf.data.Dataset.range(self.count).batch(self.batch_size))
+        batches = tf.data.Dataset.range(self.count).batch(self.batch_size).enumerate()
+        # Negative numbers, so that no training step shares their random numbers.
+        return self._deal(batches.map(lambda number, indices: (-1 - number, indices)))
 
-    def _deal(self, batches_of_indices):
-        def fetch(indices):
-            return tf.ensure_shape(self.fetch(indices), (None, *self.element_shape))
+    def _deal(self, numbered_indices):
+        def fetch(number, indices):
+            samples = tf.ensure_shape(self.fetch(indices), (None, *self.element_shape))
+            if self.binarize:
+                key = tf.stack([tf.cast(self.seed, tf.int64), number])
+                samples = samples > tf.random.stateless_uniform(tf.shape(samples), key)
+            return tf.cast(samples, tf.float32)
 
-        return batches_of_indices.map(fetch, num_parallel_calls=2).prefetch(2)
+        return numbered_indices.map(fetch, num_parallel_calls=2).prefetch(2)

@@ -1,8 +1,9 @@
 """Pictures: where they come from, and how they become batches.
 
-They stay uint8 in memory and are scaled to [-1, 1] a batch at a time. `folder` is in `folder.py`.
+They stay uint8 in memory and are scaled a batch at a time. `folder` is in `folder.py`.
 """
 
+import dataclasses
 import gzip
 import importlib.util
 import struct
@@ -21,7 +22,15 @@ OFFLINE_WAYS_OUT = "use --dataset mnist5k, which needs no download"
 
 
 def load_images(
-    dataset, data_dir=None, batch_size=64, seed=0, limit=None, image_size=None, channels=None
+    dataset,
+    data_dir=None,
+    batch_size=64,
+    seed=0,
+    limit=None,
+    image_size=None,
+    channels=None,
+    low=-1.0,
+    binarize=False,
 ):
     """Loads pictures in two parts that share no sample.
 
@@ -37,27 +46,31 @@ def load_images(
         image_size: side in pixels to resize to; None keeps the data's own size, and means 64 for
             `folder` and `photos`.
         channels: 1 for grey, 3 for colour; None keeps the data's own.
+        low: the value of black; white is 1.
+        binarize: draw black or white from each pixel's value; see `Batches`.
 
     Returns:
-        `(training, validation)`, two `Batches` of `(height, width, channels)` in [-1, 1].
+        `(training, validation)`, two `Batches` of `(height, width, channels)`; the validation part
+        has `labels` where the data has them.
 
     Raises:
         UserError: what is missing or unusable, and what to do about it.
     """
+    labels = None
     if dataset == "folder":
         parts = read_folder(data_dir, image_size or DEFAULT_SIZE, channels, limit)
-    elif dataset == "photos":
-        parts = _read_photos(image_size or DEFAULT_SIZE)
     else:
-        parts = READERS[dataset](Path(data_dir) if data_dir else None)
-    if dataset != "folder":
-        train, validation = parts
+        if dataset == "photos":
+            train, validation = _read_photos(image_size or DEFAULT_SIZE)
+        else:
+            train, validation, labels = READERS[dataset](Path(data_dir) if data_dir else None)
         train = train[_fixed_order(len(train))[:limit]]
         parts = [_conform(part, image_size, channels) for part in (train, validation)]
-    return tuple(_batches(part, batch_size, seed) for part in parts)
+    train, validation = (_batches(part, batch_size, seed, low, binarize) for part in parts)
+    return train, dataclasses.replace(validation, labels=labels)
 
 
-def _batches(part, batch_size, seed):
+def _batches(part, batch_size, seed, low, binarize):
     """Batches of a uint8 array, or of a `FolderPart` that decodes its files as they are needed."""
     if isinstance(part, np.ndarray):
         pixels = tf.constant(part)
@@ -66,18 +79,19 @@ def _batches(part, batch_size, seed):
     else:
         count, shape, fetch = len(part.paths), part.shape, part.fetch
     return Batches(
-        lambda indices: scale(fetch(indices)), count, tuple(shape), batch_size, seed
-    )  # fmt: skip
+        lambda indices: scale(fetch(indices), low), count, tuple(shape), batch_size, seed, binarize
+    )
 
 
-def scale(pixels):
-    """uint8 pixels 0..255 to float32 -1..1, the range of tanh."""
-    return tf.cast(pixels, tf.float32) / 127.5 - 1.0
+def scale(pixels, low=-1.0):
+    """uint8 pixels 0..255 to float32 `low`..1; -1..1 is the range of tanh."""
+    return tf.cast(pixels, tf.float32) / 255.0 * (1.0 - low) + low
 
 
-def to_pixels(images):
-    """Pictures in [-1, 1] back to uint8 pixels."""
-    return np.clip(np.round((np.asarray(images, "float32") + 1.0) * 127.5), 0, 255).astype("uint8")
+def to_pixels(images, low=-1.0):
+    """Pictures in `low`..1 back to uint8 pixels."""
+    unit = (np.asarray(images, "float32") - low) / (1.0 - low)
+    return np.clip(np.round(unit * 255.0), 0, 255).astype("uint8")
 
 
 def _fixed_order(count):
@@ -110,9 +124,9 @@ def _read_mnist5k(data_dir):
     path = Path(spec.origin).parent / "data" / "data" / "mnist_5k.csv.gz"
     with gzip.open(path, "rt") as file:
         table = np.loadtxt(file, delimiter=",", dtype="uint8")
+    table = table[_fixed_order(len(table))]
     digits = table[:, :784].reshape(-1, 28, 28, 1)  # the last column is the label
-    digits = digits[_fixed_order(len(digits))]
-    return digits[500:], digits[:500]
+    return digits[500:], digits[:500], table[:500, 784]
 
 
 def _read_npz_or_idx(name):
@@ -123,7 +137,11 @@ def _read_npz_or_idx(name):
             if (folder / f"{name}.npz").exists():
                 return _read_npz(folder / f"{name}.npz")
             if list(folder.glob("train-images*idx3-ubyte*")):
-                return [_read_idx(folder, part) for part in ("train", "t10k")]
+                return (
+                    _read_idx(folder, "train-images", 3)[..., None],
+                    _read_idx(folder, "t10k-images", 3)[..., None],
+                    _read_idx(folder, "t10k-labels", 1, needed=False),
+                )
         return _download(name, data_dir)
 
     return read
@@ -137,7 +155,8 @@ def _read_cifar10(data_dir):
             train = [_read_cifar_file(path) for path in sorted(folder.glob("data_batch_*.bin"))]
             if not train:
                 raise UserError(f"{folder} has test_batch.bin but no data_batch_1.bin to 5.bin")
-            return np.concatenate(train), _read_cifar_file(folder / "test_batch.bin")
+            pictures = [each for each, _ in train]
+            return np.concatenate(pictures), *_read_cifar_file(folder / "test_batch.bin")
     return _download("cifar10", data_dir)
 
 
@@ -152,26 +171,29 @@ def _read_npz(path):
     try:
         with np.load(path, allow_pickle=False) as file:
             parts = file["x_train"], file["x_test"]
+            labels = file["y_test"].ravel() if "y_test" in file else None
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{path} does not hold x_train and x_test as arrays: {error}") from None
-    return [part.reshape(*part.shape[:3], -1) for part in parts]
+    return *(part.reshape(*part.shape[:3], -1) for part in parts), labels
 
 
-def _read_idx(folder, part):
-    """Reads `{part}-images-idx3-ubyte`, gzipped or not: 2051, count, height, width, pixels."""
-    found = sorted(folder.glob(f"{part}-images*idx3-ubyte*"))
+def _read_idx(folder, name, rank, needed=True):
+    """Reads `{name}-idx{rank}-ubyte`, gzipped or not: 2048 + rank, the shape, the bytes."""
+    found = sorted(folder.glob(f"{name}*idx{rank}-ubyte*"))
+    if not found and not needed:
+        return None
     if not found:
-        raise UserError(f"{folder} has no {part}-images-idx3-ubyte(.gz)")
+        raise UserError(f"{folder} has no {name}-idx{rank}-ubyte(.gz)")
     opener = gzip.open if found[0].suffix == ".gz" else open
     try:
         with opener(found[0], "rb") as file:
-            magic, count, height, width = struct.unpack(">4i", file.read(16))
-            pixels = np.frombuffer(file.read(), "uint8")
-        if magic != 2051:
-            raise ValueError(f"it starts with {magic} instead of 2051")
-        return pixels.reshape(count, height, width, 1)
+            magic, *shape = struct.unpack(f">{1 + rank}i", file.read(4 + 4 * rank))
+            values = np.frombuffer(file.read(), "uint8")
+        if magic != 2048 + rank:
+            raise ValueError(f"it starts with {magic} instead of {2048 + rank}")
+        return values.reshape(shape)
     except (OSError, EOFError, ValueError, struct.error) as error:
-        raise UserError(f"{found[0]} is no idx file of pictures, or is damaged: {error}") from None
+        raise UserError(f"{found[0]} is no such idx file, or is damaged: {error}") from None
 
 
 def _read_cifar_file(path):
@@ -179,14 +201,15 @@ def _read_cifar_file(path):
     data = np.fromfile(path, "uint8")
     if not data.size or data.size % 3073:
         raise UserError(f"{path} is damaged: {data.size} bytes are no multiple of 3,073")
-    return data.reshape(-1, 3073)[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+    records = data.reshape(-1, 3073)
+    return records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), records[:, 0]
 
 
 def _download(name, data_dir):
     import keras
 
     try:
-        (train, _), (test, _) = getattr(keras.datasets, name).load_data()
+        (train, _), (test, labels) = getattr(keras.datasets, name).load_data()
     except Exception as error:  # whatever a network, a proxy or a damaged cache can raise
         looked = f"is not in {data_dir} and " if data_dir else ""
         reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
@@ -194,7 +217,7 @@ def _download(name, data_dir):
             f"{name} {looked}could not be downloaded ({reason}): go online once, point --data-dir "
             f"at a folder that has it, or {OFFLINE_WAYS_OUT}"
         ) from None
-    return [part.reshape(*part.shape[:3], -1) for part in (train, test)]
+    return *(part.reshape(*part.shape[:3], -1) for part in (train, test)), labels.ravel()
 
 
 def _read_photos(size):

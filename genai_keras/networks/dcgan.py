@@ -48,7 +48,7 @@ def build_dcgan_generator(latent_dim, image_shape, widths=(64, 32), kernel_size=
     return keras.Model(noise, image, name="generator")
 
 
-def build_dcgan_discriminator(image_shape, widths=(32, 64), kernel_size=4):
+def build_dcgan_discriminator(image_shape, widths=(32, 64), kernel_size=5):
     """Builds picture -> one halving of the size a stage -> one logit.
 
     Args:

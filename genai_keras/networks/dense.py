@@ -54,3 +54,44 @@ def build_dense_discriminator(input_shape, widths):
         x = layers.LeakyReLU(0.2)(x)
     logit = layers.Dense(1, dtype="float32")(x)
     return keras.Model(sample, logit, name="discriminator")
+
+
+def build_dense_encoder(input_shape, latent_dim, widths, activation="relu"):
+    """Builds sample -> dense layers -> mean and log-variance of z.
+
+    Args:
+        input_shape: shape of a sample.
+        latent_dim: length of z.
+        widths: units of each hidden layer.
+        activation: of the hidden layers.
+
+    Returns:
+        A `keras.Model`: `(batch, *input_shape)` -> two of `(batch, latent_dim)`, float32.
+    """
+    sample = keras.Input(input_shape, name="sample")
+    x = layers.Flatten()(sample)
+    for units in widths:
+        x = layers.Dense(units, activation=activation)(x)
+    # Linear both: a mean may be negative, and so may the logarithm of a variance.
+    mean = layers.Dense(latent_dim, name="mean", dtype="float32")(x)
+    log_variance = layers.Dense(latent_dim, name="log_variance", dtype="float32")(x)
+    return keras.Model(sample, [mean, log_variance], name="encoder")
+
+
+def build_dense_decoder(latent_dim, output_shape, widths, activation="relu"):
+    """Builds z -> dense layers -> the parameters of every pixel's distribution.
+
+    Args:
+        latent_dim: length of z.
+        output_shape: shape of the parameters, such as `(28, 28, 1)`.
+        widths: units of each hidden layer, in the order that z meets them.
+        activation: of the hidden layers.
+
+    Returns:
+        A `keras.Model`: `(batch, latent_dim)` -> `(batch, *output_shape)`, float32.
+    """
+    z = x = keras.Input((latent_dim,), name="z")
+    for units in widths:
+        x = layers.Dense(units, activation=activation)(x)
+    x = layers.Dense(math.prod(output_shape), dtype="float32")(x)
+    return keras.Model(z, layers.Reshape(output_shape, dtype="float32")(x), name="decoder")

@@ -1,6 +1,5 @@
-"""Callbacks that show how a model learns: a picture an epoch, on TensorBoard and as a film."""
+"""A picture an epoch, as PNG, on TensorBoard and as a film; and the grid of generated pictures."""
 
-import io
 import math
 
 import keras
@@ -17,18 +16,23 @@ FILM_SECONDS = 8.0
 class EpochPicture(keras.callbacks.Callback):
     """Draws a picture before training and after each epoch, and makes a film of them at the end.
 
-    Writes `samples/epoch_0001.png`, ..., `samples/progress.gif` and the TensorBoard run `samples`.
+    Writes `samples/epoch_0001.png`, ..., `samples/progress.gif` and the TensorBoard run `samples`;
+    with another `stem`, files and a run of that name.
 
     Args:
         run_dir: the run folder.
         name: the picture's name on TensorBoard.
+        stem: of the files' names.
     """
 
-    def __init__(self, run_dir, name):
+    def __init__(self, run_dir, name, stem="epoch"):
         super().__init__()
         self.samples = run_dir / "samples"
-        self.log_dir = run_dir / "tensorboard" / "samples"
+        # A TensorBoard run of its own: the reader may lose events where two writers share one.
+        self.log_dir = run_dir / "tensorboard" / ("samples" if stem == "epoch" else stem)
+        self.film = self.samples / ("progress.gif" if stem == "epoch" else f"{stem}.gif")
         self.name = name
+        self.stem = stem
         self.writer = None
 
     def draw(self, logs):
@@ -38,7 +42,7 @@ class EpochPicture(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self.samples.mkdir(parents=True, exist_ok=True)
         self.writer = tf.summary.create_file_writer(str(self.log_dir))
-        if not list(self.samples.glob("epoch_*.png")):
+        if not self._frames():
             self._show(0, {})
 
     def on_epoch_end(self, epoch, logs=None):
@@ -46,11 +50,14 @@ class EpochPicture(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         self.writer.close()
-        save_film(sorted(self.samples.glob("epoch_*.png")), self.samples / "progress.gif")
+        save_film(self._frames(), self.film)
+
+    def _frames(self):
+        return sorted(self.samples.glob(f"{self.stem}_*.png"))
 
     def _show(self, epoch, logs):
         pixels = self.draw(logs)
-        Image.fromarray(pixels).save(self.samples / f"epoch_{epoch:04d}.png")
+        Image.fromarray(pixels).save(self.samples / f"{self.stem}_{epoch:04d}.png")
         with self.writer.as_default():
             tf.summary.image(self.name, pixels[None], step=epoch)
         self.writer.flush()
@@ -63,55 +70,33 @@ class ImageGrid(EpochPicture):
         run_dir: the run folder.
         count: how many pictures.
         seed: of the noise.
+        low: the value of black.
     """
 
-    def __init__(self, run_dir, count=64, seed=0):
+    def __init__(self, run_dir, count=64, seed=0, low=-1.0):
         super().__init__(run_dir, "generated")
         self.count = count
         self.seed = seed
+        self.low = low
 
     def draw(self, logs):
-        return image_grid(self.model.generate(self.count, seed=self.seed))
+        return image_grid(self.model.generate(self.count, seed=self.seed), low=self.low)
 
 
-class DensityPlot(EpochPicture):
-    """A histogram of generated numbers against the density they should have.
-
-    Adds their Wasserstein-1 distance to the true distribution to the epoch's logs, in units of x.
-
-    Args:
-        run_dir: the run folder.
-        mixture: a `GaussianMixture`.
-        count: how many samples to draw.
-        seed: of the noise.
-    """
-
-    def __init__(self, run_dir, mixture, count=5_000, seed=0):
-        super().__init__(run_dir, "density")
-        self.mixture = mixture
-        self.count = count
-        self.seed = seed
-
-    def draw(self, logs):
-        samples = self.model.generate(self.count, seed=self.seed)
-        distance = self.mixture.wasserstein(samples)
-        logs["wasserstein"] = distance
-        return density_plot(samples, self.mixture.density, f"Wasserstein-1 distance {distance:.3f}")
-
-
-def image_grid(images, columns=None, least_side=560, gap=2):
+def image_grid(images, columns=None, least_side=560, gap=2, low=-1.0):
     """Lays pictures out in a grid, enlarged by whole pixels if it would be small.
 
     Args:
-        images: `(n, height, width, 1 or 3)` in [-1, 1].
+        images: `(n, height, width, 1 or 3)` in `low`..1.
         columns: pictures a row; None makes the grid about square.
         least_side: pixels that the grid's width should reach.
         gap: pixels between pictures, before enlarging.
+        low: the value of black.
 
     Returns:
         `(grid_height, grid_width, 3)` uint8.
     """
-    pixels = to_pixels(images)
+    pixels = to_pixels(images, low)
     n, height, width, _ = pixels.shape
     columns = columns or math.ceil(math.sqrt(n))
     rows = math.ceil(n / columns)
@@ -121,22 +106,6 @@ def image_grid(images, columns=None, least_side=560, gap=2):
         grid[y : y + height, x : x + width] = picture  # one grey channel fills all three
     factor = math.ceil(least_side / grid.shape[1])
     return grid.repeat(factor, axis=0).repeat(factor, axis=1)
-
-
-def density_plot(samples, density, title):
-    """Plots a histogram of numbers and the density they should have; `(480, 640, 3)` uint8."""
-    from matplotlib.figure import Figure  # without pyplot: no global state, no display
-
-    figure = Figure(figsize=(6.4, 4.8), dpi=100, layout="constrained")
-    axes = figure.subplots()
-    x = np.linspace(-6.0, 6.0, 400)
-    axes.hist(np.ravel(samples), bins=np.linspace(-6.0, 6.0, 97), density=True, label="generated")
-    axes.plot(x, density(x), color="black", label="true density")
-    axes.set(title=title, xlabel="x", ylabel="p(x)", ylim=(0.0, 0.8))
-    axes.legend(loc="upper right")
-    file = io.BytesIO()
-    figure.savefig(file, format="png")
-    return np.asarray(Image.open(file).convert("RGB"))
 
 
 def save_film(paths, film):

@@ -1,0 +1,1 @@
+"""Callbacks that show how a model learns: pictures on TensorBoard, as PNG and as films."""
