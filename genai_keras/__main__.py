@@ -2,7 +2,7 @@
 
 import importlib
 
-COMMANDS = ("train_gan",)
+COMMANDS = ("train_gan", "train_vae")
 
 
 def main():

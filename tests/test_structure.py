@@ -20,6 +20,7 @@ LEVELS = {
     "callbacks": 5,
     "training": 6,
     "train_gan": 7,
+    "train_vae": 7,
     "__main__": 8,
 }
 # These know nothing of the command line, so that a notebook can use them.

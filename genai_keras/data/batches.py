@@ -65,6 +65,11 @@ class Batches:
         # Negative numbers, so that no training step shares their random numbers.
         return self._deal(batches.map(lambda number, indices: (-1 - number, indices)))
 
+    def first(self, count):
+        """The first `count` samples in order, as a NumPy array; all of them if there are fewer."""
+        batches = self.in_order().take(-(-count // self.batch_size))
+        return np.concatenate(list(batches.as_numpy_iterator()))[:count]
+
     def _deal(self, numbered_indices):
         def fetch(number, indices):
             samples = tf.ensure_shape(self.fetch(indices), (None, *self.element_shape))

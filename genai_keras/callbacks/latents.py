@@ -1,0 +1,122 @@
+"""What a VAE's latents mean: reconstructions, a map or a walk of the latent space, a projection."""
+
+import keras
+import numpy as np
+from PIL import Image
+from scipy import stats
+
+from genai_keras.callbacks.pictures import EpochPicture, image_grid
+from genai_keras.data.images import to_pixels
+
+SPRITE_SIDE = 8192  # pixels: TensorBoard's limit of a sprite sheet
+
+
+class Reconstructions(EpochPicture):
+    """Originals in the odd rows, and below each what the model makes of its code.
+
+    Args:
+        run_dir: the run folder.
+        originals: `(n, height, width, channels)` in [0, 1], of the validation part.
+        columns: pictures a row.
+    """
+
+    def __init__(self, run_dir, originals, columns=8):
+        super().__init__(run_dir, "reconstructions", stem="reconstruction")
+        self.originals = originals
+        self.columns = columns
+
+    def draw(self, logs):
+        made = self.model.reconstruct(self.originals)
+        rows = []
+        for start in range(0, len(made), self.columns):
+            rows += [part[start : start + self.columns] for part in (self.originals, made)]
+        return image_grid(np.concatenate(rows), columns=self.columns, low=0.0)
+
+
+class LatentSpace(EpochPicture):
+    """The whole plane of z if it has two dimensions, else a walk along each of the most used ones.
+
+    The plane's points are quantiles of N(0, 1), so equal areas of the prior get equal room. A walk
+    changes one latent from -3 to 3 deviations, the others staying those of one original.
+
+    Args:
+        run_dir: the run folder.
+        originals: `(n, height, width, channels)` in [0, 1]; they tell which latents are used.
+        rows: points along each axis of the plane, or latents to walk along.
+        steps: points of a walk.
+    """
+
+    def __init__(self, run_dir, originals, rows=12, steps=11):
+        super().__init__(run_dir, "latent space", stem="latent")
+        self.originals = originals
+        self.rows = rows
+        self.steps = steps
+
+    def draw(self, logs):
+        if self.model.latent_dim == 2:
+            return image_grid(self.model.decode(plane(self.rows)), columns=self.rows, low=0.0)
+        codes, _ = self.model.encode(self.originals)
+        return image_grid(
+            self.model.decode(walks(codes, self.rows, self.steps)), columns=self.steps, low=0.0
+        )
+
+
+def plane(points):
+    """A grid of 2-D codes at the quantiles of N(0, 1), `(points * points, 2)`, row by row."""
+    axis = stats.norm.ppf((np.arange(points) + 0.5) / points).astype("float32")
+    columns, rows = np.meshgrid(axis, -axis)  # upwards, as in a plot
+    return np.stack([columns.ravel(), rows.ravel()], axis=-1)
+
+
+def walks(codes, latents, steps):
+    """Walks from the first code along the latents that vary most, `(walks * steps, latent_dim)`."""
+    most_used = np.argsort(-codes.var(axis=0), kind="stable")[:latents]
+    path = np.repeat(codes[None, :1], len(most_used), axis=0).repeat(steps, axis=1)
+    for row, latent in enumerate(most_used):
+        path[row, :, latent] = np.linspace(-3.0, 3.0, steps)
+    return path.reshape(-1, codes.shape[1])
+
+
+class Projector(keras.callbacks.Callback):
+    """Gives TensorBoard's projector the codes of validation pictures, with sprites and labels.
+
+    The files, and the config that names them, are in the TensorBoard run `validation`.
+
+    Args:
+        run_dir: the run folder.
+        originals: `(n, height, width, channels)` in [0, 1].
+        labels: `(n,)`, or None.
+    """
+
+    def __init__(self, run_dir, originals, labels=None):
+        super().__init__()
+        self.directory = run_dir / "tensorboard" / "validation"
+        self.originals = originals
+        self.labels = labels
+
+    def on_train_end(self, logs=None):
+        n, height, width, channels = self.originals.shape
+        side = max(height, width)  # the projector's sprites are squares of one size
+        count = min(n, (SPRITE_SIDE // side) ** 2)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        codes, _ = self.model.encode(self.originals[:count])
+        np.savetxt(self.directory / "codes.tsv", codes, fmt="%.5f", delimiter="\t")
+        columns = int(np.ceil(np.sqrt(count)))
+        sheet = np.zeros((columns * side, columns * side, channels), "uint8")
+        for index, picture in enumerate(to_pixels(self.originals[:count], low=0.0)):
+            y, x = index // columns * side, index % columns * side
+            sheet[y : y + height, x : x + width] = picture
+        Image.fromarray(sheet.squeeze()).save(self.directory / "sprites.png")
+        lines = ["embeddings {", '  tensor_name: "codes"', '  tensor_path: "codes.tsv"']
+        if self.labels is not None:
+            names = "".join(f"{label}\n" for label in self.labels[:count])
+            (self.directory / "labels.tsv").write_text(names, encoding="utf-8")
+            lines.append('  metadata_path: "labels.tsv"')
+        lines += [
+            '  sprite { image_path: "sprites.png"',
+            f"    single_image_dim: {side} single_image_dim: {side} }}",
+            "}",
+        ]
+        # Written by hand: Keras' own `embeddings_freq` looks for an Embedding layer, and fails.
+        config = "\n".join(lines) + "\n"
+        (self.directory / "projector_config.pbtxt").write_text(config, encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Layers of the models, each with explicit arguments, and serializable."""

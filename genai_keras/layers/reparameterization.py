@@ -1,0 +1,47 @@
+"""The reparameterization trick: a sample that gradients flow through."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="genai_keras")
+class Reparameterization(keras.layers.Layer):
+    """Draws z = mean + exp(log_variance / 2) * epsilon, with epsilon from N(0, 1).
+
+    Args:
+        seed: of epsilon.
+        low: the least log-variance; smaller ones count as this. exp(-14 / 2) = 0.0009.
+        high: the largest log-variance; exp(14 / 2) = 1,097.
+
+    Call arguments:
+        mean: `(batch, latent_dim)`.
+        log_variance: `(batch, latent_dim)`.
+        samples: how many z to draw for each row.
+
+    Returns:
+        `(samples, batch, latent_dim)`.
+
+    Reference: Kingma and Welling 2014, https://arxiv.org/abs/1312.6114
+    """
+
+    def __init__(self, seed=0, low=-14.0, high=14.0, **kwargs):
+        super().__init__(**kwargs)
+        self.seed = seed
+        self.low = low
+        self.high = high
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def build(self, *input_shapes):
+        """Has no weights."""
+
+    def call(self, mean, log_variance, samples=1):
+        shape = (samples, *ops.shape(mean))
+        epsilon = keras.random.normal(shape, seed=self.seed_generator, dtype=mean.dtype)
+        return mean + ops.exp(0.5 * self.clip(log_variance)) * epsilon
+
+    def clip(self, log_variance):
+        """The log-variance that z is drawn with: what a divergence must be computed from, too."""
+        return ops.clip(log_variance, self.low, self.high)
+
+    def get_config(self):
+        return {**super().get_config(), "seed": self.seed, "low": self.low, "high": self.high}

@@ -1,0 +1,285 @@
+"""The variational autoencoder, whatever its two networks are made of."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from genai_keras import losses
+from genai_keras.layers.reparameterization import Reparameterization
+from genai_keras.likelihoods import LIKELIHOODS
+from genai_keras.models.seeds import load_seed_states, save_seed_states
+
+ACTIVE = 0.01  # variance over the data of E[z | x], above which a latent counts as used
+
+
+@keras.saving.register_keras_serializable(package="genai_keras")
+class VAE(keras.Model):
+    """An encoder q(z | x) and a decoder p(x | z), trained to raise a lower bound on log p(x).
+
+    Args:
+        encoder: `(batch, *sample_shape)` -> mean and log-variance, two of `(batch, latent_dim)`.
+        decoder: `(batch, latent_dim)` -> the outputs that `likelihood` takes.
+        likelihood: "bernoulli" for binary pixels, "logistic" for 256 grey values or colours.
+        beta: weight of the KL divergence; 1 is the bound on log p(x).
+        warmup_steps: the KL's weight rises from 0 to `beta` over so many training steps.
+        free_bits: nats that each latent may use before its KL counts, in the mean over a batch.
+        importance_samples: k > 1 trains the importance-weighted bound (IWAE) instead of the ELBO.
+        seed: seeds z; validation draws from a generator of its own.
+
+    Call arguments:
+        x: `(batch, *sample_shape)` in [0, 1]; the result is `reconstruct(x)`.
+
+    Raises:
+        ValueError: an unknown likelihood, or one of beta, warm-up and free bits together with
+            `importance_samples` > 1, whose bound has no separate KL to weigh.
+
+    Reference:
+        Kingma and Welling 2014, https://arxiv.org/abs/1312.6114;
+        beta: Higgins et al. 2017, https://openreview.net/forum?id=Sy2fzU9gl;
+        free bits: Kingma et al. 2016, https://arxiv.org/abs/1606.04934;
+        IWAE and active units: Burda et al. 2016, https://arxiv.org/abs/1509.00519
+    """
+
+    def __init__(
+        self,
+        encoder,
+        decoder,
+        likelihood="bernoulli",
+        beta=1.0,
+        warmup_steps=0,
+        free_bits=0.0,
+        importance_samples=1,
+        seed=0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if likelihood not in LIKELIHOODS:
+            raise ValueError(f"likelihood must be one of {list(LIKELIHOODS)}, not {likelihood!r}")
+        if importance_samples > 1 and (beta != 1.0 or warmup_steps or free_bits):
+            raise ValueError(
+                "beta, warm-up and free bits weigh a KL term, which the importance-weighted bound "
+                "does not have: leave them out, or use one importance sample"
+            )
+        self.encoder = encoder
+        self.decoder = decoder
+        self.likelihood = LIKELIHOODS[likelihood]()
+        self.beta = beta
+        self.warmup_steps = warmup_steps
+        self.free_bits = free_bits
+        self.importance_samples = importance_samples
+        self.seed = seed
+        self.latent_dim = decoder.input_shape[-1]
+        self.sample = Reparameterization(seed)
+        self.validation_sample = Reparameterization(seed + 1)
+        self.means = {
+            name: keras.metrics.Mean(name) for name in ("loss", "elbo", "reconstruction", "kl")
+        }
+        self.active_units = ActiveUnits(self.latent_dim)
+        self.build(encoder.input_shape)
+
+    def build(self, input_shape):
+        """Has nothing to do, since the networks come built; Keras marks the model as built."""
+
+    def call(self, x, training=False):
+        mean, _ = self.encoder(x, training=training)
+        return self.likelihood.mean(self.decoder(mean, training=training))
+
+    def compile(self, optimizer, **kwargs):
+        super().compile(optimizer=optimizer, **kwargs)
+        # Built here, since loading skips the state of an optimizer that has no variables yet.
+        self.optimizer.build(self.trainable_variables)
+
+    @property
+    def metrics(self):
+        return [*self.means.values(), self.active_units]
+
+    def train_step(self, data):
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)  # (batch, *sample_shape)
+        with tf.GradientTape() as tape:
+            terms = self.terms(x, self.sample, training=True)
+        gradients = tape.gradient(terms["loss"], self.trainable_variables)
+        self.optimizer.apply(gradients, self.trainable_variables)
+        return self._record(terms)
+
+    def test_step(self, data):
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return self._record(self.terms(x, self.validation_sample))
+
+    def terms(self, x, sample, training=False):
+        """The loss of a batch and what it is made of; training and validation share it.
+
+        Args:
+            x: `(batch, *sample_shape)`.
+            sample: the `Reparameterization` that draws z.
+            training: passed on to the networks.
+
+        Returns:
+            A dictionary of `loss`, a scalar in nats; `elbo`, `reconstruction` (-log p(x | z)) and
+            `kl`, each `(batch,)`, without beta, warm-up or free bits; and `mean`, E[z | x].
+        """
+        mean, log_variance = self.encoder(x, training=training)
+        log_variance = sample.clip(log_variance)
+        z = sample(mean, log_variance, samples=self.importance_samples)  # (k, batch, latent_dim)
+        log_likelihood = self._log_likelihood(x, z, training)  # (k, batch)
+        kl = losses.gaussian_kl(mean, log_variance)  # (batch, latent_dim)
+        reconstruction = -ops.mean(log_likelihood, axis=0)
+        if self.importance_samples > 1:
+            log_weights = log_likelihood + _log_prior_ratio(z, mean, log_variance)
+            loss = -ops.mean(losses.importance_weighted_bound(log_weights))
+        else:
+            spent = ops.maximum(ops.mean(kl, axis=0), self.free_bits)  # (latent_dim,)
+            loss = ops.mean(reconstruction) + self._kl_weight() * ops.sum(spent)
+        kl = ops.sum(kl, axis=-1)
+        return {
+            "loss": loss,
+            "elbo": -reconstruction - kl,
+            "reconstruction": reconstruction,
+            "kl": kl,
+            "mean": mean,
+        }
+
+    def log_importance_weights(self, x, samples, sample):
+        """log p(x, z) - log q(z | x) for z drawn from q(z | x): `(samples, batch)`, in nats."""
+        mean, log_variance = self.encoder(x)
+        log_variance = sample.clip(log_variance)
+        z = sample(mean, log_variance, samples=samples)
+        return self._log_likelihood(x, z) + _log_prior_ratio(z, mean, log_variance)
+
+    def encode(self, x, batch_size=250):
+        """Returns mean and log-variance of q(z | x), two NumPy arrays `(n, latent_dim)`."""
+        mean, log_variance = self.encoder.predict(x, batch_size=batch_size, verbose=0)
+        return mean, np.array(self.sample.clip(log_variance))
+
+    def decode(self, z, batch_size=250):
+        """Returns E[x | z], a NumPy array `(n, *sample_shape)` in [0, 1]."""
+        outputs = self.decoder.predict(z, batch_size=batch_size, verbose=0)
+        return np.array(self.likelihood.mean(outputs))
+
+    def generate(self, n, seed=0, batch_size=250):
+        """Decodes `n` draws of z from N(0, 1); equal seeds give equal samples.
+
+        Returns:
+            A NumPy array `(n, *sample_shape)` of E[x | z], in [0, 1].
+        """
+        return self.decode(keras.random.normal((n, self.latent_dim), seed=seed), batch_size)
+
+    def reconstruct(self, x):
+        """Returns what the decoder makes of E[z | x]: `(n, *sample_shape)` in [0, 1]."""
+        return self.decode(self.encode(x)[0])
+
+    def interpolate(self, start, end, steps=8, method="spherical"):
+        """Decodes a path between the codes of two samples, both ends included.
+
+        Args:
+            start: one sample, `(*sample_shape)`.
+            end: another.
+            steps: points on the path.
+            method: "spherical" keeps to where N(0, 1) has its mass, "linear" cuts through.
+
+        Returns:
+            `(steps, *sample_shape)` in [0, 1].
+        """
+        first, last = self.encode(np.stack([start, end]))[0]
+        return self.decode(interpolation(first, last, steps, method))
+
+    def _log_likelihood(self, x, z, training=False):
+        k, batch = ops.shape(z)[0], ops.shape(z)[1]
+        outputs = self.decoder(ops.reshape(z, (-1, self.latent_dim)), training=training)
+        outputs = ops.reshape(outputs, (k, batch, *outputs.shape[1:]))
+        return self.likelihood.log_prob(x, outputs)
+
+    def _kl_weight(self):
+        if not self.warmup_steps:
+            return self.beta
+        step = ops.cast(self.optimizer.iterations, "float32")
+        return self.beta * ops.minimum(1.0, step / self.warmup_steps)
+
+    def _record(self, terms):
+        for name, mean in self.means.items():
+            if name != "loss":
+                mean.update_state(terms[name])
+        # One number a batch: it weighs as much as the batch has samples, as the others do.
+        self.means["loss"].update_state(terms["loss"], sample_weight=ops.shape(terms["kl"])[0])
+        self.active_units.update_state(terms["mean"])
+        return {metric.name: metric.result() for metric in self.metrics}
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "encoder": keras.saving.serialize_keras_object(self.encoder),
+            "decoder": keras.saving.serialize_keras_object(self.decoder),
+            "likelihood": self.likelihood.name,
+            "beta": self.beta,
+            "warmup_steps": self.warmup_steps,
+            "free_bits": self.free_bits,
+            "importance_samples": self.importance_samples,
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        for name in ("encoder", "decoder"):
+            config[name] = keras.saving.deserialize_keras_object(config[name])
+        return cls(**config)
+
+    def save_own_variables(self, store):
+        save_seed_states(self, store)
+
+    def load_own_variables(self, store):
+        load_seed_states(self, store)
+
+
+class ActiveUnits(keras.metrics.Metric):
+    """How many latents the encoder uses: those whose E[z | x] varies over the data by > 0.01.
+
+    Reference: Burda et al. 2016, section 5.1, https://arxiv.org/abs/1509.00519
+    """
+
+    def __init__(self, latent_dim, name="active_units", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.count = self.add_weight(name="count", initializer="zeros")
+        self.sum = self.add_weight(shape=(latent_dim,), name="sum", initializer="zeros")
+        self.squares = self.add_weight(shape=(latent_dim,), name="squares", initializer="zeros")
+
+    def update_state(self, mean, sample_weight=None):
+        self.count.assign_add(ops.cast(ops.shape(mean)[0], "float32"))
+        self.sum.assign_add(ops.sum(mean, axis=0))
+        self.squares.assign_add(ops.sum(ops.square(mean), axis=0))
+
+    def variances(self):
+        """Variance of each latent's mean over the data so far, `(latent_dim,)`."""
+        count = ops.maximum(self.count, 1.0)
+        return self.squares / count - ops.square(self.sum / count)
+
+    def result(self):
+        return ops.sum(ops.cast(self.variances() > ACTIVE, "float32"))
+
+
+def interpolation(first, last, steps, method="spherical"):
+    """A path of `steps` points from one latent vector to another, both included.
+
+    "spherical" turns at a constant rate about the origin (Shoemake 1985) while the length changes
+    evenly; for vectors along one line that is the same as "linear".
+    """
+    if method not in ("linear", "spherical"):
+        raise ValueError(f"method must be 'linear' or 'spherical', not {method!r}")
+    t = np.linspace(0.0, 1.0, steps)[:, None]  # (steps, 1)
+    lengths = np.linalg.norm(first), np.linalg.norm(last)
+    straight = (1.0 - t) * first + t * last
+    if method == "linear" or min(lengths) == 0.0:
+        return straight
+    first, last = first / lengths[0], last / lengths[1]
+    angle = np.arccos(np.clip(np.dot(first, last), -1.0, 1.0))
+    if np.sin(angle) < 1e-6:
+        return straight
+    turned = (np.sin((1.0 - t) * angle) * first + np.sin(t * angle) * last) / np.sin(angle)
+    return turned * ((1.0 - t) * lengths[0] + t * lengths[1])
+
+
+def _log_prior_ratio(z, mean, log_variance):
+    """log p(z) - log q(z | x): `(k, batch)`."""
+    zeros = ops.zeros_like(mean)
+    return losses.gaussian_log_density(z, zeros, zeros) - losses.gaussian_log_density(
+        z, mean, log_variance
+    )

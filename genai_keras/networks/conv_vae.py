@@ -1,0 +1,76 @@
+"""Convolutional encoder and decoder of a VAE, for pictures of any size."""
+
+import math
+
+import keras
+from keras import layers
+
+
+def build_conv_encoder(
+    image_shape, latent_dim, widths=(32, 64), dense_units=256, kernel_size=4, activation="elu"
+):
+    """Builds picture -> one halving of the size a stage -> mean and log-variance.
+
+    Args:
+        image_shape: `(height, width, channels)`, any size; an odd side is halved upwards.
+        latent_dim: length of z.
+        widths: channels after each stage.
+        dense_units: of the layer between the last stage and z.
+        kernel_size: side of the kernels.
+        activation: of the hidden layers.
+
+    Returns:
+        A `keras.Model`: `(batch, *image_shape)` -> two of `(batch, latent_dim)`, float32.
+    """
+    image = x = keras.Input(image_shape, name="image")
+    for filters in widths:
+        x = layers.Conv2D(filters, kernel_size, 2, "same", activation=activation)(x)
+    x = layers.Flatten()(x)
+    x = layers.Dense(dense_units, activation=activation)(x)
+    mean = layers.Dense(latent_dim, name="mean", dtype="float32")(x)
+    log_variance = layers.Dense(latent_dim, name="log_variance", dtype="float32")(x)
+    return keras.Model(image, [mean, log_variance], name="encoder")
+
+
+def build_conv_decoder(
+    latent_dim,
+    image_shape,
+    output_channels=None,
+    widths=(32, 64),
+    dense_units=256,
+    kernel_size=4,
+    activation="elu",
+):
+    """Builds z -> the mirror of the encoder -> the parameters of every pixel's distribution.
+
+    Args:
+        latent_dim: length of z.
+        image_shape: `(height, width, channels)` of the pictures.
+        output_channels: parameters a pixel; None is one a channel.
+        widths: the encoder's.
+        dense_units: the encoder's.
+        kernel_size: side of the kernels.
+        activation: of the hidden layers.
+
+    Returns:
+        A `keras.Model`: `(batch, latent_dim)` -> `(batch, height, width, outputs)`, float32.
+    """
+    height, width, channels = image_shape
+    # The sizes that the encoder went through, such as 30, 15, 8.
+    sizes = [(height, width)]
+    for _ in widths:
+        sizes.append(tuple(math.ceil(side / 2) for side in sizes[-1]))
+    base = sizes.pop()
+    z = keras.Input((latent_dim,), name="z")
+    x = layers.Dense(dense_units, activation=activation)(z)
+    x = layers.Dense(base[0] * base[1] * widths[-1], activation=activation)(x)
+    x = layers.Reshape((*base, widths[-1]))(x)
+    outputs = [*widths[-2::-1], output_channels or channels]
+    for stage, (filters, size) in enumerate(zip(outputs, reversed(sizes), strict=True), start=1):
+        bend = activation if stage < len(outputs) else None
+        x = layers.Conv2DTranspose(filters, kernel_size, 2, "same", activation=bend)(x)
+        surplus = [(0, made - wanted) for made, wanted in zip(x.shape[1:3], size, strict=True)]
+        if any(cut for _, cut in surplus):  # where the encoder halved an odd side upwards
+            x = layers.Cropping2D(surplus)(x)
+    parameters = layers.Activation(None, dtype="float32")(x)
+    return keras.Model(z, parameters, name="decoder")

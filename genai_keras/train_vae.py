@@ -1,0 +1,130 @@
+"""Trains a variational autoencoder, convolutional by default, on pictures."""
+
+import sys
+
+from genai_keras.command import command
+from genai_keras.config import VAEConfig
+from genai_keras.errors import UserError
+
+SHOWN = 1_000  # validation pictures that the callbacks look at; the first few are drawn
+
+
+@command(VAEConfig)
+def main(config):
+    """Trains a variational autoencoder, convolutional by default, on pictures."""
+    # Imported here: TensorFlow takes seconds, and --help should not.
+    import keras
+    import numpy as np
+
+    from genai_keras.callbacks.latents import LatentSpace, Projector, Reconstructions
+    from genai_keras.callbacks.pictures import ImageGrid
+    from genai_keras.data.images import load_images
+    from genai_keras.evaluation.likelihood import importance_weighted_log_likelihood
+    from genai_keras.likelihoods import LIKELIHOODS
+    from genai_keras.models.vae import VAE
+    from genai_keras.training.optimizers import learning_rate
+    from genai_keras.training.run import prepare_run, run_training
+
+    check_objective(config)
+    prepare_run(config)
+    train, validation = load_images(
+        config.dataset,
+        config.data_dir,
+        config.batch_size,
+        config.seed,
+        config.limit,
+        config.image_size,
+        config.channels,
+        low=0.0,
+        binarize=config.binarize,
+    )
+    likelihood = "bernoulli" if config.binarize else "logistic"
+    encoder, decoder = build_networks(
+        config, train.element_shape, LIKELIHOODS[likelihood].parameters
+    )
+    vae = VAE(
+        encoder,
+        decoder,
+        likelihood,
+        beta=config.beta,
+        warmup_steps=round(config.warmup_epochs * train.steps_per_epoch),
+        free_bits=config.free_bits,
+        importance_samples=config.importance_samples,
+        seed=config.seed,
+    )
+    steps = config.epochs * train.steps_per_epoch
+    vae.compile(keras.optimizers.Adam(learning_rate(config, config.learning_rate, steps)))
+    shown = validation.first(SHOWN)
+    run_training(
+        vae,
+        train,
+        validation,
+        config,
+        callbacks=[
+            ImageGrid(config.run_dir, seed=config.seed, low=0.0),
+            Reconstructions(config.run_dir, shown[:32]),
+            LatentSpace(config.run_dir, shown),
+            Projector(config.run_dir, shown, validation.labels),
+        ],
+    )
+    if config.evaluate:
+        found = importance_weighted_log_likelihood(
+            vae, validation.first(config.evaluate), samples=config.evaluation_samples
+        )
+        error = found.std() / np.sqrt(len(found))
+        print(
+            f"log p(x) {found.mean():.2f} +- {error:.2f} nats: {config.evaluation_samples} "
+            f"importance samples, {len(found)} validation samples"
+        )
+
+
+def check_objective(config):
+    """What the options cannot all have at once."""
+    if config.importance_samples > 1 and (
+        config.beta != 1.0 or config.warmup_epochs or config.free_bits
+    ):
+        raise UserError(
+            "--beta, --warmup-epochs and --free-bits weigh a KL term, which the bound of "
+            "--importance-samples does not have: leave one or the other out"
+        )
+    if config.evaluate and config.evaluation_samples % 20:
+        raise UserError("--evaluation-samples must be a multiple of 20")
+
+
+def build_networks(config, image_shape, parameters):
+    """Builds the encoder and the decoder that a config asks for.
+
+    Args:
+        config: a `VAEConfig`.
+        image_shape: `(height, width, channels)`.
+        parameters: outputs of the decoder a channel.
+    """
+    from genai_keras.networks import conv_vae, dense
+
+    outputs = parameters * image_shape[-1]
+    if config.network == "dense":
+        return (
+            dense.build_dense_encoder(
+                image_shape, config.latent_dim, config.widths, config.activation
+            ),
+            dense.build_dense_decoder(
+                config.latent_dim,
+                (*image_shape[:2], outputs),
+                config.widths[::-1],
+                config.activation,
+            ),
+        )
+    shared = {
+        "widths": config.widths,
+        "dense_units": config.dense_units,
+        "kernel_size": config.kernel_size,
+        "activation": config.activation,
+    }
+    return (
+        conv_vae.build_conv_encoder(image_shape, config.latent_dim, **shared),
+        conv_vae.build_conv_decoder(config.latent_dim, image_shape, outputs, **shared),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
