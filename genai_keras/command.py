@@ -5,8 +5,8 @@ import functools
 import os
 import sys
 
-from genai_keras.config import parse_config
 from genai_keras.errors import Interrupted, UserError
+from genai_keras.parsing import parse_config
 
 
 def command(config_class):

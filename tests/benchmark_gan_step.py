@@ -18,9 +18,10 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from genai_keras.config import GANConfig, parse_config
+from genai_keras.config import GANConfig
 from genai_keras.data.images import load_images
 from genai_keras.models.gan import GAN
+from genai_keras.parsing import parse_config
 from genai_keras.train_gan import build_networks
 from genai_keras.training.checkpoints import CheckpointCallback, Checkpoints
 from genai_keras.training.stops import DivergenceStop, SignalStop, TimeLimit

@@ -8,15 +8,15 @@ import sys
 
 import pytest
 
-from genai_keras.config import (
-    GANConfig,
+from genai_keras.config import GANConfig, VAEConfig
+from genai_keras.errors import UserError
+from genai_keras.parsing import (
     load_config,
     make_parser,
     parse_config,
     resume_command,
     save_config,
 )
-from genai_keras.errors import UserError
 
 
 def test_a_typed_flag_wins_over_the_preset_and_the_preset_over_the_default():
@@ -37,11 +37,18 @@ def test_presets_hold_the_networks_of_their_documents():
     assert widths["dense"][0] == (256,)
     assert widths["mlp"] == ((256, 512, 1024), (512, 256))
     assert widths["dcgan64"][0] == (256, 128, 64)
+    vaes = {name: parse_config(VAEConfig, ["--preset", name]) for name in VAEConfig.presets}
+    assert vaes["conv"].widths == (32, 64)
+    assert (vaes["mlp"].widths, vaes["mlp"].latent_dim) == ((256, 128), 32)
+    assert (vaes["dense"].widths, vaes["dense"].latent_dim) == ((16,), 32)
+    paper = vaes["paper"]
+    assert (paper.widths, paper.latent_dim, paper.activation) == ((200, 200), 50, "tanh")
 
 
-def test_every_preset_sets_only_options_that_exist():
-    names = {each.name for each in dataclasses.fields(GANConfig)}
-    for changes in GANConfig.presets.values():
+@pytest.mark.parametrize("cls", [GANConfig, VAEConfig])
+def test_every_preset_sets_only_options_that_exist(cls):
+    names = {each.name for each in dataclasses.fields(cls)}
+    for changes in cls.presets.values():
         assert changes.keys() <= names
 
 
@@ -109,17 +116,20 @@ def test_unusable_arguments_are_a_usage_error(argv, capsys):
     assert argv[0] in capsys.readouterr().err
 
 
-def test_help_shows_every_option_with_its_default():
-    text = " ".join(make_parser(GANConfig).format_help().split())
-    for each in dataclasses.fields(GANConfig):
+@pytest.mark.parametrize("cls", [GANConfig, VAEConfig])
+def test_help_shows_every_option_with_its_default(cls):
+    text = " ".join(make_parser(cls).format_help().split())
+    for each in dataclasses.fields(cls):
         assert "--" + each.name.replace("_", "-") in text
-    assert "(default: 0.999)" in text and "examples:" in text and "two CPU cores" in text
+    assert f"(default: {cls.learning_rate})" in text
+    assert "examples:" in text and "two CPU cores" in text
 
 
 def test_help_does_not_wait_for_tensorflow():
     """A fact instead of a timing: what costs seconds is never imported."""
     script = (
-        "import sys; from genai_keras.train_gan import main; code = main(['--help']);"
+        "import sys; from genai_keras import train_gan, train_vae;"
+        "code = train_gan.main(['--help']) or train_vae.main(['--help']);"
         "assert not {'tensorflow', 'keras', 'numpy'} & set(sys.modules); sys.exit(code)"
     )
     subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)

@@ -4,9 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from genai_keras.config import GANConfig, parse_config
+from genai_keras.config import GANConfig
 from genai_keras.errors import UserError
 from genai_keras.networks import dcgan, dense
+from genai_keras.parsing import parse_config
 from genai_keras.train_gan import build_networks
 
 

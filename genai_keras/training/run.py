@@ -10,8 +10,8 @@ import sys
 
 import keras
 
-from genai_keras.config import resume_command, save_config
 from genai_keras.errors import Interrupted, TrainingDiverged, UserError
+from genai_keras.parsing import resume_command, save_config
 from genai_keras.training.checkpoints import CheckpointCallback, Checkpoints, save_model
 from genai_keras.training.stops import DivergenceStop, SignalStop, TimeLimit
 

@@ -1,0 +1,178 @@
+"""Configs from the command line and from files.
+
+A flag that is typed wins over the preset, and the preset over the default. With `--resume` the
+run's own `config.json` takes the preset's place.
+"""
+
+import argparse
+import dataclasses
+import json
+import shlex
+import time
+import types
+import typing
+from pathlib import Path
+
+from genai_keras.errors import UserError
+
+# What a resumed run may change: none of these alters what a training step computes.
+FREE_TO_CHANGE = {"epochs", "max_minutes", "run_dir", "resume", "overwrite", "verbose", "debug"}
+
+
+def parse_config(cls, argv=None, description=None):
+    """Makes a config of class `cls` from command-line arguments.
+
+    Args:
+        cls: a dataclass derived from `TrainConfig`.
+        argv: the arguments after the program's name; `sys.argv[1:]` if None.
+        description: the first line of `--help`'s text.
+
+    Raises:
+        SystemExit: code 2 for unusable arguments, 0 after `--help`.
+        UserError: `--resume` names no run, or flags contradict the run's config.
+    """
+    typed = vars(make_parser(cls, description).parse_args(argv))
+    if typed.get("data_dir"):
+        typed["data_dir"] = typed["data_dir"].expanduser().absolute()
+    if typed.get("resume"):
+        base = _config_of_run(cls, typed)
+    else:
+        base = {**cls.presets[typed.get("preset", cls.preset)]}
+        typed.setdefault("run_dir", _new_run_dir(cls, typed.get("preset", cls.preset)))
+    return cls(**{**base, **typed})
+
+
+def make_parser(cls, description=None):
+    """Makes the argparse parser of `cls`; a flag that is not typed is absent from its result."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m genai_keras.{cls.command}",
+        description=description,
+        epilog=f"{_describe_presets(cls)}\n\n{cls.examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+    )
+    types_of = typing.get_type_hints(cls)
+    for each in dataclasses.fields(cls):
+        flag = "--" + each.name.replace("_", "-")
+        text = each.metadata["help"]
+        if each.default not in (None, False):
+            text += f" (default: {_as_typed(each.default)})"
+        if types_of[each.name] is bool:
+            parser.add_argument(flag, action="store_true", help=text)
+            continue
+        kind, nargs = _value_type(types_of[each.name])
+        choices = tuple(cls.presets) if each.name == "preset" else each.metadata["choices"]
+        parser.add_argument(
+            flag,
+            type=_ranged(kind, each.metadata["limits"]),
+            nargs=nargs,
+            choices=choices,
+            action=_AsTuple if nargs else "store",
+            metavar=None if choices else kind.__name__.upper(),
+            help=text,
+        )
+    return parser
+
+
+def save_config(config, path):
+    """Writes a config as JSON. What only steers one start (`resume`, ...) is left out."""
+    values = dataclasses.asdict(config)
+    for name in ("resume", "overwrite", "debug", "run_dir", "max_minutes"):
+        del values[name]
+    path.write_text(json.dumps(values, indent=2, default=str) + "\n", encoding="utf-8")
+
+
+def load_config(cls, path):
+    """Reads what `save_config` wrote, as a dictionary of `cls`'s fields."""
+    types_of = typing.get_type_hints(cls)
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        unknown = set(values) - set(types_of)
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{path} cannot be read as a run's config: {error}") from None
+    if unknown:
+        raise UserError(f"{path} has options this version does not know: {sorted(unknown)}")
+    for name, value in values.items():
+        kind, is_sequence = _value_type(types_of[name])
+        if value is not None:
+            values[name] = tuple(value) if is_sequence else kind(value)
+    return values
+
+
+def resume_command(config):
+    """The exact command that goes on with a run."""
+    words = ("-m", f"genai_keras.{config.command}", "--run-dir", str(config.run_dir), "--resume")
+    return shlex.join(("python", *words))
+
+
+def _config_of_run(cls, typed):
+    if "run_dir" not in typed:
+        raise UserError("--resume needs --run-dir, the folder of the run to go on with")
+    path = typed["run_dir"] / "config.json"
+    if not path.exists():
+        raise UserError(f"no run to resume in {typed['run_dir']}: it has no config.json")
+    saved = load_config(cls, path)
+    # A cosine's length is that of the run, so another number of epochs would change every step.
+    free = FREE_TO_CHANGE - ({"epochs"} if saved["schedule"] == "cosine" else set())
+    different = [
+        f"--{name.replace('_', '-')} {_as_typed(value)} (the run has {_as_typed(saved.get(name))})"
+        for name, value in typed.items()
+        if name not in free and value != saved.get(name)
+    ]
+    if different:
+        raise UserError(
+            f"cannot resume {typed['run_dir']} with another config: {', '.join(different)}; "
+            "leave these flags out, or start a new run"
+        )
+    return saved
+
+
+def _new_run_dir(cls, preset):
+    return Path("runs") / f"{cls.command}-{preset}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+def _describe_presets(cls):
+    lines = ["presets:"]
+    for name, changes in cls.presets.items():
+        flags = [f"--{key.replace('_', '-')} {_as_typed(value)}" for key, value in changes.items()]
+        lines.append(f"  {name:10}{' '.join(flags) or 'the defaults above'}")
+    return "\n".join(lines)
+
+
+def _as_typed(value):
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _value_type(annotation):
+    """One value's type and argparse's nargs: `tuple[int, ...]` -> `(int, "+")`."""
+    if isinstance(annotation, types.UnionType):
+        annotation = next(a for a in typing.get_args(annotation) if a is not types.NoneType)
+    if typing.get_origin(annotation) is tuple:
+        return typing.get_args(annotation)[0], "+"
+    return annotation, None
+
+
+def _ranged(kind, limits):
+    """An argparse type that also holds a number to its limits."""
+    holds = {
+        "at least": lambda value, limit: value >= limit,
+        "above": lambda value, limit: value > limit,
+        "at most": lambda value, limit: value <= limit,
+        "below": lambda value, limit: value < limit,
+    }
+
+    def convert(text):
+        value = kind(text)
+        if not all(holds[name](value, limit) for name, limit in limits.items()):
+            wanted = " and ".join(f"{name} {limit}" for name, limit in limits.items())
+            raise argparse.ArgumentTypeError(f"{text} is not {wanted}")
+        return value
+
+    convert.__name__ = kind.__name__  # argparse names it in "invalid int value"
+    return convert
+
+
+class _AsTuple(argparse.Action):
+    def __call__(self, parser, namespace, values, option_string=None):
+        setattr(namespace, self.dest, tuple(values))
