@@ -160,6 +160,13 @@ The default learns 5,000 real handwritten digits in about 2 minutes on two CPU c
         "conv": {},
         "mlp": {"network": "dense", "widths": (256, 128), "latent_dim": 32},
         "dense": {"network": "dense", "widths": (16,), "latent_dim": 32},
+        "wide": {
+            "network": "dense",
+            "widths": (512, 512),
+            "learning_rate": 2e-3,
+            "binarize": True,
+            "epochs": 60,
+        },
         "paper": {
             "network": "dense",
             "widths": (200, 200),
