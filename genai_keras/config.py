@@ -69,6 +69,11 @@ class ImageConfig(TrainConfig):
         None, "1 grey, 3 colour (folder: colour if any picture is)", choices=(1, 3)
     )
 
+    def source(self):
+        """The arguments of `load_images` that name the pictures and how they are dealt."""
+        names = ("dataset", "data_dir", "batch_size", "seed", "limit", "image_size", "channels")
+        return {name: getattr(self, name) for name in names}
+
 
 @dataclass
 class GANConfig(ImageConfig):

@@ -26,15 +26,7 @@ def main(config):
         train, validation = load_mixture(config.batch_size, config.seed, config.limit)
         picture = DensityPlot(config.run_dir, GaussianMixture(), seed=config.seed)
     else:
-        train, validation = load_images(
-            config.dataset,
-            config.data_dir,
-            config.batch_size,
-            config.seed,
-            config.limit,
-            config.image_size,
-            config.channels,
-        )
+        train, validation = load_images(**config.source())
         picture = ImageGrid(config.run_dir, seed=config.seed)
     generator, discriminator = build_networks(config, train.element_shape)
     gan = GAN(generator, discriminator, ema_decay=config.ema, seed=config.seed)

@@ -27,17 +27,7 @@ def main(config):
 
     check_objective(config)
     prepare_run(config)
-    train, validation = load_images(
-        config.dataset,
-        config.data_dir,
-        config.batch_size,
-        config.seed,
-        config.limit,
-        config.image_size,
-        config.channels,
-        low=0.0,
-        binarize=config.binarize,
-    )
+    train, validation = load_images(**config.source(), low=0.0, binarize=config.binarize)
     likelihood = "bernoulli" if config.binarize else "logistic"
     encoder, decoder = build_networks(
         config, train.element_shape, LIKELIHOODS[likelihood].parameters

@@ -29,3 +29,16 @@ def data_dir():
     if not (DATA_DIR / "mnist.npz").exists():
         pytest.skip(f"needs real data: set GENAI_KERAS_DATA ({DATA_DIR} has no mnist.npz)")
     return DATA_DIR
+
+
+@pytest.fixture
+def few_digits(monkeypatch):
+    """Few of the real digits, and few in a grid: for tests that are about the run, not the data."""
+    from genai_keras.callbacks.pictures import ImageGrid
+    from genai_keras.data import images
+
+    whole = images.READERS["mnist5k"]
+    monkeypatch.setitem(
+        images.READERS, "mnist5k", lambda data_dir: [part[:100] for part in whole(data_dir)]
+    )
+    monkeypatch.setattr(ImageGrid.__init__, "__defaults__", (9, 0, -1.0))

@@ -1,5 +1,6 @@
 """What several tests use."""
 
+import csv
 import io
 import zipfile
 
@@ -66,3 +67,9 @@ def snapshot(model):
 
 def equal(ours, theirs):
     return all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
+def history(folder):
+    """The rows of a run's `history.csv`."""
+    with open(folder / "history.csv", newline="") as file:
+        return list(csv.DictReader(file))

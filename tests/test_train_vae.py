@@ -1,6 +1,5 @@
 """`train_vae` as a user starts it: its pictures, its projector, its figures, and resuming."""
 
-import csv
 import json
 import os
 import signal
@@ -13,7 +12,7 @@ import urllib.request
 import keras
 import numpy as np
 import pytest
-from helpers import assert_same_bits
+from helpers import assert_same_bits, history
 from PIL import Image
 from tensorboard import program
 
@@ -31,15 +30,7 @@ TINY = {
 }
 
 
-@pytest.fixture(autouse=True)
-def few_digits(monkeypatch):
-    """Few of the real digits: these tests are about the run, not the data."""
-    from genai_keras.data import images
-
-    whole = images.READERS["mnist5k"]
-    monkeypatch.setitem(
-        images.READERS, "mnist5k", lambda data_dir: [part[:100] for part in whole(data_dir)]
-    )
+pytestmark = pytest.mark.usefixtures("few_digits")
 
 
 def run(folder, *argv, preset="mlp"):
@@ -48,11 +39,6 @@ def run(folder, *argv, preset="mlp"):
 
 def resume(folder, *argv):
     return main(["--run-dir", str(folder), "--resume", *argv])
-
-
-def history(folder):
-    with open(folder / "history.csv", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def test_a_run_shows_samples_reconstructions_and_latents(tmp_path):
@@ -107,6 +93,7 @@ def test_a_plane_of_latents_is_drawn_when_z_is_two(tmp_path):
     assert np.abs(corner - expected).max() <= 1
 
 
+@pytest.mark.slow
 def test_the_estimate_it_prints_is_that_of_the_saved_model(tmp_path, capsys):
     argv = ["--binarize", "--evaluate", "50", "--evaluation-samples", "40"]
     assert run(tmp_path / "run", *argv) == 0
@@ -120,6 +107,7 @@ def test_the_estimate_it_prints_is_that_of_the_saved_model(tmp_path, capsys):
     assert float(printed.split()[2]) == pytest.approx(expected, abs=0.006)
 
 
+@pytest.mark.slow
 def test_a_tensorboard_server_shows_the_projection_with_sprites_and_labels(tmp_path):
     assert run(tmp_path / "run", "--epochs", "1") == 0
     server = program.TensorBoard()
@@ -189,6 +177,7 @@ def test_binary_pixels_are_drawn_with_their_own_probability():
     assert np.abs(validation.first(100).mean() - grey_validation.first(100).mean()) < 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "sigterm"]
 )
@@ -256,6 +245,7 @@ def test_wrong_input_is_one_clear_line(argv, says, tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_colour_pictures_have_a_discretized_likelihood(tmp_path):
     argv = ["--dataset", "photos", "--image-size", "32", "--limit", "64", "--epochs", "1"]
     assert run(tmp_path / "run", *argv, preset="conv") == 0

@@ -1,6 +1,5 @@
 """Runs as a user starts them: run folder, resuming bit for bit, TensorBoard, every failure."""
 
-import csv
 import json
 import signal
 import subprocess
@@ -12,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import assert_same_bits, make_gan, saved_arrays
+from helpers import assert_same_bits, history, make_gan, saved_arrays
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -28,16 +27,7 @@ TINY = {
 }
 
 
-@pytest.fixture(autouse=True)
-def few_digits(monkeypatch):
-    """Few of the real digits: these tests are about the run, not the data."""
-    from genai_keras.data import images
-
-    whole = images.READERS["mnist5k"]
-    monkeypatch.setitem(
-        images.READERS, "mnist5k", lambda data_dir: [part[:500] for part in whole(data_dir)]
-    )
-    monkeypatch.setattr(ImageGrid.__init__, "__defaults__", (9, 0, -1.0))
+pytestmark = pytest.mark.usefixtures("few_digits")
 
 
 def run(folder, *argv, preset="mlp"):
@@ -46,11 +36,6 @@ def run(folder, *argv, preset="mlp"):
 
 def resume(folder, *argv):
     return main(["--run-dir", str(folder), "--resume", *argv])
-
-
-def history(folder):
-    with open(folder / "history.csv", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def scalars(folder, part):
@@ -120,6 +105,7 @@ def test_tensorboard_holds_every_scalar_and_the_pictures(tmp_path):
     assert kinds.count("histograms") >= 8
 
 
+@pytest.mark.slow
 def test_a_tensorboard_server_answers_for_the_run(tmp_path):
     from tensorboard import program
 
@@ -194,6 +180,7 @@ def raise_signal_at(monkeypatch, number, step):
     monkeypatch.setattr(ImageGrid, "on_train_batch_end", on_train_batch_end)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", ["mlp", "dcgan"])
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "sigterm"]
@@ -228,6 +215,7 @@ def test_out_of_time_ends_well_and_resumes_exactly(tmp_path, monkeypatch):
     assert history(straight) == history(limited)
 
 
+@pytest.mark.slow
 def test_a_finished_run_can_be_made_longer(tmp_path, capsys):
     straight, longer = tmp_path / "straight", tmp_path / "longer"
     assert run(straight, "--epochs", "4") == 0
@@ -366,10 +354,12 @@ def test_debug_shows_the_traceback(tmp_path):
         run(tmp_path / "run", "--image-size", "30", "--debug", preset="dcgan")
 
 
+@pytest.mark.slow
 def test_low_precision_trains(tmp_path):
     assert run(tmp_path / "run", "--precision", "mixed_bfloat16", preset="dcgan") == 0
 
 
+@pytest.mark.slow
 def test_a_user_can_train_on_a_folder_of_pictures(tmp_path):
     for index in range(20):
         pixels = np.random.default_rng(index).integers(0, 256, (20, 30, 3), dtype="uint8")

@@ -71,6 +71,7 @@ def linear_gaussian():
     return vae, x.reshape(10, 2, 3, 1).astype("float32"), exact
 
 
+@pytest.mark.slow
 def test_the_bounds_are_in_order_and_reach_the_exact_likelihood(linear_gaussian):
     vae, x, exact = linear_gaussian
     # The ELBO, in the mean over draws of z, with its Monte Carlo error.
@@ -227,6 +228,7 @@ def test_extremes_leave_loss_and_weights_finite(pixel, log_variance, likelihood,
     assert all(np.isfinite(weight).all() for weight in vae.get_weights())
 
 
+@pytest.mark.slow
 def test_it_learns():
     """Two kinds of pictures, one bit of information: log p(x) can rise to -log 2, no further."""
     kinds = np.stack([np.zeros((8, 8, 1)), np.eye(8)[..., None]]).astype("float32")
