@@ -40,12 +40,14 @@ class TrainConfig:
         "what becomes of the step size: cosine lets it fall to 0 over --epochs",
         choices=("constant", "cosine"),
     )
-    seed: int = option(0, "same seed, same run, bit for bit", at_least=0)
+    seed: int = option(0, "same seed, same run, bit for bit", at_least=0, at_most=2**32 - 2)
     run_dir: Path | None = option(None, "where the run is kept (default: runs/COMMAND-PRESET-TIME)")
     resume: bool = option(False, "go on with the run in --run-dir from its last checkpoint")
     overwrite: bool = option(False, "replace the run in --run-dir")
     limit: int | None = option(None, "use only so many samples of the data", at_least=2)
-    max_minutes: float | None = option(None, "stop, with a checkpoint, after so long", above=0)
+    max_minutes: float | None = option(
+        None, "stop, with a checkpoint, after so long; a cosine does not shorten with it", above=0
+    )
     precision: str = option(
         "float32", "numbers the networks compute with", choices=("float32", "mixed_bfloat16")
     )
@@ -200,8 +202,10 @@ The default learns 5,000 real handwritten digits in about 2 minutes on two CPU c
     activation: str = option(
         "elu", "of the hidden layers", choices=("elu", "gelu", "relu", "silu", "tanh")
     )
-    binarize: bool = option(
-        False, "draw each pixel black or white, anew at every step, for numbers in nats"
+    binarize: bool | None = option(
+        None,
+        "draw each pixel black or white, anew at every step, and learn a likelihood of binary "
+        "pixels (default: for mnist and mnist5k), or of all 256 values",
     )
     beta: float = option(1.0, "weight of the KL divergence", at_least=0)
     warmup_epochs: float = option(0.0, "epochs in which that weight rises from 0", at_least=0)

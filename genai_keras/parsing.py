@@ -16,7 +16,10 @@ from pathlib import Path
 from genai_keras.errors import UserError
 
 # What a resumed run may change: none of these alters what a training step computes.
-FREE_TO_CHANGE = {"epochs", "max_minutes", "run_dir", "resume", "overwrite", "verbose", "debug"}
+FREE_TO_CHANGE = {
+    "epochs", "max_minutes", "run_dir", "resume", "overwrite", "verbose", "debug", "histograms",
+    "evaluate", "evaluation_samples",
+}  # fmt: skip
 
 
 def parse_config(cls, argv=None, description=None):
@@ -31,7 +34,10 @@ def parse_config(cls, argv=None, description=None):
         SystemExit: code 2 for unusable arguments, 0 after `--help`.
         UserError: `--resume` names no run, or flags contradict the run's config.
     """
-    typed = vars(make_parser(cls, description).parse_args(argv))
+    parser = make_parser(cls, description)
+    typed = vars(parser.parse_args(argv))
+    if typed.get("resume") and typed.get("overwrite"):
+        parser.error("--resume goes on with a run and --overwrite replaces it: use one of them")
     if typed.get("data_dir"):
         typed["data_dir"] = typed["data_dir"].expanduser().absolute()
     if typed.get("resume"):
@@ -56,8 +62,16 @@ def make_parser(cls, description=None):
     for each in dataclasses.fields(cls):
         flag = "--" + each.name.replace("_", "-")
         text = each.metadata["help"]
-        if each.default not in (None, False):
+        if each.default is not None and each.default is not False:
             text += f" (default: {_as_typed(each.default)})"
+        if types_of[each.name] == bool | None:
+            parser.add_argument(
+                flag,
+                action=argparse.BooleanOptionalAction,
+                default=argparse.SUPPRESS,
+                help=text,
+            )
+            continue
         if types_of[each.name] is bool:
             parser.add_argument(flag, action="store_true", help=text)
             continue
@@ -89,14 +103,14 @@ def load_config(cls, path):
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         unknown = set(values) - set(types_of)
+        for name in set(values) - unknown:
+            kind, is_sequence = _value_type(types_of[name])
+            if values[name] is not None:
+                values[name] = tuple(values[name]) if is_sequence else kind(values[name])
     except (OSError, ValueError, TypeError) as error:
         raise UserError(f"{path} cannot be read as a run's config: {error}") from None
     if unknown:
         raise UserError(f"{path} has options this version does not know: {sorted(unknown)}")
-    for name, value in values.items():
-        kind, is_sequence = _value_type(types_of[name])
-        if value is not None:
-            values[name] = tuple(value) if is_sequence else kind(value)
     return values
 
 
@@ -114,7 +128,7 @@ def _config_of_run(cls, typed):
         raise UserError(f"no run to resume in {typed['run_dir']}: it has no config.json")
     saved = load_config(cls, path)
     # A cosine's length is that of the run, so another number of epochs would change every step.
-    free = FREE_TO_CHANGE - ({"epochs"} if saved["schedule"] == "cosine" else set())
+    free = FREE_TO_CHANGE - ({"epochs"} if saved.get("schedule") == "cosine" else set())
     different = [
         f"--{name.replace('_', '-')} {_as_typed(value)} (the run has {_as_typed(saved.get(name))})"
         for name, value in typed.items()

@@ -27,8 +27,11 @@ def main(config):
 
     check_objective(config)
     prepare_run(config)
-    train, validation = load_images(**config.source(), low=0.0, binarize=config.binarize)
-    likelihood = "bernoulli" if config.binarize else "logistic"
+    binarize = config.binarize
+    if binarize is None:
+        binarize = config.dataset in ("mnist", "mnist5k")  # whose pixels are nearly all 0 or 255
+    train, validation = load_images(**config.source(), low=0.0, binarize=binarize)
+    likelihood = "bernoulli" if binarize else "logistic"
     encoder, decoder = build_networks(
         config, train.element_shape, LIKELIHOODS[likelihood].parameters
     )

@@ -96,8 +96,11 @@ def main():
     turns = InTurns(run_bare, arguments.steps)
     # A checkpoint is written once an epoch, so a step's share of it is left out.
     checkpoint = CheckpointCallback(Checkpoints(Path(tempfile.gettempdir())), 10**9)
+    logs = Path(tempfile.mkdtemp())
     callbacks = [
         DivergenceStop(),
+        keras.callbacks.TensorBoard(logs, write_graph=False),
+        keras.callbacks.CSVLogger(logs / "history.csv"),
         checkpoint,
         SignalStop(checkpoint, ""),
         TimeLimit(60, checkpoint),

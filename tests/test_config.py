@@ -79,7 +79,9 @@ def test_the_length_of_a_cosine_is_part_of_the_run(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", ["{", "[1]", json.dumps({"no_such_option": 1})], ids=["cut", "list", "unknown"]
+    "content",
+    ["{", "[1]", json.dumps({"no_such_option": 1}), json.dumps({"epochs": "x"})],
+    ids=["cut", "list", "unknown", "text"],
 )
 def test_an_unusable_config_file_is_named(tmp_path, content):
     (tmp_path / "config.json").write_text(content)
@@ -103,6 +105,8 @@ def test_resume_without_a_run(tmp_path):
         ["--learning-rate", "nan"],
         ["--ema", "1"],
         ["--label-smoothing", "0.6"],
+        ["--seed", "4294967296"],
+        ["--overwrite", "--resume"],
         ["--generator-widths", "8", "0"],
         ["--preset", "none"],
         ["--epoch", "3"],
@@ -121,7 +125,13 @@ def test_help_shows_every_option_with_its_default(cls):
     text = " ".join(make_parser(cls).format_help().split())
     for each in dataclasses.fields(cls):
         assert "--" + each.name.replace("_", "-") in text
-    assert f"(default: {cls.learning_rate})" in text
+        wants_value = each.default is not None and each.default is not False
+        shown = (
+            f"(default: {' '.join(map(str, each.default))})"
+            if isinstance(each.default, tuple)
+            else f"(default: {each.default})"
+        )
+        assert not wants_value or shown in text, each.name
     assert "examples:" in text and "two CPU cores" in text
 
 

@@ -6,9 +6,10 @@ import keras
 import numpy as np
 import pytest
 
+from genai_keras.config import GANConfig
 from genai_keras.data.toy import GaussianMixture
-from genai_keras.networks.dense import build_dense_generator
-from genai_keras.train_gan import main
+from genai_keras.parsing import parse_config
+from genai_keras.train_gan import build_networks, main
 
 MIXTURE = GaussianMixture()
 DISTANCE = 0.15  # Wasserstein-1, in units of x; the modes are 4 apart. The README states it.
@@ -37,7 +38,7 @@ def test_the_gan_covers_both_modes_and_ends_close(tmp_path):
 @pytest.mark.slow
 def test_squared_error_collapses_the_same_network_to_the_mean():
     """E[(y - f(z))^2] is least at f(z) = E[y], as y does not depend on z: a point, no density."""
-    network = build_dense_generator(100, (1,), (128, 64), output_activation=None)
+    network, _ = build_networks(parse_config(GANConfig, ["--preset", "dense-1d"]), (1,))
     network.compile(keras.optimizers.Adam(1e-3), loss="mse")
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(60_000, 100)).astype("float32")

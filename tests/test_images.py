@@ -132,9 +132,17 @@ def test_an_npz_without_pictures_is_named(tmp_path):
     np.savez(tmp_path / "mnist.npz", x_train=np.zeros((2, 28, 28), "uint8"))
     with pytest.raises(UserError, match=r"mnist\.npz.*x_test"):
         load_images("mnist", tmp_path)
-    (tmp_path / "mnist.npz").write_bytes(b"no zip")
-    with pytest.raises(UserError, match=r"mnist\.npz"):
-        load_images("mnist", tmp_path)
+    zeros = np.zeros((2, 28, 28), "uint8")
+    np.savez_compressed(tmp_path / "mnist.npz", x_train=zeros, x_test=zeros)
+    whole = (tmp_path / "mnist.npz").read_bytes()
+    np.savez(tmp_path / "flat.npz", x_train=zeros.reshape(2, -1), x_test=zeros / 2)
+    flat = (tmp_path / "flat.npz").read_bytes()
+    flipped = bytearray(whole)
+    flipped[60:70] = bytes(10)
+    for damaged in (b"no zip", b"", whole[: len(whole) // 2], bytes(flipped), flat):
+        (tmp_path / "mnist.npz").write_bytes(damaged)
+        with pytest.raises(UserError, match=r"mnist\.npz"):
+            load_images("mnist", tmp_path)
 
 
 @pytest.mark.parametrize("dataset", ["mnist", "fashion_mnist", "cifar10"])

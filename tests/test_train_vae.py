@@ -56,7 +56,7 @@ def test_a_run_shows_samples_reconstructions_and_latents(tmp_path):
 
 
 def test_the_first_row_of_reconstructions_is_the_originals(tmp_path):
-    assert run(tmp_path / "run") == 0
+    assert run(tmp_path / "run", "--no-binarize") == 0
     _, validation = load_images("mnist5k", low=0.0)
     with Image.open(tmp_path / "run" / "samples" / "reconstruction_0003.png") as grid:
         factor = grid.width // (8 * 30 + 2)
@@ -95,13 +95,14 @@ def test_a_plane_of_latents_is_drawn_when_z_is_two(tmp_path):
 
 @pytest.mark.slow
 def test_the_estimate_it_prints_is_that_of_the_saved_model(tmp_path, capsys):
-    argv = ["--binarize", "--evaluate", "50", "--evaluation-samples", "40"]
+    argv = ["--evaluate", "50", "--evaluation-samples", "40"]
     assert run(tmp_path / "run", *argv) == 0
     printed = capsys.readouterr().out.strip().splitlines()[-1]
     assert printed.endswith("nats: 40 importance samples, 50 validation samples")
     vae = keras.models.load_model(tmp_path / "run" / "model.keras")
     _, validation = load_images("mnist5k", batch_size=16, low=0.0, binarize=True)
     x = validation.first(50)
+    assert vae.likelihood.name == "bernoulli"  # without being asked, for digits
     assert set(np.unique(x)) == {0.0, 1.0}
     expected = importance_weighted_log_likelihood(vae, x, samples=40).mean()
     assert float(printed.split()[2]) == pytest.approx(expected, abs=0.006)
@@ -109,7 +110,7 @@ def test_the_estimate_it_prints_is_that_of_the_saved_model(tmp_path, capsys):
 
 @pytest.mark.slow
 def test_a_tensorboard_server_shows_the_projection_with_sprites_and_labels(tmp_path):
-    assert run(tmp_path / "run", "--epochs", "1") == 0
+    assert run(tmp_path / "run", "--epochs", "1", "--no-binarize") == 0
     server = program.TensorBoard()
     where = str(tmp_path / "run" / "tensorboard")
     server.configure(
@@ -243,6 +244,13 @@ def test_wrong_input_is_one_clear_line(argv, says, tmp_path, capsys):
     said = capsys.readouterr().err
     assert said.startswith("error: ") and says in said and said.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_low_precision_trains_and_a_finished_run_can_be_evaluated(tmp_path, capsys):
+    argv = ["--precision", "mixed_bfloat16", "--binarize", "--schedule", "constant"]
+    assert run(tmp_path / "run", *argv, preset="conv") == 0
+    assert resume(tmp_path / "run", "--evaluate", "20", "--evaluation-samples", "20") == 0
+    assert "20 importance samples, 20 validation samples" in capsys.readouterr().out
 
 
 @pytest.mark.slow

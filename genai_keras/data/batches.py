@@ -8,6 +8,8 @@ import tensorflow as tf
 
 from genai_keras.errors import UserError
 
+BINARIZATION = 1789  # any constant
+
 
 @dataclass(frozen=True)
 class Batches:
@@ -74,7 +76,8 @@ class Batches:
         def fetch(number, indices):
             samples = tf.ensure_shape(self.fetch(indices), (None, *self.element_shape))
             if self.binarize:
-                key = tf.stack([tf.cast(self.seed, tf.int64), number])
+                # A key apart: a model of the same seed draws its noise with (seed, step) as well.
+                key = tf.random.fold_in([tf.cast(self.seed, tf.int64), number], BINARIZATION)
                 samples = samples > tf.random.stateless_uniform(tf.shape(samples), key)
             return tf.cast(samples, tf.float32)
 

@@ -7,6 +7,8 @@ import dataclasses
 import gzip
 import importlib.util
 import struct
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -169,11 +171,15 @@ def _folders(data_dir, name, *also):
 
 def _read_npz(path):
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             parts = file["x_train"], file["x_test"]
             labels = file["y_test"].ravel() if "y_test" in file else None
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{path} does not hold x_train and x_test as arrays: {error}") from None
+        if any(part.dtype != "uint8" or part.ndim not in (3, 4) for part in parts):
+            raise ValueError(
+                "they are not uint8 of (n, height, width) or (n, height, width, channels)"
+            )
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise UserError(f"{path} does not hold x_train and x_test as pictures: {error}") from None
     return *(part.reshape(*part.shape[:3], -1) for part in parts), labels
 
 
@@ -192,7 +198,7 @@ def _read_idx(folder, name, rank, needed=True):
         if magic != 2048 + rank:
             raise ValueError(f"it starts with {magic} instead of {2048 + rank}")
         return values.reshape(shape)
-    except (OSError, EOFError, ValueError, struct.error) as error:
+    except (OSError, EOFError, ValueError, struct.error, zlib.error) as error:
         raise UserError(f"{found[0]} is no such idx file, or is damaged: {error}") from None
 
 

@@ -157,8 +157,11 @@ class GAN(keras.Model):
             "accuracy_real": ops.cast(real_logits > 0, "float32"),
             "accuracy_fake": ops.cast(fake_logits <= 0, "float32"),
         }
+        batch = ops.shape(real_logits)[0]
         for name, value in values.items():
-            self.means[name].update_state(value)
+            # A loss is one number a batch: it weighs as much as the batch has samples.
+            weight = batch if name.endswith("loss") else None
+            self.means[name].update_state(value, sample_weight=weight)
         return {name: mean.result() for name, mean in self.means.items()}
 
     def get_config(self):

@@ -1,4 +1,4 @@
-"""Checkpoints that survive a crash at any moment, and the callback that writes them."""
+"""Checkpoints that survive a kill at any moment, and the callback that writes them."""
 
 import hashlib
 import json
@@ -7,8 +7,9 @@ import sys
 
 import keras
 import numpy as np
+from keras import ops
 
-from genai_keras.errors import UserError
+from genai_keras.errors import TrainingDiverged, UserError
 
 MANIFEST = "manifest.json"
 KEPT = 2  # generations: if the newest is damaged, the one before still serves
@@ -18,9 +19,27 @@ def save_model(model, path):
     """Saves a model to a `.keras` file in one move: a crash leaves the old file or the new one."""
     unfinished = path.with_name(f"unfinished-{path.name}")
     model.save(unfinished)
+    _move(unfinished, path)
+
+
+def _move(unfinished, path):
+    """Puts a written file in its place once it is on the disk, not only in the system's memory."""
     with open(unfinished, "rb") as file:
         os.fsync(file.fileno())
     os.replace(unfinished, path)
+
+
+def check_weights(model):
+    """Raises `TrainingDiverged` if a weight is not finite: it must never become a checkpoint."""
+    for variable in model.weights:
+        if not bool(ops.all(ops.isfinite(variable))):
+            raise diverged(f"the weight {variable.path}")
+
+
+def diverged(what):
+    return TrainingDiverged(
+        f"training diverged: {what} is not finite; try a smaller --learning-rate"
+    )
 
 
 class Checkpoints:
@@ -47,7 +66,7 @@ class Checkpoints:
         entries = [entry, *others][:KEPT]
         unfinished = self.directory / f"unfinished-{MANIFEST}"
         unfinished.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
-        os.replace(unfinished, self.directory / MANIFEST)
+        _move(unfinished, self.directory / MANIFEST)
         for old in self.directory.glob("*.keras"):
             if old.name not in {each["file"] for each in entries}:
                 old.unlink()
@@ -113,10 +132,15 @@ class CheckpointCallback(keras.callbacks.Callback):
     def restore(self):
         """Loads the newest checkpoint into the model and sets `step` to its step."""
         self.step, metrics = self.checkpoints.restore(self.model)
-        if self.step % self.steps_per_epoch:
+        if not self.at_epochs_end:
             self.metrics_so_far = metrics
 
+    @property
+    def at_epochs_end(self):
+        return self.step % self.steps_per_epoch == 0
+
     def save(self):
+        check_weights(self.model)
         self.checkpoints.save(self.model, self.step)
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -130,5 +154,5 @@ class CheckpointCallback(keras.callbacks.Callback):
         self.step += 1
 
     def on_epoch_end(self, epoch, logs=None):
-        if self.step % self.steps_per_epoch == 0:
+        if self.at_epochs_end:
             self.save()

@@ -5,10 +5,12 @@ import csv
 import importlib.metadata
 import json
 import platform
+import re
 import shutil
 import sys
 
 import keras
+import tensorflow as tf
 
 from genai_keras.errors import Interrupted, TrainingDiverged, UserError
 from genai_keras.parsing import resume_command, save_config
@@ -16,14 +18,16 @@ from genai_keras.training.checkpoints import CheckpointCallback, Checkpoints, sa
 from genai_keras.training.stops import DivergenceStop, SignalStop, TimeLimit
 
 # All that a run writes into its folder, and so all that --overwrite takes away.
+# The config, which makes a folder a run, goes last.
 CONTENTS = (
-    "config.json",
     "versions.json",
     "history.csv",
     "model.keras",
     "tensorboard",
     "checkpoints",
     "samples",
+    "unfinished-model.keras",
+    "config.json",
 )
 PACKAGES = ("genai_keras", "keras", "tensorflow", "numpy")
 
@@ -68,13 +72,16 @@ def run_training(model, train, validation, config, callbacks=()):
     train_dataset = train.shuffled()  # fails before the folder is touched if there are too few
     checkpoint = CheckpointCallback(Checkpoints(folder / "checkpoints"), train.steps_per_epoch)
     checkpoint.set_model(model)
+    counts = {"training": train.count, "validation": validation.count}
     if config.resume:
         _warn_of_other_versions(folder)
+        _check_data(folder, counts)
+        save_config(config, folder / "config.json")  # --epochs may have changed
         checkpoint.restore()
         _forget_history_from(folder / "history.csv", checkpoint.step // train.steps_per_epoch)
         train_dataset = train.shuffled(checkpoint.step)
     else:
-        _start_folder(config)
+        _start_folder(config, counts)
     stop = SignalStop(checkpoint, resume_command(config))
     callbacks = [
         DivergenceStop(),
@@ -116,7 +123,10 @@ def _fit(model, train, train_dataset, validation, start_step, config, callbacks)
         epoch += 1
         train_dataset = train.shuffled(epoch * train.steps_per_epoch)
     if epoch >= config.epochs:
-        print(f"the run has all of its {config.epochs} epochs; --epochs N makes it longer")
+        print(
+            f"the run has all of its {config.epochs} epochs"
+            + ("; --epochs N makes it longer" if config.schedule == "constant" else "")
+        )
         return
     model.fit(
         train_dataset,
@@ -136,16 +146,35 @@ def _ended_also_on_failure(callbacks):
         for callback in callbacks:
             callback.on_train_end()
         raise
+    except tf.errors.OpError as error:
+        # TensorFlow wraps what a streamed picture's decoding raised in a page of its own.
+        found = re.search(r"UserError: (.*)", error.message)
+        if found is None:
+            raise
+        raise UserError(found.group(1)) from None
 
 
-def _start_folder(config):
+def _start_folder(config, counts):
     folder = config.run_dir
     for name in CONTENTS:
         path = folder / name
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "versions.json").write_text(json.dumps(_versions(), indent=2) + "\n")
     save_config(config, folder / "config.json")
+    versions = {**_versions(), "samples": counts}
+    (folder / "versions.json").write_text(json.dumps(versions, indent=2) + "\n")
+
+
+def _check_data(folder, counts):
+    """Refuses to go on with other data: every batch would be another one."""
+    path = folder / "versions.json"
+    former = json.loads(path.read_text()).get("samples", counts) if path.exists() else counts
+    if former != counts:
+        raise UserError(
+            f"cannot resume {folder} with other data: it had {former['training']} training and "
+            f"{former['validation']} validation samples, and now there are {counts['training']} "
+            f"and {counts['validation']}; put the data back, or start a new run"
+        )
 
 
 def _versions():

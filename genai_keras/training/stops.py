@@ -6,9 +6,9 @@ import threading
 import time
 
 import keras
-from keras import ops
 
-from genai_keras.errors import Interrupted, TrainingDiverged
+from genai_keras.errors import Interrupted
+from genai_keras.training.checkpoints import check_weights, diverged
 
 
 class TimeLimit(keras.callbacks.Callback):
@@ -27,8 +27,10 @@ class TimeLimit(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if time.monotonic() >= self.end and not self.model.stop_training:
-            # Saved now and not after the epoch: validation would overwrite the metrics so far.
-            self.checkpoint.save()
+            # Saved now and not after validation, which would overwrite the metrics so far. After
+            # an epoch's last step there is nothing to lose: its end saves a checkpoint anyway.
+            if not self.checkpoint.at_epochs_end:
+                self.checkpoint.save()
             self.model.stop_training = True
             print(f"\nstopped after {self.minutes:g} minutes, at step {self.checkpoint.step}")
 
@@ -60,13 +62,21 @@ class SignalStop(keras.callbacks.Callback):
         self._put_back()
 
     def on_train_batch_end(self, batch, logs=None):
-        if self.received:
+        # After its last step an epoch is let finish: validation, history and picture belong to it.
+        if self.received and not self.checkpoint.at_epochs_end:
             self.checkpoint.save()
-            raise Interrupted(
-                f"\nstopped by {self.received.name} at step {self.checkpoint.step}, after a "
-                f"checkpoint; to go on: {self.resume_command}",
-                self.received,
-            )
+            self._stop()
+
+    def on_epoch_end(self, epoch, logs=None):  # after the checkpoint callback's
+        if self.received:
+            self._stop()
+
+    def _stop(self):
+        raise Interrupted(
+            f"\nstopped by {self.received.name} at step {self.checkpoint.step}, after a "
+            f"checkpoint; to go on: {self.resume_command}",
+            self.received,
+        )
 
     def _receive(self, number, frame):
         self.received = signal.Signals(number)
@@ -91,16 +101,9 @@ class DivergenceStop(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self._check_metrics(logs)
-        for variable in self.model.weights:
-            if not bool(ops.all(ops.isfinite(variable))):
-                self._fail(f"the weight {variable.path}")
+        check_weights(self.model)
 
     def _check_metrics(self, logs):
         for name, value in (logs or {}).items():
             if not math.isfinite(float(value)):
-                self._fail(f"the metric {name}")
-
-    def _fail(self, what):
-        raise TrainingDiverged(
-            f"training diverged: {what} is not finite; try a smaller --learning-rate"
-        )
+                raise diverged(f"the metric {name}")

@@ -1,0 +1,42 @@
+"""What the documents promise is there: links, pictures, commands, options and presets."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from genai_keras.config import GANConfig, VAEConfig
+from genai_keras.parsing import make_parser
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/dcgan-sweep.md"])
+def test_links_and_pictures_exist(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert "@@" not in text
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        if "://" not in target:
+            assert ((ROOT / name).parent / target).exists(), target
+
+
+@pytest.mark.parametrize("cls", [GANConfig, VAEConfig])
+def test_commands_in_the_readme_parse(cls):
+    lines = re.findall(rf"python -m genai_keras\.{cls.command}([^\n#`]*)", README)
+    assert len(lines) > 3
+    for line in lines:
+        words = line.replace("NAME", cls.preset).split()
+        if "--help" not in words:
+            make_parser(cls).parse_args(words)
+
+
+@pytest.mark.parametrize("cls", [GANConfig, VAEConfig])
+def test_every_preset_is_in_the_readme(cls):
+    for name in cls.presets:
+        assert f"| `{name}`" in README
+
+
+def test_tables_are_whole():
+    for table in re.findall(r"(?:^\|.*\n)+", README, flags=re.M):
+        assert len({row.count("|") for row in table.splitlines()}) == 1, table
