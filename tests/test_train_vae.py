@@ -207,7 +207,7 @@ def test_killed_and_resumed_is_bit_for_bit_the_run_never_killed(tmp_path):
         *TINY["conv"],
         *SMALL[2:],
         "--limit",
-        "640",
+        "480",
         "--epochs",
         "6",
         "--importance-samples",
