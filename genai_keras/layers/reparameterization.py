@@ -25,6 +25,7 @@ class Reparameterization(keras.layers.Layer):
     """
 
     def __init__(self, seed=0, low=-14.0, high=14.0, **kwargs):
+        kwargs.setdefault("dtype", "float32")  # densities of z are differences of large numbers
         super().__init__(**kwargs)
         self.seed = seed
         self.low = low

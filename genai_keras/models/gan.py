@@ -5,6 +5,7 @@ import tensorflow as tf
 from keras import ops
 
 from genai_keras import losses
+from genai_keras.models.means import Means
 from genai_keras.models.seeds import load_seed_states, save_seed_states
 
 
@@ -49,9 +50,8 @@ class GAN(keras.Model):
         self.averaged_generator.trainable = False
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.validation_seed_generator = keras.random.SeedGenerator(seed + 1)
-        self.means = {
-            name: keras.metrics.Mean(name)
-            for name in (
+        self.means = Means(
+            (
                 "generator_loss",
                 "discriminator_loss",
                 "d_real",  # mean D(x)
@@ -59,7 +59,7 @@ class GAN(keras.Model):
                 "accuracy_real",
                 "accuracy_fake",
             )
-        }
+        )
         self.build((None, self.latent_dim))
 
     def build(self, input_shape):
@@ -87,7 +87,7 @@ class GAN(keras.Model):
 
     @property
     def metrics(self):
-        return list(self.means.values())
+        return [self.means]
 
     def train_step(self, data):
         real, _, _ = keras.utils.unpack_x_y_sample_weight(data)  # (batch, *sample_shape)
@@ -157,12 +157,8 @@ class GAN(keras.Model):
             "accuracy_real": ops.cast(real_logits > 0, "float32"),
             "accuracy_fake": ops.cast(fake_logits <= 0, "float32"),
         }
-        batch = ops.shape(real_logits)[0]
-        for name, value in values.items():
-            # A loss is one number a batch: it weighs as much as the batch has samples.
-            weight = batch if name.endswith("loss") else None
-            self.means[name].update_state(value, sample_weight=weight)
-        return {name: mean.result() for name, mean in self.means.items()}
+        self.means.update_state(values, samples=ops.shape(real_logits)[0])
+        return self.means.result()
 
     def get_config(self):
         return {

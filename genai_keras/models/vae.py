@@ -8,6 +8,7 @@ from keras import ops
 from genai_keras import losses
 from genai_keras.layers.reparameterization import Reparameterization
 from genai_keras.likelihoods import LIKELIHOODS
+from genai_keras.models.means import Means
 from genai_keras.models.seeds import load_seed_states, save_seed_states
 
 ACTIVE = 0.01  # variance over the data of E[z | x], above which a latent counts as used
@@ -72,9 +73,7 @@ class VAE(keras.Model):
         self.latent_dim = decoder.input_shape[-1]
         self.sample = Reparameterization(seed)
         self.validation_sample = Reparameterization(seed + 1)
-        self.means = {
-            name: keras.metrics.Mean(name) for name in ("loss", "elbo", "reconstruction", "kl")
-        }
+        self.means = Means(("loss", "elbo", "reconstruction", "kl"))
         self.active_units = ActiveUnits(self.latent_dim)
         self.build(encoder.input_shape)
 
@@ -92,7 +91,7 @@ class VAE(keras.Model):
 
     @property
     def metrics(self):
-        return [*self.means.values(), self.active_units]
+        return [self.means, self.active_units]
 
     def train_step(self, data):
         x, _, _ = keras.utils.unpack_x_y_sample_weight(data)  # (batch, *sample_shape)
@@ -196,13 +195,9 @@ class VAE(keras.Model):
         return self.beta * ops.minimum(1.0, step / self.warmup_steps)
 
     def _record(self, terms):
-        for name, mean in self.means.items():
-            if name != "loss":
-                mean.update_state(terms[name])
-        # One number a batch: it weighs as much as the batch has samples, as the others do.
-        self.means["loss"].update_state(terms["loss"], sample_weight=ops.shape(terms["kl"])[0])
+        self.means.update_state(terms, samples=ops.shape(terms["kl"])[0])
         self.active_units.update_state(terms["mean"])
-        return {metric.name: metric.result() for metric in self.metrics}
+        return {**self.means.result(), "active_units": self.active_units.result()}
 
     def get_config(self):
         return {

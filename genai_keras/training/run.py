@@ -142,16 +142,14 @@ def _ended_also_on_failure(callbacks):
     """Lets callbacks close their files and make their film when training is stopped or diverges."""
     try:
         yield
-    except (Interrupted, TrainingDiverged):
+    except (Interrupted, TrainingDiverged, tf.errors.OpError) as error:
         for callback in callbacks:
             callback.on_train_end()
-        raise
-    except tf.errors.OpError as error:
         # TensorFlow wraps what a streamed picture's decoding raised in a page of its own.
-        found = re.search(r"UserError: (.*)", error.message)
-        if found is None:
-            raise
-        raise UserError(found.group(1)) from None
+        found = re.search(r"UserError: (.*)", getattr(error, "message", ""))
+        if found:
+            raise UserError(found.group(1)) from None
+        raise
 
 
 def _start_folder(config, counts):
