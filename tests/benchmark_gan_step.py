@@ -1,6 +1,6 @@
 """What `fit` costs beside a bare loop: CPU time of a training step, in turns in one process.
 
-    python tests/benchmark_gan_step.py [--rounds 9] [--steps 200]
+    python tests/benchmark_gan_step.py [--rounds 9] [--steps 150]
 
 The bare loop is a `tf.function` with the same networks, batches, losses, optimizers and averaging,
 but without `fit`, metrics, callbacks or a progress bar. `fit` runs as `train_gan` runs it, with the
@@ -25,6 +25,7 @@ from genai_keras.parsing import parse_config
 from genai_keras.train_gan import build_networks
 from genai_keras.training.checkpoints import CheckpointCallback, Checkpoints
 from genai_keras.training.stops import DivergenceStop, SignalStop, TimeLimit
+from genai_keras.training.tensorboard import EpochTensorBoard
 
 
 def bare_step(gan, batch_size):
@@ -76,7 +77,7 @@ class InTurns(keras.callbacks.Callback):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--steps", type=int, default=200, help="of each kind, a round")
+    parser.add_argument("--steps", type=int, default=150, help="of each kind, a round")
     arguments = parser.parse_args()
     config = parse_config(GANConfig, [])
     train, _ = load_images(config.dataset, batch_size=config.batch_size)
@@ -99,7 +100,7 @@ def main():
     logs = Path(tempfile.mkdtemp())
     callbacks = [
         DivergenceStop(),
-        keras.callbacks.TensorBoard(logs, write_graph=False),
+        EpochTensorBoard(logs, write_graph=False),
         keras.callbacks.CSVLogger(logs / "history.csv"),
         checkpoint,
         SignalStop(checkpoint, ""),

@@ -16,6 +16,7 @@ from genai_keras.errors import Interrupted, TrainingDiverged, UserError
 from genai_keras.parsing import resume_command, save_config
 from genai_keras.training.checkpoints import CheckpointCallback, Checkpoints, save_model
 from genai_keras.training.stops import DivergenceStop, SignalStop, TimeLimit
+from genai_keras.training.tensorboard import EpochTensorBoard
 
 # All that a run writes into its folder, and so all that --overwrite takes away.
 # The config, which makes a folder a run, goes last.
@@ -86,7 +87,7 @@ def run_training(model, train, validation, config, callbacks=()):
     callbacks = [
         DivergenceStop(),
         *callbacks,
-        keras.callbacks.TensorBoard(
+        EpochTensorBoard(
             folder / "tensorboard", histogram_freq=int(config.histograms), write_graph=False
         ),
         keras.callbacks.CSVLogger(folder / "history.csv", append=True),
