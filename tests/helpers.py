@@ -2,6 +2,9 @@
 
 import csv
 import io
+import json
+import signal
+import time
 import zipfile
 
 import h5py
@@ -73,3 +76,14 @@ def history(folder):
     """The rows of a run's `history.csv`."""
     with open(folder / "history.csv", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def kill_in_the_middle(victim, folder):
+    """Sends SIGKILL to a run in another process once it has written two checkpoints."""
+    manifest = folder / "checkpoints" / "manifest.json"
+    while not (manifest.exists() and len(json.loads(manifest.read_text())) == 2):
+        assert victim.poll() is None, "it ended before it could be killed"
+        time.sleep(0.005)
+    victim.kill()
+    assert victim.wait() == -signal.SIGKILL
+    assert not (folder / "model.keras").exists()

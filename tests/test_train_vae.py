@@ -12,7 +12,7 @@ import urllib.request
 import keras
 import numpy as np
 import pytest
-from helpers import assert_same_bits, history
+from helpers import assert_same_bits, history, kill_in_the_middle
 from PIL import Image
 from tensorboard import program
 
@@ -220,12 +220,7 @@ def test_killed_and_resumed_is_bit_for_bit_the_run_never_killed(tmp_path):
 
     assert start(straight, *argv).wait() == 0
     victim = start(killed, *argv)
-    manifest = killed / "checkpoints" / "manifest.json"
-    while not (manifest.exists() and len(json.loads(manifest.read_text())) == 2):
-        assert victim.poll() is None, "it ended before it could be killed"
-        time.sleep(0.005)
-    victim.kill()
-    assert victim.wait() == -signal.SIGKILL
+    kill_in_the_middle(victim, killed)
     assert start(killed, "--resume").wait() == 0
     assert_same_bits(straight / "model.keras", killed / "model.keras")
     assert history(straight) == history(killed)

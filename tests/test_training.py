@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import assert_same_bits, history, make_gan, saved_arrays
+from helpers import assert_same_bits, history, kill_in_the_middle, make_gan, saved_arrays
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -154,13 +154,7 @@ def test_killed_and_resumed_is_bit_for_bit_the_run_never_killed(preset, tmp_path
 
     assert start(straight, *argv).wait() == 0
     victim = start(killed, *argv)
-    manifest = killed / "checkpoints" / "manifest.json"
-    while not (manifest.exists() and len(json.loads(manifest.read_text())) == 2):
-        assert victim.poll() is None, "it ended before it could be killed"
-        time.sleep(0.005)
-    victim.kill()
-    assert victim.wait() == -signal.SIGKILL
-    assert not (killed / "model.keras").exists()
+    kill_in_the_middle(victim, killed)
     assert start(killed, "--resume").wait() == 0
     assert_same_bits(straight / "model.keras", killed / "model.keras")
     assert history(straight) == history(killed)
