@@ -81,3 +81,29 @@ def importance_weighted_bound(log_weights):
     return ops.logsumexp(log_weights, axis=0) - ops.log(
         ops.cast(ops.shape(log_weights)[0], "float32")
     )
+
+
+def cross_entropy(tokens, logits, label_smoothing=0.0):
+    """-log p(token) at each position, in nats; log(vocabulary) for a model that knows nothing.
+
+    Args:
+        tokens: `(batch, length)` int, what should have been predicted.
+        logits: `(batch, length, vocabulary)`.
+        label_smoothing: this share of the target is spread evenly over the whole vocabulary.
+
+    Returns:
+        `(batch, length)`.
+
+    Reference: Szegedy et al. 2016, section 7, https://arxiv.org/abs/1512.00567
+    """
+    nats = ops.sparse_categorical_crossentropy(tokens, logits, from_logits=True)
+    if label_smoothing:
+        even = ops.logsumexp(logits, axis=-1) - ops.mean(logits, axis=-1)
+        nats = (1.0 - label_smoothing) * nats + label_smoothing * even
+    return nats
+
+
+def masked_mean(values, mask):
+    """The mean of `values` where `mask` is 1, and 0 where that is nowhere."""
+    mask = ops.cast(mask, values.dtype)
+    return ops.sum(values * mask) / ops.maximum(ops.sum(mask), 1.0)

@@ -5,12 +5,12 @@ import tensorflow as tf
 from keras import ops
 
 from genai_keras import losses
+from genai_keras.models.base import SavedSeeds
 from genai_keras.models.means import Means
-from genai_keras.models.seeds import load_seed_states, save_seed_states
 
 
 @keras.saving.register_keras_serializable(package="genai_keras")
-class GAN(keras.Model):
+class GAN(SavedSeeds, keras.Model):
     """A generator and a discriminator that train each other.
 
     One training step draws the noise once and runs the generator once; both networks' gradients
@@ -186,9 +186,3 @@ class GAN(keras.Model):
 
     def compile_from_config(self, config):
         self.compile(**keras.saving.deserialize_keras_object(config))
-
-    def save_own_variables(self, store):
-        save_seed_states(self, store)
-
-    def load_own_variables(self, store):
-        load_seed_states(self, store)

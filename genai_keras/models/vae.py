@@ -8,14 +8,14 @@ from keras import ops
 from genai_keras import losses
 from genai_keras.layers.reparameterization import Reparameterization
 from genai_keras.likelihoods import LIKELIHOODS
+from genai_keras.models.base import OneOptimizer
 from genai_keras.models.means import Means
-from genai_keras.models.seeds import load_seed_states, save_seed_states
 
 ACTIVE = 0.01  # variance over the data of E[z | x], above which a latent counts as used
 
 
 @keras.saving.register_keras_serializable(package="genai_keras")
-class VAE(keras.Model):
+class VAE(OneOptimizer):
     """An encoder q(z | x) and a decoder p(x | z), trained to raise a lower bound on log p(x).
 
     Args:
@@ -77,17 +77,9 @@ class VAE(keras.Model):
         self.active_units = ActiveUnits(self.latent_dim)
         self.build(encoder.input_shape)
 
-    def build(self, input_shape):
-        """Has nothing to do, since the networks come built; Keras marks the model as built."""
-
     def call(self, x, training=False):
         mean, _ = self.encoder(x, training=training)
         return self.likelihood.mean(self.decoder(mean, training=training))
-
-    def compile(self, optimizer, **kwargs):
-        super().compile(optimizer=optimizer, **kwargs)
-        # Built here, since loading skips the state of an optimizer that has no variables yet.
-        self.optimizer.build(self.trainable_variables)
 
     @property
     def metrics(self):
@@ -217,18 +209,6 @@ class VAE(keras.Model):
         for name in ("encoder", "decoder"):
             config[name] = keras.saving.deserialize_keras_object(config[name])
         return cls(**config)
-
-    def get_compile_config(self):
-        return {"optimizer": keras.saving.serialize_keras_object(self.optimizer)}
-
-    def compile_from_config(self, config):
-        self.compile(**keras.saving.deserialize_keras_object(config))
-
-    def save_own_variables(self, store):
-        save_seed_states(self, store)
-
-    def load_own_variables(self, store):
-        load_seed_states(self, store)
 
 
 class ActiveUnits(keras.metrics.Metric):

@@ -1,0 +1,200 @@
+"""Scaled dot-product attention with several heads."""
+
+import contextlib
+import math
+
+import keras
+from keras import ops
+
+_recorders = []  # of `recorded_attention`
+
+
+@keras.saving.register_keras_serializable(package="genai_keras")
+class MultiHeadAttention(keras.layers.Layer):
+    """Each query looks for keys like it and takes the mean of their values, in several subspaces.
+
+    softmax(Q K^T / sqrt(width / num_heads)) V for each head, then a projection of all heads' results
+    together. Queries, keys and values come from one matrix, `kernel` of `(width, 3 * width)`:
+    self-attention is one multiplication, and cross-attention uses its parts.
+
+    Args:
+        num_heads: subspaces that attend on their own; must divide the input's width.
+        dropout: share of the attention weights that training drops.
+        kernel_initializer: of `kernel`.
+        output_initializer: of the projection behind the heads; None is `kernel_initializer`.
+        seed: of the dropout; None draws one from Keras' global seed.
+
+    Call arguments:
+        query: `(batch, query, width)`.
+        source: what keys and values are made of: `(batch, key, width)`, or what `keys_and_values`
+            made of it before; None is `query` itself, which is self-attention.
+        padding_mask: `(batch, key)` bool, False where the key is padding and must not be seen.
+        causal: let a query see only keys at its own position and before.
+        cache: keys and values of the positions before this call, from `new_cache`; those of `query`
+            are added at `position`, and the result is a pair of the output and the new cache.
+        position: the first query's position in the cache.
+
+    Returns:
+        `(batch, query, width)`; with a cache, this and the cache.
+
+    Raises:
+        ValueError: the width is no multiple of `num_heads`.
+
+    Reference: Vaswani et al. 2017, https://arxiv.org/abs/1706.03762
+    """
+
+    def __init__(
+        self,
+        num_heads,
+        dropout=0.0,
+        kernel_initializer="glorot_uniform",
+        output_initializer=None,
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.num_heads = num_heads
+        self.dropout = dropout
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        # A clone: one initializer gives equal numbers each time that it is used.
+        self.output_initializer = (
+            keras.initializers.get(output_initializer) or self.kernel_initializer.clone()
+        )
+        self.seed = seed
+        self.drop = keras.layers.Dropout(dropout, seed=seed)
+
+    def build(self, query_shape):
+        width = query_shape[-1]
+        if width % self.num_heads:
+            raise ValueError(
+                f"a width of {width} cannot be shared out among {self.num_heads} heads: use a "
+                f"multiple of {self.num_heads}"
+            )
+        self.width = width
+        self.kernel = self.add_weight(
+            shape=(width, 3 * width), initializer=self.kernel_initializer, name="kernel"
+        )
+        self.bias = self.add_weight(shape=(3 * width,), initializer="zeros", name="bias")
+        self.output_kernel = self.add_weight(
+            shape=(width, width), initializer=self.output_initializer, name="output_kernel"
+        )
+        self.output_bias = self.add_weight(
+            shape=(width,), initializer="zeros", name="output_bias"
+        )
+
+    def call(
+        self,
+        query,
+        source=None,
+        padding_mask=None,
+        causal=False,
+        cache=None,
+        position=0,
+        training=False,
+    ):
+        if source is None:
+            query, *keys_and_values = self._project(query, 0, 3)
+        else:
+            (query,) = self._project(query, 0, 1)
+            keys_and_values = (
+                source if isinstance(source, (tuple, list)) else self.keys_and_values(source)
+            )
+        if cache is not None:
+            keys_and_values = cache = [
+                ops.slice_update(kept, (0, 0, position, 0), ops.cast(new, kept.dtype))
+                for kept, new in zip(cache, keys_and_values, strict=True)
+            ]
+        key, value = keys_and_values
+        scores = ops.matmul(  # (batch, heads, query, key)
+            query / math.sqrt(self.width // self.num_heads), ops.transpose(key, (0, 1, 3, 2))
+        )
+        visible = visibility(ops.shape(query)[2], ops.shape(key)[2], padding_mask, causal, position)
+        weights = attention_weights(scores, visible)
+        for recorded in _recorders:
+            recorded.append((self.path, weights))
+        heads = ops.matmul(self.drop(weights, training=training), value)
+        heads = ops.transpose(heads, (0, 2, 1, 3))  # (batch, query, heads, width / heads)
+        merged = ops.reshape(heads, (*ops.shape(heads)[:2], self.width))
+        output = ops.matmul(merged, self.output_kernel) + self.output_bias
+        return output if cache is None else (output, cache)
+
+    def keys_and_values(self, source):
+        """What a source looks like to queries: two of `(batch, heads, key, width / heads)`.
+
+        Cross-attention need not compute it more than once for a source.
+        """
+        return self._project(source, 1, 3)
+
+    def new_cache(self, batch_size, length):
+        """An empty cache for `length` positions."""
+        shape = (batch_size, self.num_heads, length, self.width // self.num_heads)
+        return [ops.zeros(shape, self.compute_dtype) for _ in range(2)]
+
+    def _project(self, x, first, last):
+        """Parts `first`..`last` of query, key and value, each split among the heads."""
+        columns = slice(first * self.width, last * self.width)
+        kernel, bias = self.kernel, self.bias
+        if last - first < 3:
+            kernel, bias = kernel[:, columns], bias[columns]
+        x = ops.matmul(x, kernel) + bias  # (batch, length, parts * width)
+        x = ops.reshape(x, (*ops.shape(x)[:2], last - first, self.num_heads, -1))
+        x = ops.transpose(x, (2, 0, 3, 1, 4))  # (parts, batch, heads, length, width / heads)
+        return list(ops.unstack(x, last - first))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_heads": self.num_heads,
+            "dropout": self.dropout,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "output_initializer": keras.initializers.serialize(self.output_initializer),
+            "seed": self.seed,
+        }
+
+
+def visibility(queries, keys, padding_mask=None, causal=False, position=0):
+    """Which key each query may see: bool, broadcasts to `(batch, heads, query, key)`; None is all.
+
+    Args:
+        queries: how many there are.
+        keys: how many there are.
+        padding_mask: `(batch, key)` bool, False for padding.
+        causal: a query sees keys at its own position and before.
+        position: the first query's.
+    """
+    visible = None
+    if causal:
+        of_query = position + ops.arange(queries, dtype="int32")[:, None]  # (query, 1)
+        visible = (ops.arange(keys, dtype="int32")[None] <= of_query)[None, None]
+    if padding_mask is not None:
+        real = ops.cast(padding_mask, "bool")[:, None, None, :]  # (batch, 1, 1, key)
+        visible = real if visible is None else ops.logical_and(visible, real)
+    return visible
+
+
+def attention_weights(scores, visible=None):
+    """Softmax over the keys that a query may see; the others' weight is exactly 0.
+
+    Computed in float32 whatever the scores are. -1e9 and not minus infinity: a query that may see
+    nothing at all then gets the mean of all, and no NaN.
+    """
+    weights = ops.cast(scores, "float32")
+    if visible is not None:
+        weights = ops.where(visible, weights, -1e9)
+    return ops.cast(ops.softmax(weights, axis=-1), scores.dtype)
+
+
+@contextlib.contextmanager
+def recorded_attention():
+    """Collects the weights of every attention that is computed meanwhile, outside `tf.function`.
+
+    Yields:
+        A list that fills with `(path of the layer, weights)`; the weights are
+        `(batch, heads, query, key)`.
+    """
+    recorded = []
+    _recorders.append(recorded)
+    try:
+        yield recorded
+    finally:
+        _recorders.remove(recorded)

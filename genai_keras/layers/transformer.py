@@ -1,0 +1,193 @@
+"""Transformer blocks: attention and a dense network, each beside a shortcut."""
+
+import keras
+
+from genai_keras.layers.attention import MultiHeadAttention
+
+
+class _Block(keras.layers.Layer):
+    """What encoder and decoder blocks share: self-attention, feed-forward, norms, shortcuts."""
+
+    def __init__(
+        self,
+        num_heads,
+        hidden_units,
+        dropout=0.0,
+        activation="gelu",
+        norm_first=True,
+        kernel_initializer="glorot_uniform",
+        output_initializer=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.num_heads = num_heads
+        self.hidden_units = hidden_units
+        self.dropout = dropout
+        self.activation = activation
+        self.norm_first = norm_first
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.output_initializer = (
+            keras.initializers.get(output_initializer) or self.kernel_initializer
+        )
+        self.attention = self._attention("attention")
+        self.attention_norm = self._norm("attention_norm")
+        self.feed_forward_norm = self._norm("feed_forward_norm")
+        self.hidden = keras.layers.Dense(
+            hidden_units,
+            activation,
+            kernel_initializer=self.kernel_initializer.clone(),
+            name="hidden",
+        )
+        self.drop = keras.layers.Dropout(dropout)
+
+    def build(self, x_shape):
+        width = x_shape[-1]
+        self.output_layer = keras.layers.Dense(
+            width, kernel_initializer=self.output_initializer.clone(), name="output"
+        )
+        for layer in (self.attention, self.attention_norm, self.feed_forward_norm, self.hidden):
+            layer.build(x_shape)
+        self.output_layer.build((*x_shape[:-1], self.hidden_units))
+
+    def _attention(self, name):
+        # Clones: one initializer gives equal numbers each time that it is used.
+        return MultiHeadAttention(
+            self.num_heads,
+            self.dropout,
+            self.kernel_initializer.clone(),
+            self.output_initializer.clone(),
+            name=name,
+        )
+
+    def _norm(self, name):
+        return keras.layers.LayerNormalization(epsilon=1e-5, name=name)
+
+    def _enter(self, norm, x):
+        """What a branch works on."""
+        return norm(x) if self.norm_first else x
+
+    def _leave(self, norm, x, branch, training):
+        """The shortcut and the branch together."""
+        x = x + self.drop(branch, training=training)
+        return x if self.norm_first else norm(x)
+
+    def _feed_forward(self, x, training):
+        hidden = self.hidden(self._enter(self.feed_forward_norm, x))  # (batch, length, hidden)
+        return self._leave(self.feed_forward_norm, x, self.output_layer(hidden), training)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_heads": self.num_heads,
+            "hidden_units": self.hidden_units,
+            "dropout": self.dropout,
+            "activation": self.activation,
+            "norm_first": self.norm_first,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "output_initializer": keras.initializers.serialize(self.output_initializer),
+        }
+
+
+@keras.saving.register_keras_serializable(package="genai_keras")
+class EncoderBlock(_Block):
+    """Self-attention over a whole sequence, then a dense network on each position.
+
+    Args:
+        num_heads: of the attention.
+        hidden_units: of the dense network.
+        dropout: behind each of both, and of the attention's weights.
+        activation: of the hidden units.
+        norm_first: normalize what enters each branch, so that the shortcut stays clean and training
+            is stable without warm-up; False normalizes behind the shortcut, as the paper did.
+        kernel_initializer: of all matrices but those that end a branch.
+        output_initializer: of those; None is `kernel_initializer`.
+
+    Call arguments:
+        x: `(batch, length, width)`.
+        padding_mask: `(batch, length)` bool, False for padding.
+
+    Returns:
+        `(batch, length, width)`.
+
+    Reference: Vaswani et al. 2017, https://arxiv.org/abs/1706.03762;
+        norms: Xiong et al. 2020, https://arxiv.org/abs/2002.04745
+    """
+
+    def call(self, x, padding_mask=None, training=False):
+        branch = self.attention(
+            self._enter(self.attention_norm, x), padding_mask=padding_mask, training=training
+        )
+        x = self._leave(self.attention_norm, x, branch, training)
+        return self._feed_forward(x, training)
+
+
+@keras.saving.register_keras_serializable(package="genai_keras")
+class DecoderBlock(_Block):
+    """Self-attention to the past, attention to an encoder's states if asked for, a dense network.
+
+    Args:
+        num_heads, hidden_units, ...: as of `EncoderBlock`.
+        cross_attention: attend to `memory` too. Without it, this is a block of GPT.
+
+    Call arguments:
+        x: `(batch, length, width)`.
+        memory: an encoder's states, `(batch, source, width)`, or their `keys_and_values` from
+            `cross_attention`.
+        padding_mask: `(batch, length)` bool, False for padding in `x`.
+        memory_mask: `(batch, source)` bool, False for padding in `memory`.
+        cache: from `attention.new_cache`, to go on behind the positions seen before.
+        position: the position of `x`'s first.
+
+    Returns:
+        `(batch, length, width)`; with a cache, this and the new cache.
+
+    Reference: Vaswani et al. 2017, https://arxiv.org/abs/1706.03762
+    """
+
+    def __init__(self, *args, cross_attention=False, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.has_cross_attention = cross_attention
+        if cross_attention:
+            self.cross_attention = self._attention("cross_attention")
+            self.cross_attention_norm = self._norm("cross_attention_norm")
+
+    def build(self, x_shape):
+        super().build(x_shape)
+        if self.has_cross_attention:
+            self.cross_attention.build(x_shape)
+            self.cross_attention_norm.build(x_shape)
+
+    def call(
+        self,
+        x,
+        memory=None,
+        padding_mask=None,
+        memory_mask=None,
+        cache=None,
+        position=0,
+        training=False,
+    ):
+        branch = self.attention(
+            self._enter(self.attention_norm, x),
+            padding_mask=padding_mask,
+            causal=True,
+            cache=cache,
+            position=position,
+            training=training,
+        )
+        if cache is not None:
+            branch, cache = branch
+        x = self._leave(self.attention_norm, x, branch, training)
+        if self.has_cross_attention:
+            branch = self.cross_attention(
+                self._enter(self.cross_attention_norm, x),
+                source=memory,
+                padding_mask=memory_mask,
+                training=training,
+            )
+            x = self._leave(self.cross_attention_norm, x, branch, training)
+        x = self._feed_forward(x, training)
+        return x if cache is None else (x, cache)
+
+    def get_config(self):
+        return {**super().get_config(), "cross_attention": self.has_cross_attention}

@@ -1,0 +1,39 @@
+"""What the models need to come back from a file and go on exactly as they were."""
+
+import keras
+
+
+class SavedSeeds:
+    """Saves the state of every seed generator with a model: name it before `keras.Model`.
+
+    Keras leaves them out of its files, Dropout's too.
+    """
+
+    def save_own_variables(self, store):
+        for index, variable in enumerate(self._seed_states()):
+            store[f"seed_state_{index}"] = variable.numpy()
+
+    def load_own_variables(self, store):
+        for index, variable in enumerate(self._seed_states()):
+            variable.assign(store[f"seed_state_{index}"])
+
+    def _seed_states(self):
+        return [v for v in self.variables if v.path.endswith("seed_generator_state")]
+
+
+class OneOptimizer(SavedSeeds, keras.Model):
+    """A model of networks that come built, trained by one optimizer."""
+
+    def build(self, input_shape):
+        """Has nothing to do, since the networks come built; Keras marks the model as built."""
+
+    def compile(self, optimizer, **kwargs):
+        super().compile(optimizer=optimizer, **kwargs)
+        # Built here, since loading skips the state of an optimizer that has no variables yet.
+        self.optimizer.build(self.trainable_variables)
+
+    def get_compile_config(self):
+        return {"optimizer": keras.saving.serialize_keras_object(self.optimizer)}
+
+    def compile_from_config(self, config):
+        self.compile(**keras.saving.deserialize_keras_object(config))

@@ -1,0 +1,232 @@
+"""The encoder-decoder: p(target given source), a token at a time."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from genai_keras import losses, samplers
+from genai_keras.models.base import OneOptimizer
+from genai_keras.models.means import Means
+
+IMPOSSIBLE = -1e9  # a log-probability; finite, since sums of it are compared
+
+
+@keras.saving.register_keras_serializable(package="genai_keras")
+class Seq2Seq(OneOptimizer):
+    """An encoder that reads a source, and a decoder that writes a target, attending to it.
+
+    Training is teacher forcing: the decoder reads the true target, one token late, and all its
+    predictions are made at once. What greedy decoding would write needs no loop in validation
+    either: the first wrong token of both is the same, so all are right in one if in the other.
+
+    Args:
+        encoder: a `TransformerEncoder`.
+        decoder: a `TransformerDecoder` with cross-attention and a start token.
+        label_smoothing: share of each target that is spread over the vocabulary, in the loss of
+            training and validation; `nats` is without.
+        padding: the token that fills up a sequence; it is never seen, and never counted.
+        end: the token that ends every target.
+
+    Call arguments:
+        inputs: a pair of `(batch, source)` and `(batch, target)` int; the result is the logits of
+            every target token given those before it, `(batch, target, vocabulary)`.
+
+    Reference: Vaswani et al. 2017, https://arxiv.org/abs/1706.03762
+    """
+
+    def __init__(self, encoder, decoder, label_smoothing=0.0, padding=0, end=1, **kwargs):
+        super().__init__(**kwargs)
+        self.encoder = encoder
+        self.decoder = decoder
+        self.label_smoothing = label_smoothing
+        self.padding = padding
+        self.end = end
+        self.token_means = Means(("loss", "nats", "token_accuracy"), name="token_means")
+        self.sentence_means = Means(("exact_match",), name="sentence_means")
+        self.build([(None, None), (None, None)])
+
+    def call(self, inputs, training=False):
+        source, target = (ops.cast(tokens, "int32") for tokens in inputs)
+        memory, source_mask = self.encode(source, training=training)
+        start = ops.full((ops.shape(target)[0], 1), self.decoder.vocabulary_size, "int32")
+        read = ops.concatenate([start, target[:, :-1]], axis=1)
+        return self.decoder(
+            read,
+            memory=memory,
+            padding_mask=read != self.padding,
+            memory_mask=source_mask,
+            training=training,
+        )
+
+    def encode(self, source, training=False):
+        """The encoder's states, `(batch, source, width)`, and which of them are no padding."""
+        mask = source != self.padding
+        return self.encoder(source, padding_mask=mask, training=training), mask
+
+    @property
+    def metrics(self):
+        return [self.token_means, self.sentence_means]
+
+    def train_step(self, data):
+        source, target, _ = keras.utils.unpack_x_y_sample_weight(data)
+        with tf.GradientTape() as tape:
+            terms = self.terms(source, target, training=True)
+        gradients = tape.gradient(terms["loss"], self.trainable_variables)
+        self.optimizer.apply(gradients, self.trainable_variables)
+        return self._record(terms)
+
+    def test_step(self, data):
+        source, target, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return self._record(self.terms(source, target))
+
+    def terms(self, source, target, training=False):
+        """What training and validation share.
+
+        Args:
+            source: `(batch, source)` int.
+            target: `(batch, target)` int, each ended by the end token.
+            training: passed on to the networks.
+
+        Returns:
+            A dictionary of scalars, means over the target's tokens without padding: `loss` and
+            `nats`, with and without label smoothing, and `token_accuracy`; `tokens`, how many; and
+            `exact_match`, `(batch,)`, 1 where every token was right.
+        """
+        target = ops.cast(target, "int32")
+        counted = target != self.padding
+        logits = self((source, target), training=training)
+        right = samplers.greedy(logits) == target
+        wrong = ops.logical_and(counted, ops.logical_not(right))
+        nats = losses.masked_mean(losses.cross_entropy(target, logits), counted)
+        loss = nats
+        if self.label_smoothing:
+            smoothed = losses.cross_entropy(target, logits, self.label_smoothing)
+            loss = losses.masked_mean(smoothed, counted)
+        return {
+            "loss": loss,
+            "nats": nats,
+            "token_accuracy": losses.masked_mean(ops.cast(right, "float32"), counted),
+            "tokens": ops.sum(ops.cast(counted, "float32")),
+            "exact_match": 1.0 - ops.cast(ops.any(wrong, axis=1), "float32"),
+        }
+
+    def generate(self, source, beam_width=1, max_length=None, length_penalty=0.0, use_cache=True):
+        """Writes the target of each source: greedily, or the best that a beam search finds.
+
+        A hypothesis ends with the end token; those that do not within `max_length` end there.
+
+        Args:
+            source: `(batch, source)` int, padded.
+            beam_width: hypotheses that are kept; 1 is greedy decoding.
+            max_length: the most tokens to write, the end token included; None is all that the
+                decoder's window has room for.
+            length_penalty: finished hypotheses are compared by their log-probability over
+                ((5 + length) / 6) ** length_penalty, since each token costs some; 0 is by the
+                log-probability alone.
+            use_cache: keep the keys and values of tokens that were written.
+
+        Returns:
+            `(batch, max_length)` int32, padded behind the end token, and the log-probability of
+            each, `(batch,)` float32, in nats.
+
+        Reference: beams: Sutskever et al. 2014, https://arxiv.org/abs/1409.3215;
+            length penalty: Wu et al. 2016, https://arxiv.org/abs/1609.08144
+        """
+        if beam_width < 1:
+            raise ValueError(f"beam_width must be at least 1, not {beam_width}")
+        window = self.decoder.window
+        max_length = window if max_length is None else max_length
+        if not 1 <= max_length <= window:
+            raise ValueError(f"max_length must be 1 to {window}, the window, not {max_length}")
+        written, score = _beam_search(
+            self,
+            tf.constant(np.asarray(source, "int32")),
+            beam_width,
+            max_length,
+            tf.constant(float(length_penalty)),
+            use_cache,
+        )
+        return written.numpy(), score.numpy()
+
+    def _record(self, terms):
+        self.token_means.update_state(terms, samples=terms["tokens"])
+        self.sentence_means.update_state(terms, samples=ops.shape(terms["exact_match"])[0])
+        return {**self.token_means.result(), **self.sentence_means.result()}
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "encoder": keras.saving.serialize_keras_object(self.encoder),
+            "decoder": keras.saving.serialize_keras_object(self.decoder),
+            "label_smoothing": self.label_smoothing,
+            "padding": self.padding,
+            "end": self.end,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        for name in ("encoder", "decoder"):
+            config[name] = keras.saving.deserialize_keras_object(config[name])
+        return cls(**config)
+
+
+@tf.function(reduce_retracing=True, autograph=False)
+def _beam_search(model, source, width, max_length, length_penalty, use_cache):
+    """The loop of `generate`, in one graph. Rows are sentences times hypotheses."""
+    decoder, size = model.decoder, model.decoder.vocabulary_size
+    source = tf.compat.v1.placeholder_with_default(source, (None, None))  # one loop for every shape
+    batch = tf.shape(source)[0]
+    memory, mask = model.encode(source)
+    memory, mask = (tf.repeat(each, width, axis=0) for each in (memory, mask))
+    memory = decoder.project(memory)
+
+    def read(written, length, cache):
+        """log p of each next token, `(batch, width, vocabulary)`, and the new cache."""
+        start = tf.fill((batch * width, 1), size)
+        tokens = tf.concat([start, tf.reshape(written, (batch * width, max_length))], axis=1)
+        if use_cache:
+            logits, cache = decoder(
+                tokens[:, length : length + 1],
+                memory=memory,
+                memory_mask=mask,
+                cache=cache,
+                position=length,
+            )
+        else:
+            logits = decoder(tokens[:, : length + 1], memory=memory, memory_mask=mask)
+        return tf.reshape(ops.log_softmax(logits[:, -1]), (batch, width, size)), cache
+
+    # A finished hypothesis goes on in one way only, with padding, at no cost.
+    only_padding = tf.where(tf.range(size) == model.padding, 0.0, IMPOSSIBLE)
+
+    def body(length, written, score, finished, cache):
+        log_p, cache = read(written, length, cache)
+        log_p = tf.where(finished[..., None], only_padding, log_p)
+        candidates = tf.reshape(score[..., None] + log_p, (batch, width * size))
+        score, chosen = tf.math.top_k(candidates, width)  # (batch, width)
+        parent, token = chosen // size, chosen % size
+        written = tf.gather(written, parent, batch_dims=1)
+        written = tf.where(tf.range(max_length) == length, token[..., None], written)
+        finished = tf.gather(finished, parent, batch_dims=1) | (token == model.end)
+        rows = tf.reshape(parent + width * tf.range(batch)[:, None], (-1,))
+        cache = tf.nest.map_structure(lambda kept: tf.gather(kept, rows), cache)
+        return length + 1, written, score, finished, cache
+
+    # All hypotheses begin alike: only the first counts, or they would stay alike.
+    first = tf.where(tf.range(width) == 0, 0.0, IMPOSSIBLE)
+    _, written, score, _, _ = tf.while_loop(
+        lambda length, written, score, finished, cache: (length < max_length)
+        & ~tf.reduce_all(finished),
+        body,
+        (
+            tf.constant(0),
+            tf.fill((batch, width, max_length), model.padding),
+            tf.tile(first[None], (batch, 1)),
+            tf.zeros((batch, width), tf.bool),
+            decoder.new_cache(batch * width) if use_cache else [],
+        ),
+    )
+    lengths = tf.reduce_sum(tf.cast(written != model.padding, tf.float32), axis=-1)
+    best = tf.argmax(score / ((5.0 + lengths) / 6.0) ** length_penalty, axis=1)
+    return tf.gather(written, best, batch_dims=1), tf.gather(score, best, batch_dims=1)

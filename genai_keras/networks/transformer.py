@@ -1,0 +1,235 @@
+"""Transformers from token ids to states (encoder) and to logits (decoder).
+
+Classes, unlike the other networks: a decoder with a cache is called in ways that a graph of layers
+built once cannot be.
+"""
+
+import math
+
+import keras
+from keras import ops
+
+from genai_keras.layers.positions import LearnedPositions, SinusoidalPositions
+from genai_keras.layers.transformer import DecoderBlock, EncoderBlock
+
+GPT_DEVIATION = 0.02  # of initial weights
+
+
+class _Transformer(keras.Model):
+    """Token embeddings, positions, a stack of blocks, and a last norm for a pre-norm stack."""
+
+    branches_per_block = 2
+
+    def __init__(
+        self,
+        vocabulary_size,
+        window,
+        width,
+        num_layers,
+        num_heads,
+        hidden_units=None,
+        dropout=0.0,
+        activation="gelu",
+        norm_first=True,
+        positions="learned",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if positions not in ("learned", "sinusoidal"):
+            raise ValueError(f"positions must be 'learned' or 'sinusoidal', not {positions!r}")
+        self.vocabulary_size = vocabulary_size
+        self.window = window
+        self.width = width
+        self.num_layers = num_layers
+        self.num_heads = num_heads
+        self.hidden_units = hidden_units or 4 * width
+        self.dropout = dropout
+        self.activation = activation
+        self.norm_first = norm_first
+        self.positions = positions
+        self.embedding = keras.layers.Embedding(
+            self.rows, width, embeddings_initializer=_normal(), name="embedding"
+        )
+        self.add_positions = (
+            LearnedPositions(window, _normal(), name="positions")
+            if positions == "learned"
+            else SinusoidalPositions(window, name="positions")
+        )
+        self.drop = keras.layers.Dropout(dropout)
+        self.blocks = [self._block(f"block_{index}") for index in range(num_layers)]
+        self.last_norm = keras.layers.LayerNormalization(epsilon=1e-5) if norm_first else None
+        self.build((None, None))
+
+    @property
+    def rows(self):
+        """Of the embedding table."""
+        return self.vocabulary_size
+
+    def build(self, tokens_shape):
+        states_shape = (*tokens_shape, self.width)
+        self.embedding.build(tokens_shape)
+        self.add_positions.build(states_shape)
+        for block in self.blocks:
+            block.build(states_shape)
+        if self.last_norm:
+            self.last_norm.build(states_shape)
+
+    def _block(self, name):
+        raise NotImplementedError
+
+    def _block_arguments(self, name):
+        # Each branch adds to the shortcut; the sum of all keeps its variance so.
+        branches = self.branches_per_block * self.num_layers
+        return {
+            "num_heads": self.num_heads,
+            "hidden_units": self.hidden_units,
+            "dropout": self.dropout,
+            "activation": self.activation,
+            "norm_first": self.norm_first,
+            "kernel_initializer": _normal(),
+            "output_initializer": _normal(1.0 / math.sqrt(branches)),
+            "name": name,
+        }
+
+    def _embed(self, tokens, position, training):
+        x = self.embedding(tokens)  # (batch, length, width)
+        if self.positions == "sinusoidal":  # as large as the sinusoids are, as in the paper
+            x = x * math.sqrt(self.width)
+        return self.drop(self.add_positions(x, position=position), training=training)
+
+    def get_config(self):
+        names = (
+            "name", "vocabulary_size", "window", "width", "num_layers", "num_heads",
+            "hidden_units", "dropout", "activation", "norm_first", "positions",
+        )  # fmt: skip
+        return {name: getattr(self, name) for name in names}
+
+
+@keras.saving.register_keras_serializable(package="genai_keras")
+class TransformerEncoder(_Transformer):
+    """Token ids to a state each, which knows of every other token.
+
+    Args:
+        vocabulary_size: how many tokens there are.
+        window: the most tokens a sequence may have.
+        width: of the embeddings and states.
+        num_layers: blocks.
+        num_heads: of each attention; must divide `width`.
+        hidden_units: of each block's dense network; None is four times the width.
+        dropout: of embeddings, branches and attention weights.
+        activation: "gelu" or "relu", of the hidden units.
+        norm_first: pre-norm; False is post-norm, as in the paper.
+        positions: "learned", or the paper's "sinusoidal" ones.
+
+    Call arguments:
+        tokens: `(batch, length)` int.
+        padding_mask: `(batch, length)` bool, False for padding.
+
+    Returns:
+        `(batch, length, width)`.
+
+    Reference: Vaswani et al. 2017, https://arxiv.org/abs/1706.03762
+    """
+
+    def call(self, tokens, padding_mask=None, training=False):
+        x = self._embed(tokens, 0, training)
+        for block in self.blocks:
+            x = block(x, padding_mask=padding_mask, training=training)
+        return self.last_norm(x) if self.last_norm else x
+
+    def _block(self, name):
+        return EncoderBlock(**self._block_arguments(name))
+
+
+@keras.saving.register_keras_serializable(package="genai_keras")
+class TransformerDecoder(_Transformer):
+    """Token ids to the logits of each next token, which depend on no later one.
+
+    The last matrix is the embedding table again (tied weights). GPT's initialization: N(0, 0.02),
+    and the matrices that end a branch smaller by the square root of the number of branches.
+
+    Args:
+        vocabulary_size, window, ...: as of `TransformerEncoder`.
+        cross_attention: attend to an encoder's states too.
+        start_token: have one more token, `vocabulary_size`, that begins sequences and is never
+            predicted.
+
+    Call arguments:
+        tokens: `(batch, length)` int.
+        memory: an encoder's states, `(batch, source, width)`, or what `project` made of them.
+        padding_mask: `(batch, length)` bool, False for padding in `tokens`.
+        memory_mask: `(batch, source)` bool, False for padding in the source.
+        cache: from `new_cache`, to go on behind the tokens seen before.
+        position: the position of the first token, 0 <= position <= window - length.
+
+    Returns:
+        `(batch, length, vocabulary_size)` float32; with a cache, this and the new cache.
+
+    Reference: Radford et al. 2019 (GPT-2); tied weights: Press and Wolf 2017,
+        https://arxiv.org/abs/1608.05859
+    """
+
+    def __init__(self, *args, cross_attention=False, start_token=False, **kwargs):
+        self.cross_attention = cross_attention
+        self.has_start_token = start_token
+        self.branches_per_block = 3 if cross_attention else 2
+        super().__init__(*args, **kwargs)
+
+    @property
+    def rows(self):
+        return self.vocabulary_size + self.has_start_token
+
+    def call(
+        self,
+        tokens,
+        memory=None,
+        padding_mask=None,
+        memory_mask=None,
+        cache=None,
+        position=0,
+        training=False,
+    ):
+        x = self._embed(tokens, position, training)
+        new_cache = []
+        for index, block in enumerate(self.blocks):
+            x = block(
+                x,
+                memory=memory[index] if isinstance(memory, (tuple, list)) else memory,
+                padding_mask=padding_mask,
+                memory_mask=memory_mask,
+                cache=None if cache is None else cache[index],
+                position=position,
+                training=training,
+            )
+            if cache is not None:
+                x, kept = x
+                new_cache.append(kept)
+        if self.last_norm:
+            x = self.last_norm(x)
+        table = self.embedding.embeddings[: self.vocabulary_size]
+        logits = ops.cast(ops.matmul(x, ops.transpose(table)), "float32")
+        return logits if cache is None else (logits, new_cache)
+
+    def new_cache(self, batch_size):
+        """An empty cache for a whole window: for each block, keys and values."""
+        return [block.attention.new_cache(batch_size, self.window) for block in self.blocks]
+
+    def project(self, memory):
+        """Each block's keys and values of an encoder's states, computed once for a generation."""
+        return [block.cross_attention.keys_and_values(memory) for block in self.blocks]
+
+    def _block(self, name):
+        return DecoderBlock(
+            **self._block_arguments(name), cross_attention=self.cross_attention
+        )
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "cross_attention": self.cross_attention,
+            "start_token": self.has_start_token,
+        }
+
+
+def _normal(scale=1.0):
+    return keras.initializers.RandomNormal(stddev=scale * GPT_DEVIATION)
