@@ -2,14 +2,14 @@
 
 import importlib
 
-COMMANDS = ("train_gan", "train_vae")
+COMMANDS = ("train_gan", "train_vae", "train_lm", "train_seq2seq")
 
 
 def main():
     print("genai_keras: learn generative models with Keras. The commands:\n")
     for name in COMMANDS:
         purpose = importlib.import_module(f"genai_keras.{name}").__doc__.splitlines()[0]
-        print(f"  python -m genai_keras.{name:12} {purpose}")
+        print(f"  python -m genai_keras.{name:14} {purpose}")
     print("\nEach explains itself with --help.")
 
 

@@ -18,7 +18,8 @@ from genai_keras.errors import UserError
 # What a resumed run may change: none of these alters what a training step computes.
 FREE_TO_CHANGE = {
     "epochs", "max_minutes", "run_dir", "resume", "overwrite", "verbose", "debug", "histograms",
-    "evaluate", "evaluation_samples",
+    "evaluate", "evaluation_samples", "prompt", "sample_length", "temperature", "top_k", "top_p",
+    "beam_width", "length_penalty",
 }  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """How the next token is chosen: each sampler takes logits, and gives logits of a narrower choice.
 
-They compose: `sample(keep_top_k(temper(logits, 0.8), 40), seed)`. A token that is out has a logit of
-minus infinity.
+They compose: `sample(keep_top_k(temper(logits, 0.8), 40), seed)`. A token that is out has a logit
+of minus infinity.
 """
 
 import tensorflow as tf

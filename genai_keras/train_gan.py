@@ -3,7 +3,7 @@
 import sys
 
 from genai_keras.command import command
-from genai_keras.config import GANConfig
+from genai_keras.config.images import GANConfig
 from genai_keras.errors import UserError
 
 

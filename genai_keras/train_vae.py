@@ -3,7 +3,7 @@
 import sys
 
 from genai_keras.command import command
-from genai_keras.config import VAEConfig
+from genai_keras.config.images import VAEConfig
 from genai_keras.errors import UserError
 
 SHOWN = 1_000  # validation pictures that the callbacks look at; the first few are drawn

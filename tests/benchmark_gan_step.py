@@ -18,7 +18,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from genai_keras.config import GANConfig
+from genai_keras.config.images import GANConfig
 from genai_keras.data.images import load_images
 from genai_keras.models.gan import GAN
 from genai_keras.parsing import parse_config

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from genai_keras.config import GANConfig, VAEConfig
+from genai_keras.config.images import GANConfig, VAEConfig
 from genai_keras.errors import UserError
 from genai_keras.parsing import (
     load_config,

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from genai_keras.config import GANConfig
+from genai_keras.config.images import GANConfig
 from genai_keras.data.toy import GaussianMixture
 from genai_keras.parsing import parse_config
 from genai_keras.train_gan import build_networks, main

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from genai_keras.config import GANConfig
+from genai_keras.config.images import GANConfig
 from genai_keras.errors import UserError
 from genai_keras.networks import dcgan, dense
 from genai_keras.parsing import parse_config

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from genai_keras.config import GANConfig, VAEConfig
+from genai_keras.config.images import GANConfig, VAEConfig
 from genai_keras.parsing import make_parser
 
 ROOT = Path(__file__).parents[1]

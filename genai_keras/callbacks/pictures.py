@@ -2,65 +2,43 @@
 
 import math
 
-import keras
 import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageDraw
 
+from genai_keras.callbacks.epochs import EachEpoch
 from genai_keras.data.images import to_pixels
 
 FILM_FRAMES = 60  # at most; a longer run's film leaves epochs out evenly
 FILM_SECONDS = 8.0
 
 
-class EpochPicture(keras.callbacks.Callback):
+class EpochPicture(EachEpoch):
     """Draws a picture before training and after each epoch, and makes a film of them at the end.
-
-    Writes `samples/epoch_0001.png`, ..., `samples/progress.gif` and the TensorBoard run `samples`;
-    with another `stem`, files and a run of that name.
 
     Args:
         run_dir: the run folder.
         name: the picture's name on TensorBoard.
-        stem: of the files' names.
+        stem: of the files' names; the film of `epoch` is called `progress.gif`.
     """
 
     def __init__(self, run_dir, name, stem="epoch"):
-        super().__init__()
-        self.samples = run_dir / "samples"
-        # A TensorBoard run of its own: the reader may lose events where two writers share one.
-        self.log_dir = run_dir / "tensorboard" / ("samples" if stem == "epoch" else stem)
+        super().__init__(run_dir, stem)
         self.film = self.samples / ("progress.gif" if stem == "epoch" else f"{stem}.gif")
         self.name = name
-        self.stem = stem
-        self.writer = None
 
     def draw(self, logs):
         """Returns `(height, width, 3)` uint8; may add to the epoch's `logs`."""
         raise NotImplementedError
 
-    def on_train_begin(self, logs=None):
-        self.samples.mkdir(parents=True, exist_ok=True)
-        self.writer = tf.summary.create_file_writer(str(self.log_dir))
-        if not self._frames():
-            self._show(0, {})
-
-    def on_epoch_end(self, epoch, logs=None):
-        self._show(epoch + 1, logs)
+    def show(self, path, epoch, logs):
+        pixels = self.draw(logs)
+        Image.fromarray(pixels).save(path)
+        tf.summary.image(self.name, pixels[None])
 
     def on_train_end(self, logs=None):
-        self.writer.close()
-        save_film(self._frames(), self.film)
-
-    def _frames(self):
-        return sorted(self.samples.glob(f"{self.stem}_*.png"))
-
-    def _show(self, epoch, logs):
-        pixels = self.draw(logs)
-        Image.fromarray(pixels).save(self.samples / f"{self.stem}_{epoch:04d}.png")
-        with self.writer.as_default():
-            tf.summary.image(self.name, pixels[None], step=epoch)
-        self.writer.flush()
+        super().on_train_end(logs)
+        save_film(self.shown(), self.film)
 
 
 class ImageGrid(EpochPicture):

@@ -4,6 +4,7 @@ import contextlib
 import math
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 _recorders = []  # of `recorded_attention`
@@ -13,9 +14,9 @@ _recorders = []  # of `recorded_attention`
 class MultiHeadAttention(keras.layers.Layer):
     """Each query looks for keys like it and takes the mean of their values, in several subspaces.
 
-    softmax(Q K^T / sqrt(width / num_heads)) V for each head, then a projection of all heads' results
-    together. Queries, keys and values come from one matrix, `kernel` of `(width, 3 * width)`:
-    self-attention is one multiplication, and cross-attention uses its parts.
+    softmax(Q K^T / sqrt(width / num_heads)) V for each head, then a projection of all heads'
+    results together. Queries, keys and values come from one matrix, `kernel` of
+    `(width, 3 * width)`: self-attention is one multiplication, and cross-attention uses its parts.
 
     Args:
         num_heads: subspaces that attend on their own; must divide the input's width.
@@ -61,7 +62,7 @@ class MultiHeadAttention(keras.layers.Layer):
             keras.initializers.get(output_initializer) or self.kernel_initializer.clone()
         )
         self.seed = seed
-        self.drop = keras.layers.Dropout(dropout, seed=seed)
+        self.drop = keras.layers.Dropout(dropout, seed=seed, dtype=self.dtype_policy)
 
     def build(self, query_shape):
         width = query_shape[-1]
@@ -78,9 +79,7 @@ class MultiHeadAttention(keras.layers.Layer):
         self.output_kernel = self.add_weight(
             shape=(width, width), initializer=self.output_initializer, name="output_kernel"
         )
-        self.output_bias = self.add_weight(
-            shape=(width,), initializer="zeros", name="output_bias"
-        )
+        self.output_bias = self.add_weight(shape=(width,), initializer="zeros", name="output_bias")
 
     def call(
         self,
@@ -181,7 +180,8 @@ def attention_weights(scores, visible=None):
     weights = ops.cast(scores, "float32")
     if visible is not None:
         weights = ops.where(visible, weights, -1e9)
-    return ops.cast(ops.softmax(weights, axis=-1), scores.dtype)
+    # TensorFlow's, since that of `keras.ops` warns of a single key.
+    return ops.cast(tf.nn.softmax(weights, axis=-1), scores.dtype)
 
 
 @contextlib.contextmanager

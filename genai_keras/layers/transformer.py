@@ -37,13 +37,17 @@ class _Block(keras.layers.Layer):
             activation,
             kernel_initializer=self.kernel_initializer.clone(),
             name="hidden",
+            dtype=self.dtype_policy,
         )
-        self.drop = keras.layers.Dropout(dropout)
+        self.drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
 
     def build(self, x_shape):
         width = x_shape[-1]
         self.output_layer = keras.layers.Dense(
-            width, kernel_initializer=self.output_initializer.clone(), name="output"
+            width,
+            kernel_initializer=self.output_initializer.clone(),
+            name="output",
+            dtype=self.dtype_policy,
         )
         for layer in (self.attention, self.attention_norm, self.feed_forward_norm, self.hidden):
             layer.build(x_shape)
@@ -57,10 +61,11 @@ class _Block(keras.layers.Layer):
             self.kernel_initializer.clone(),
             self.output_initializer.clone(),
             name=name,
+            dtype=self.dtype_policy,
         )
 
     def _norm(self, name):
-        return keras.layers.LayerNormalization(epsilon=1e-5, name=name)
+        return keras.layers.LayerNormalization(epsilon=1e-5, name=name, dtype=self.dtype_policy)
 
     def _enter(self, norm, x):
         """What a branch works on."""
@@ -134,7 +139,7 @@ class DecoderBlock(_Block):
         memory: an encoder's states, `(batch, source, width)`, or their `keys_and_values` from
             `cross_attention`.
         padding_mask: `(batch, length)` bool, False for padding in `x`.
-        memory_mask: `(batch, source)` bool, False for padding in `memory`.
+        memory_padding_mask: `(batch, source)` bool, False for padding in `memory`.
         cache: from `attention.new_cache`, to go on behind the positions seen before.
         position: the position of `x`'s first.
 
@@ -162,7 +167,7 @@ class DecoderBlock(_Block):
         x,
         memory=None,
         padding_mask=None,
-        memory_mask=None,
+        memory_padding_mask=None,
         cache=None,
         position=0,
         training=False,
@@ -182,7 +187,7 @@ class DecoderBlock(_Block):
             branch = self.cross_attention(
                 self._enter(self.cross_attention_norm, x),
                 source=memory,
-                padding_mask=memory_mask,
+                padding_mask=memory_padding_mask,
                 training=training,
             )
             x = self._leave(self.cross_attention_norm, x, branch, training)

@@ -19,7 +19,7 @@ class LanguageModel(OneOptimizer):
             sequence is predicted from its first token on, and the probability of whole sequences
             is exact; else from its second on.
         scales: further metrics that are the loss times a constant, such as
-            `{"bits_per_character": 1.4427}` or, for sequences of 196 tokens, `{"nats_per_image": 196}`.
+            `{"bits_per_character": 1.4427}`, or `{"nats_per_image": 196}` for 196 tokens each.
 
     Call arguments:
         tokens: `(batch, length)` int; the result is the logits of the tokens that the loss is of.
@@ -164,7 +164,9 @@ class LanguageModel(OneOptimizer):
 
     @classmethod
     def from_config(cls, config):
-        return cls(**{**config, "decoder": keras.saving.deserialize_keras_object(config["decoder"])})
+        return cls(
+            **{**config, "decoder": keras.saving.deserialize_keras_object(config["decoder"])}
+        )
 
 
 def window_start(length, window):
@@ -172,6 +174,45 @@ def window_start(length, window):
     half = max(window // 2, 1)
     moves = -(-(length - window) // half)  # rounded up
     return half * tf.maximum(moves, 0)
+
+
+def read_window(decoder, sequence, length, cache=None):
+    """Reads all that the window holds of the first `length` tokens: the logits of the next one.
+
+    Args:
+        decoder: a `TransformerDecoder`.
+        sequence: `(batch, at least length)` int.
+        length: how many tokens there are so far.
+        cache: an empty one, to be filled.
+
+    Returns:
+        `(batch, vocabulary)`; with a cache, this and the new cache.
+    """
+    seen = sequence[:, window_start(length, decoder.window) : length]
+    if cache is None:
+        return decoder(seen)[:, -1]
+    logits, cache = decoder(seen, cache=cache)
+    return logits[:, -1], cache
+
+
+def read_token(decoder, sequence, length, cache):
+    """The same with a cache of all tokens but the last: it alone is read, unless the window moves.
+
+    Returns:
+        `(batch, vocabulary)`, and the new cache.
+    """
+    start = window_start(length, decoder.window)
+
+    def read_last():
+        last = sequence[:, length - 1 : length]
+        logits, new_cache = decoder(last, cache=cache, position=length - 1 - start)
+        return logits[:, -1], new_cache
+
+    def read_anew():
+        return read_window(decoder, sequence, length, decoder.new_cache(tf.shape(sequence)[0]))
+
+    moved = start != window_start(length - 1, decoder.window)
+    return tf.cond(moved, read_anew, read_last)
 
 
 @tf.function(reduce_retracing=True)
@@ -188,27 +229,6 @@ def _generate(decoder, prompt, count, seed, temperature, top_k, top_p, use_cache
     total = length + count
     sequence = tf.pad(prompt, [[0, 0], [0, count]])  # (batch, total)
 
-    def read(sequence, length):
-        """Reads all that the window holds: the last token's logits, and the cache if wanted."""
-        seen = sequence[:, window_start(length, decoder.window) : length]
-        if not use_cache:
-            return decoder(seen)[:, -1], []
-        logits, cache = decoder(seen, cache=decoder.new_cache(batch))
-        return logits[:, -1], cache
-
-    def read_one(sequence, length, cache):
-        """Reads the last token only, unless the window moved with it."""
-        start = window_start(length, decoder.window)
-
-        def step():
-            logits, new = decoder(
-                sequence[:, length - 1 : length], cache=cache, position=length - 1 - start
-            )
-            return logits[:, -1], new
-
-        moved = start != window_start(length - 1, decoder.window)
-        return tf.cond(moved, lambda: read(sequence, length), step)
-
     def choose(logits, length):
         if temperature is None:
             return samplers.greedy(logits)
@@ -224,12 +244,16 @@ def _generate(decoder, prompt, count, seed, temperature, top_k, top_p, use_cache
         sequence = tf.where(here, choose(logits, length)[:, None], sequence)
         length += 1
         # Behind the last token there is nothing to predict, but reading it does no harm.
-        logits, cache = (
-            read_one(sequence, length, cache) if use_cache else read(sequence, length)
-        )
+        if use_cache:
+            logits, cache = read_token(decoder, sequence, length, cache)
+        else:
+            logits = read_window(decoder, sequence, length)
         return length, sequence, logits, cache
 
-    logits, cache = read(sequence, length)
+    if use_cache:
+        logits, cache = read_window(decoder, sequence, length, decoder.new_cache(batch))
+    else:
+        logits, cache = read_window(decoder, sequence, length), []
     _, sequence, _, _ = tf.while_loop(
         lambda length, *_: length < total, body, (length, sequence, logits, cache)
     )

@@ -55,7 +55,7 @@ class Seq2Seq(OneOptimizer):
             read,
             memory=memory,
             padding_mask=read != self.padding,
-            memory_mask=source_mask,
+            memory_padding_mask=source_mask,
             training=training,
         )
 
@@ -189,12 +189,12 @@ def _beam_search(model, source, width, max_length, length_penalty, use_cache):
             logits, cache = decoder(
                 tokens[:, length : length + 1],
                 memory=memory,
-                memory_mask=mask,
+                memory_padding_mask=mask,
                 cache=cache,
                 position=length,
             )
         else:
-            logits = decoder(tokens[:, : length + 1], memory=memory, memory_mask=mask)
+            logits = decoder(tokens[:, : length + 1], memory=memory, memory_padding_mask=mask)
         return tf.reshape(ops.log_softmax(logits[:, -1]), (batch, width, size)), cache
 
     # A finished hypothesis goes on in one way only, with padding, at no cost.
@@ -216,8 +216,9 @@ def _beam_search(model, source, width, max_length, length_penalty, use_cache):
     # All hypotheses begin alike: only the first counts, or they would stay alike.
     first = tf.where(tf.range(width) == 0, 0.0, IMPOSSIBLE)
     _, written, score, _, _ = tf.while_loop(
-        lambda length, written, score, finished, cache: (length < max_length)
-        & ~tf.reduce_all(finished),
+        lambda length, written, score, finished, cache: (
+            (length < max_length) & ~tf.reduce_all(finished)
+        ),
         body,
         (
             tf.constant(0),

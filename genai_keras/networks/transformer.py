@@ -158,7 +158,7 @@ class TransformerDecoder(_Transformer):
         tokens: `(batch, length)` int.
         memory: an encoder's states, `(batch, source, width)`, or what `project` made of them.
         padding_mask: `(batch, length)` bool, False for padding in `tokens`.
-        memory_mask: `(batch, source)` bool, False for padding in the source.
+        memory_padding_mask: `(batch, source)` bool, False for padding in the source.
         cache: from `new_cache`, to go on behind the tokens seen before.
         position: the position of the first token, 0 <= position <= window - length.
 
@@ -184,7 +184,7 @@ class TransformerDecoder(_Transformer):
         tokens,
         memory=None,
         padding_mask=None,
-        memory_mask=None,
+        memory_padding_mask=None,
         cache=None,
         position=0,
         training=False,
@@ -196,7 +196,7 @@ class TransformerDecoder(_Transformer):
                 x,
                 memory=memory[index] if isinstance(memory, (tuple, list)) else memory,
                 padding_mask=padding_mask,
-                memory_mask=memory_mask,
+                memory_padding_mask=memory_padding_mask,
                 cache=None if cache is None else cache[index],
                 position=position,
                 training=training,
@@ -219,9 +219,7 @@ class TransformerDecoder(_Transformer):
         return [block.cross_attention.keys_and_values(memory) for block in self.blocks]
 
     def _block(self, name):
-        return DecoderBlock(
-            **self._block_arguments(name), cross_attention=self.cross_attention
-        )
+        return DecoderBlock(**self._block_arguments(name), cross_attention=self.cross_attention)
 
     def get_config(self):
         return {

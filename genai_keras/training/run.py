@@ -28,6 +28,10 @@ CONTENTS = (
     "checkpoints",
     "samples",
     "unfinished-model.keras",
+    "tokenizer.json",
+    "source-tokenizer.json",
+    "target-tokenizer.json",
+    "translations.tsv",
     "config.json",
 )
 PACKAGES = ("genai_keras", "keras", "tensorflow", "numpy")
@@ -51,7 +55,7 @@ def prepare_run(config):
     keras.config.set_dtype_policy(config.precision)
 
 
-def run_training(model, train, validation, config, callbacks=()):
+def run_training(model, train, validation, config, callbacks=(), files=None):
     """Trains a compiled model with `fit`, in a run folder, and saves it.
 
     Everything is there after each epoch, and a run that was killed, stopped or ran out of time goes
@@ -64,6 +68,8 @@ def run_training(model, train, validation, config, callbacks=()):
         config: a `TrainConfig` that `prepare_run` has seen.
         callbacks: more Keras callbacks. What they add to an epoch's `logs` is in the history and on
             TensorBoard.
+        files: texts by name that belong to the data, such as a tokenizer: kept in the run folder,
+            and compared when the run goes on.
 
     Raises:
         Interrupted: after a checkpoint, on Ctrl-C or SIGTERM.
@@ -74,15 +80,16 @@ def run_training(model, train, validation, config, callbacks=()):
     checkpoint = CheckpointCallback(Checkpoints(folder / "checkpoints"), train.steps_per_epoch)
     checkpoint.set_model(model)
     counts = {"training": train.count, "validation": validation.count}
+    files = files or {}
     if config.resume:
         _warn_of_other_versions(folder)
-        _check_data(folder, counts)
+        _check_data(folder, counts, files)
         save_config(config, folder / "config.json")  # --epochs may have changed
         checkpoint.restore()
         _forget_history_from(folder / "history.csv", checkpoint.step // train.steps_per_epoch)
         train_dataset = train.shuffled(checkpoint.step)
     else:
-        _start_folder(config, counts)
+        _start_folder(config, counts, files)
     stop = SignalStop(checkpoint, resume_command(config))
     callbacks = [
         DivergenceStop(),
@@ -153,18 +160,20 @@ def _ended_also_on_failure(callbacks):
         raise
 
 
-def _start_folder(config, counts):
+def _start_folder(config, counts, files):
     folder = config.run_dir
     for name in CONTENTS:
         path = folder / name
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
     save_config(config, folder / "config.json")
     versions = {**_versions(), "samples": counts}
     (folder / "versions.json").write_text(json.dumps(versions, indent=2) + "\n")
 
 
-def _check_data(folder, counts):
+def _check_data(folder, counts, files):
     """Refuses to go on with other data: every batch would be another one."""
     path = folder / "versions.json"
     former = json.loads(path.read_text()).get("samples", counts) if path.exists() else counts
@@ -174,6 +183,12 @@ def _check_data(folder, counts):
             f"{former['validation']} validation samples, and now there are {counts['training']} "
             f"and {counts['validation']}; put the data back, or start a new run"
         )
+    for name, text in files.items():
+        if not (folder / name).exists() or (folder / name).read_text(encoding="utf-8") != text:
+            raise UserError(
+                f"cannot resume {folder} with other data: what it makes is not the run's {name}; "
+                "put the data back, or start a new run"
+            )
 
 
 def _versions():
@@ -216,6 +231,6 @@ def _forget_history_from(path, epoch):
 def _say_where(config):
     folder = config.run_dir
     print(
-        f"\nmodel     {folder / 'model.keras'}\npictures  {folder / 'samples'}\n"
+        f"\nmodel     {folder / 'model.keras'}\nsamples   {folder / 'samples'}\n"
         f"curves    tensorboard --logdir {folder / 'tensorboard'}"
     )

@@ -1,0 +1,53 @@
+"""Options: how a dataclass declares them, and those that every training command shares."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+
+def option(default, text, choices=None, at_least=None, above=None, at_most=None, below=None):
+    """A dataclass field that becomes a command-line option, with the range of its numbers."""
+    limits = {"at least": at_least, "above": above, "at most": at_most, "below": below}
+    return field(
+        default=default,
+        metadata={
+            "help": text,
+            "choices": choices,
+            "limits": {name: limit for name, limit in limits.items() if limit is not None},
+        },
+    )
+
+
+@dataclass
+class TrainConfig:
+    """The options that every training command shares."""
+
+    command: ClassVar[str]
+    presets: ClassVar[dict[str, dict]]
+    examples: ClassVar[str]
+
+    preset: str = option("", "a named set of defaults; a flag that is typed wins over it")
+    dataset: str = option("mnist5k", "what to learn from")
+    data_dir: Path | None = option(None, "folder to look in for the data, before its usual places")
+    epochs: int = option(20, "passes over the training data", at_least=1)
+    batch_size: int = option(64, "samples a training step", at_least=1)
+    learning_rate: float = option(1e-3, "Adam's step size", above=0)
+    schedule: str = option(
+        "constant",
+        "what becomes of the step size: cosine lets it fall to 0 over --epochs",
+        choices=("constant", "cosine"),
+    )
+    seed: int = option(0, "same seed, same run, bit for bit", at_least=0, at_most=2**32 - 2)
+    run_dir: Path | None = option(None, "where the run is kept (default: runs/COMMAND-PRESET-TIME)")
+    resume: bool = option(False, "go on with the run in --run-dir from its last checkpoint")
+    overwrite: bool = option(False, "replace the run in --run-dir")
+    limit: int | None = option(None, "use only so many samples of the data", at_least=2)
+    max_minutes: float | None = option(
+        None, "stop, with a checkpoint, after so long; a cosine does not shorten with it", above=0
+    )
+    precision: str = option(
+        "float32", "numbers the networks compute with", choices=("float32", "mixed_bfloat16")
+    )
+    histograms: bool = option(False, "write every weight's histogram to TensorBoard, each epoch")
+    verbose: int = option(1, "0 silent, 1 progress bar, 2 a line an epoch", choices=(0, 1, 2))
+    debug: bool = option(False, "show the traceback of a failure")

@@ -1,0 +1,146 @@
+"""Trains a language model: a GPT of characters, byte pairs or pixels."""
+
+import sys
+
+from genai_keras.command import command
+from genai_keras.config.text import LanguageModelConfig
+
+SHOWN = 24  # tokens, or pictures, that a picture of one epoch is made from
+VALIDATED = 1_000  # pictures after each epoch; the whole validation part once, in the end
+
+
+@command(LanguageModelConfig)
+def main(config):
+    """Trains a language model: a GPT of characters, byte pairs or pixels."""
+    # Imported here: TensorFlow takes seconds, and --help should not.
+    from genai_keras.training.run import prepare_run
+
+    prepare_run(config)
+    if config.learns_pixels:
+        train_on_pixels(config)
+    else:
+        train_on_text(config)
+
+
+def train_on_text(config):
+    """Reads text and continues a prompt."""
+    import math
+
+    from genai_keras.callbacks.attention import AttentionMaps
+    from genai_keras.callbacks.text import TextSample
+    from genai_keras.data.text import load_text
+    from genai_keras.training.run import run_training
+
+    text = load_text(
+        config.dataset,
+        config.data_dir,
+        config.window,
+        config.batch_size,
+        config.seed,
+        config.limit,
+        config.tokenizer,
+        config.vocabulary_size,
+        config.steps_per_epoch,
+    )
+    tokenizer = text.tokenizer
+    check_prompt(config.prompt, tokenizer)
+    model = build_model(
+        config,
+        text.train,
+        tokenizer.vocabulary_size,
+        config.window,
+        {"bits_per_character": text.tokens_per_character / math.log(2)},
+    )
+    shown = text.validation.first(1)[:, :SHOWN]
+    labels = [tokenizer.name(token) for token in shown[0, :-1]]
+    sampling = {name: getattr(config, name) for name in ("temperature", "top_k", "top_p", "seed")}
+    run_training(
+        model,
+        text.train,
+        text.validation,
+        config,
+        callbacks=[
+            TextSample(
+                config.run_dir,
+                tokenizer,
+                config.prompt,
+                config.sample_length,
+                config.verbose,
+                **sampling,
+            ),
+            AttentionMaps(config.run_dir, shown, labels, labels),
+        ],
+        files={"tokenizer.json": tokenizer.to_json()},
+    )
+
+
+def train_on_pixels(config):
+    """Reads black-and-white pictures as sequences, writes some and completes some."""
+    import dataclasses
+
+    import numpy as np
+
+    from genai_keras.callbacks.pixels import Completions, PixelGrid
+    from genai_keras.data.pixels import load_pixels
+    from genai_keras.training.run import run_training
+
+    train, validation = load_pixels(
+        config.dataset,
+        config.data_dir,
+        config.batch_size,
+        config.seed,
+        config.limit,
+        config.image_size,
+        config.steps_per_epoch,
+    )
+    pixels = config.image_size**2
+    model = build_model(config, train, 2, pixels, {"nats_per_image": pixels}, start_token=True)
+    run_training(
+        model,
+        train,
+        dataclasses.replace(validation, count=min(validation.count, VALIDATED)),
+        config,
+        callbacks=[
+            PixelGrid(config.run_dir, pixels, seed=config.seed),
+            Completions(config.run_dir, validation.first(SHOWN // 2), seed=config.seed),
+        ],
+    )
+    found = model.log_likelihood(validation.first(validation.count))
+    error = found.std() / np.sqrt(len(found))
+    print(
+        f"log p(x) {found.mean():.2f} +- {error:.2f} nats a picture, exactly, of {len(found)} "
+        "validation pictures"
+    )
+
+
+def build_model(config, train, vocabulary_size, window, scales, start_token=False):
+    """Builds the model that a config asks for, compiled."""
+    from genai_keras.models.language_model import LanguageModel
+    from genai_keras.networks.transformer import TransformerDecoder
+    from genai_keras.training.optimizers import adamw
+
+    decoder = TransformerDecoder(
+        vocabulary_size, window, **config.transformer(), start_token=start_token
+    )
+    model = LanguageModel(decoder, scales)
+    model.compile(adamw(config, config.epochs * train.steps_per_epoch))
+    return model
+
+
+def check_prompt(prompt, tokenizer):
+    """A prompt has at least one token; characters that the text does not have are named."""
+    from genai_keras.errors import UserError
+
+    if not prompt:
+        raise UserError("--prompt is empty: give the sample at least one character to begin with")
+    unknown = tokenizer.unknown_in(prompt)
+    if unknown and unknown != ["\n"]:
+        print(
+            f"warning: the text has no {' '.join(map(repr, unknown))}, so the model reads it in "
+            "--prompt as an unknown character",
+            file=sys.stderr,
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

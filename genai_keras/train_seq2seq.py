@@ -1,0 +1,103 @@
+"""Trains an encoder-decoder Transformer on pairs: dates, sorting, or your own translations."""
+
+import sys
+
+from genai_keras.command import command
+from genai_keras.config.text import Seq2SeqConfig
+
+SHOWN = 10  # validation pairs that the callbacks write down
+
+
+@command(Seq2SeqConfig)
+def main(config):
+    """Trains an encoder-decoder Transformer on pairs: dates, sorting, or your own translations."""
+    # Imported here: TensorFlow takes seconds, and --help should not.
+    from genai_keras.callbacks.attention import AttentionMaps
+    from genai_keras.callbacks.text import Translations
+    from genai_keras.data.pairs import load_pairs
+    from genai_keras.evaluation.translation import evaluate_translations, save_translations
+    from genai_keras.training.run import prepare_run, run_training
+
+    prepare_run(config)
+    pairs = load_pairs(
+        config.dataset,
+        config.data_dir,
+        config.batch_size,
+        config.seed,
+        config.limit,
+        config.source_tokenizer,
+        config.target_tokenizer,
+        config.vocabulary_size,
+        config.max_length,
+        config.steps_per_epoch,
+    )
+    if pairs.left_out:
+        print(f"{pairs.left_out} pairs of more than {config.max_length} tokens are left out")
+    model = build_model(config, pairs)
+    source, target = pairs.validation.first(SHOWN)
+    run_training(
+        model,
+        pairs.train,
+        pairs.validation,
+        config,
+        callbacks=[
+            Translations(
+                config.run_dir,
+                pairs.validation_texts[:SHOWN],
+                source,
+                pairs.target_tokenizer,
+                config.verbose,
+            ),
+            AttentionMaps(
+                config.run_dir,
+                (source[:1], target[:1]),
+                queries=labels(target[0], pairs.target_tokenizer),
+                keys=labels(source[0], pairs.source_tokenizer),
+                of="cross_attention",
+            ),
+        ],
+        files={
+            "source-tokenizer.json": pairs.source_tokenizer.to_json(),
+            "target-tokenizer.json": pairs.target_tokenizer.to_json(),
+        },
+    )
+    scores, written = evaluate_translations(
+        model, pairs, beam_width=config.beam_width, length_penalty=config.length_penalty
+    )
+    save_translations(config.run_dir / "translations.tsv", pairs.validation_texts, written)
+    print(", ".join(f"{name} {value:.4f}" for name, value in scores.items()))
+
+
+def build_model(config, pairs):
+    """Builds the model that a config asks for, compiled."""
+    from genai_keras.models.seq2seq import Seq2Seq
+    from genai_keras.networks.transformer import TransformerDecoder, TransformerEncoder
+    from genai_keras.training.optimizers import adamw
+
+    (source_length,), (target_length,) = pairs.train.element_shape
+    model = Seq2Seq(
+        TransformerEncoder(
+            pairs.source_tokenizer.vocabulary_size, source_length, **config.transformer()
+        ),
+        TransformerDecoder(
+            pairs.target_tokenizer.vocabulary_size,
+            target_length,
+            **config.transformer(),
+            cross_attention=True,
+            start_token=True,
+        ),
+        config.label_smoothing,
+    )
+    model.compile(adamw(config, config.epochs * pairs.train.steps_per_epoch))
+    return model
+
+
+def labels(tokens, tokenizer):
+    """A printable name of each token but the padding."""
+    from genai_keras.data.pairs import PADDING
+
+    return [tokenizer.name(token) for token in tokens if token != PADDING]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
