@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from genai_keras.errors import UserError
 from genai_keras.layers.attention import MultiHeadAttention, recorded_attention
 
 WIDTH, HEADS, QUERIES, KEYS = 12, 3, 5, 7
@@ -173,5 +174,5 @@ def test_it_comes_back_from_its_config():
 
 
 def test_a_width_that_heads_cannot_share_is_named():
-    with pytest.raises(ValueError, match="a width of 13 cannot be shared out among 3 heads"):
+    with pytest.raises(UserError, match="a width of 13 cannot be shared out among 3 heads"):
         MultiHeadAttention(3).build((None, None, 13))

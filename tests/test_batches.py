@@ -1,5 +1,7 @@
 """The laws of the batches: each epoch a permutation, each batch a function of seed and step."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -56,3 +58,75 @@ def test_in_order_is_one_pass_over_everything():
 def test_fewer_samples_than_a_batch():
     with pytest.raises(UserError, match="--batch-size 7 or less"):
         numbers(7, 8).shuffled()
+
+
+def test_a_short_epoch_is_dealt_from_all_samples():
+    """Epochs of 3 batches of 10: each takes other samples, and in time all have their turn."""
+    batches = dataclasses.replace(numbers(100, 10), epoch_steps=3)
+    assert batches.steps_per_epoch == 3
+    epochs = take(batches.shuffled(), 3 * 40).reshape(40, 30)
+    assert all(len(set(epoch)) == 30 for epoch in epochs)
+    assert set(epochs.ravel()) == set(range(100))
+    assert np.array_equal(take(batches.shuffled(7), 5), epochs.reshape(-1, 10)[7:12])
+
+
+def test_an_epoch_is_no_longer_than_a_full_pass():
+    batches = dataclasses.replace(numbers(103, 10), epoch_steps=11)
+    assert batches.steps_per_epoch == 10
+    assert np.array_equal(take(batches.shuffled(), 25), take(numbers(103, 10).shuffled(), 25))
+
+
+def test_samples_of_several_arrays_stay_together_and_keep_their_types():
+    def fetch(indices):
+        source = tf.cast(indices, tf.int32)[:, None] + tf.constant([[0, 100]])
+        return source, tf.cast(indices, tf.float32) / 2
+
+    batches = Batches(fetch, 10, ((2,), ()), 4)
+    source, halves = batches.first(6)
+    assert source.dtype == np.int32 and halves.dtype == np.float32
+    assert np.array_equal(source, [[i, i + 100] for i in range(6)])
+    assert np.array_equal(halves, np.arange(6) / 2)
+    assert [len(part) for part in batches.first(50)] == [10, 10]
+    source, halves = next(iter(batches.shuffled()))
+    assert np.array_equal(source[:, 0], halves * 2)
+
+
+def greys(batch_size, seed=0, count=400):
+    """Pictures of 4 x 4 pixels, each a black-and-white draw from the same 16 greys."""
+    levels = tf.reshape(tf.linspace(0.0, 1.0, 16), (4, 4))
+    return Batches(
+        lambda i: tf.tile(levels[None], (tf.size(i), 1, 1)), count, (4, 4), batch_size, seed, True
+    )
+
+
+def test_validation_is_binarized_by_the_index_alone():
+    """Every model and every run is measured on the same black-and-white pictures."""
+    pictures = greys(64).first(400)
+    assert np.array_equal(greys(7, seed=3).first(400), pictures)
+    assert np.array_equal(np.concatenate(list(greys(400).in_order().as_numpy_iterator())), pictures)
+    # A sequence of pixels is the same picture: an autoregressive model is held against a VAE.
+    batches = greys(64)
+    flat = dataclasses.replace(
+        batches, element_shape=(16,), fetch=lambda i: tf.reshape(batches.fetch(i), (-1, 16))
+    )
+    assert np.array_equal(flat.first(400), pictures.reshape(400, 16))
+    assert len(np.unique(pictures, axis=0)) > 250  # each with a draw of its own
+
+
+@pytest.mark.parametrize("of_training", [True, False])
+def test_binarized_values_are_ones_as_often_as_they_are_bright(of_training):
+    batches = greys(400)
+    dataset = batches.shuffled().take(10) if of_training else batches.in_order()
+    pictures = np.concatenate(list(dataset.as_numpy_iterator()))
+    assert pictures.dtype == np.float32 and set(np.unique(pictures)) == {0, 1}
+    brightness = np.linspace(0, 1, 16).reshape(4, 4)
+    error = np.sqrt(brightness * (1 - brightness) / len(pictures))
+    assert np.all(np.abs(pictures.mean(axis=0) - brightness) <= 4 * error + 1e-9)
+
+
+def test_training_is_binarized_anew_at_each_step_and_by_the_seed():
+    first, second = (batch.numpy() for batch in greys(400).shuffled().take(2))
+    other_seed = next(iter(greys(400, seed=1).shuffled())).numpy()
+    again = next(iter(greys(400).shuffled(1))).numpy()
+    assert not np.array_equal(first, second) and not np.array_equal(first, other_seed)
+    assert np.array_equal(again, second)

@@ -17,29 +17,34 @@ class Batches:
 
     Args:
         fetch: a TensorFlow function of indices, `(batch,)` int64, that returns
-            `(batch, *element_shape)` float32.
+            `(batch, *element_shape)` of any type, or a tuple of such arrays.
         count: how many samples there are.
-        element_shape: the shape of one sample.
+        element_shape: the shape of one sample, or a tuple of the shapes of its arrays.
         batch_size: samples a batch.
         seed: keys the order in which `shuffled` deals them, and `binarize`.
         binarize: take each value in [0, 1] as the probability of a 1 and draw 0 or 1 from it: anew
-            at each training step, always the same in `in_order`. A likelihood of binary pixels in
-            nats is only defined so (Salakhutdinov and Murray 2008).
+            at each training step; in `in_order` by the sample's index alone, so that every run is
+            measured on the same ones. A likelihood of binary pixels in nats is only defined so
+            (Salakhutdinov and Murray 2008).
         labels: of the samples in order, or None.
+        epoch_steps: batches an epoch, where a full pass would be too long to wait for; None, or
+            more than there are, for the full pass.
     """
 
     fetch: Callable
     count: int
-    element_shape: tuple[int, ...]
+    element_shape: tuple[int, ...] | tuple[tuple[int, ...], ...]
     batch_size: int
     seed: int = 0
     binarize: bool = False
     labels: np.ndarray | None = None
+    epoch_steps: int | None = None
 
     @property
     def steps_per_epoch(self):
-        """Full batches in one pass; the few samples left over differ from epoch to epoch."""
-        return self.count // self.batch_size
+        """Full batches in an epoch; the samples left over differ from epoch to epoch."""
+        full = self.count // self.batch_size
+        return full if self.epoch_steps is None else min(self.epoch_steps, full)
 
     def shuffled(self, start_step=0):
         """An endless `tf.data.Dataset` of full batches, from global step `start_step` on.
@@ -58,27 +63,49 @@ class Batches:
             key = tf.cast(tf.stack([tf.cast(self.seed, tf.int64), epoch]), tf.uint32)
             return step, tf.random.experimental.index_shuffle(slots, key, max_index=self.count - 1)
 
+        def binarize(step, indices, values):
+            # A key apart: a model of the same seed draws its noise with (seed, step) as well.
+            key = tf.random.fold_in([tf.cast(self.seed, tf.int64), step], BINARIZATION)
+            return values > tf.random.stateless_uniform(tf.shape(values), key)
+
         steps = tf.data.Dataset.range(start_step, tf.int64.max)
-        return self._deal(steps.map(indices))
+        return self._deal(steps.map(indices), binarize)
 
     def in_order(self):
         """One pass over all samples, the last batch perhaps smaller, as a `tf.data.Dataset`."""
-        batches = tf.data.Dataset.range(self.count).batch(self.batch_size).enumerate()
-        # Negative numbers, so that no training step shares their random numbers.
-        return self._deal(batches.map(lambda number, indices: (-1 - number, indices)))
+
+        def binarize(number, indices, values):
+            # One draw a sample, so that it does not depend on which others are in its batch; no
+            # model has a negative seed.
+            def draw(index):
+                return tf.random.stateless_uniform(self.element_shape, [-BINARIZATION, index])
+
+            return values > tf.map_fn(draw, indices, fn_output_signature=tf.float32)
+
+        batches = tf.data.Dataset.range(self.count).batch(self.batch_size)
+        return self._deal(batches.enumerate(), binarize)
 
     def first(self, count):
-        """The first `count` samples in order, as a NumPy array; all of them if there are fewer."""
-        batches = self.in_order().take(-(-count // self.batch_size))
-        return np.concatenate(list(batches.as_numpy_iterator()))[:count]
+        """The first `count` samples in order, as NumPy arrays; all of them if there are fewer."""
+        batches = list(self.in_order().take(-(-count // self.batch_size)).as_numpy_iterator())
+        if self._several:
+            return tuple(np.concatenate(parts)[:count] for parts in zip(*batches, strict=True))
+        return np.concatenate(batches)[:count]
 
-    def _deal(self, numbered_indices):
+    @property
+    def _several(self):
+        """Whether a sample is a tuple of arrays."""
+        return bool(self.element_shape) and isinstance(self.element_shape[0], tuple)
+
+    def _deal(self, numbered_indices, binarize):
         def fetch(number, indices):
-            samples = tf.ensure_shape(self.fetch(indices), (None, *self.element_shape))
+            samples = self.fetch(indices)
+            if self._several:
+                parts = zip(samples, self.element_shape, strict=True)
+                return tuple(tf.ensure_shape(part, (None, *shape)) for part, shape in parts)
+            samples = tf.ensure_shape(samples, (None, *self.element_shape))
             if self.binarize:
-                # A key apart: a model of the same seed draws its noise with (seed, step) as well.
-                key = tf.random.fold_in([tf.cast(self.seed, tf.int64), number], BINARIZATION)
-                samples = samples > tf.random.stateless_uniform(tf.shape(samples), key)
-            return tf.cast(samples, tf.float32)
+                samples = tf.cast(binarize(number, indices, samples), tf.float32)
+            return samples
 
         return numbered_indices.map(fetch, num_parallel_calls=2).prefetch(2)

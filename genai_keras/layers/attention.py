@@ -7,6 +7,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from genai_keras.errors import UserError
+
 _recorders = []  # of `recorded_attention`
 
 
@@ -39,7 +41,7 @@ class MultiHeadAttention(keras.layers.Layer):
         `(batch, query, width)`; with a cache, this and the cache.
 
     Raises:
-        ValueError: the width is no multiple of `num_heads`.
+        UserError: the width is no multiple of `num_heads`.
 
     Reference: Vaswani et al. 2017, https://arxiv.org/abs/1706.03762
     """
@@ -67,7 +69,7 @@ class MultiHeadAttention(keras.layers.Layer):
     def build(self, query_shape):
         width = query_shape[-1]
         if width % self.num_heads:
-            raise ValueError(
+            raise UserError(
                 f"a width of {width} cannot be shared out among {self.num_heads} heads: use a "
                 f"multiple of {self.num_heads}"
             )

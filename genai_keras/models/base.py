@@ -28,6 +28,10 @@ class OneOptimizer(SavedSeeds, keras.Model):
         """Has nothing to do, since the networks come built; Keras marks the model as built."""
 
     def compile(self, optimizer, **kwargs):
+        """Configures training; if the optimizer has weight decay, only matrices decay."""
+        optimizer = keras.optimizers.get(optimizer)
+        # Neither biases nor the gains of norms: a smaller gain is no simpler function.
+        optimizer.exclude_from_weight_decay([v for v in self.trainable_variables if v.ndim < 2])
         super().compile(optimizer=optimizer, **kwargs)
         # Built here, since loading skips the state of an optimizer that has no variables yet.
         self.optimizer.build(self.trainable_variables)

@@ -37,13 +37,6 @@ class LanguageModel(OneOptimizer):
     def call(self, tokens, training=False):
         return self.decoder(self._inputs(tokens), training=training)
 
-    def compile(self, optimizer, **kwargs):
-        """Configures training; of the weights only matrices decay, if the optimizer has decay."""
-        optimizer = keras.optimizers.get(optimizer)
-        # Neither biases nor the gains of norms: a smaller gain is no simpler function.
-        optimizer.exclude_from_weight_decay([v for v in self.trainable_variables if v.ndim < 2])
-        super().compile(optimizer, **kwargs)
-
     @property
     def metrics(self):
         return [self.means]

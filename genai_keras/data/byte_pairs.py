@@ -1,0 +1,97 @@
+"""Byte-pair encoding: how a text falls into words, and which pairs in them become one token."""
+
+import heapq
+import re
+from collections import Counter, defaultdict
+from itertools import pairwise
+
+BYTES = 256
+
+# Letters, digits or signs, each with one space before it if there is one, or white space, which
+# leaves that space to the word after it. At most 32 characters, so that a text without any spaces
+# costs no more than others.
+WORDS = re.compile(
+    r" ?[^\W\d_]{1,32}| ?\d{1,32}| ?(?:[^\w\s]|_){1,32}|\s{1,32}?(?= ?\S|\Z)|\s{1,32}"
+)
+
+
+def cut_words(text):
+    """The words of a text, in order; joined they are the text again."""
+    return WORDS.findall(text)
+
+
+def to_bytes(text):
+    """A text in UTF-8."""
+    # An argument of a command may hold lone surrogates, which strict UTF-8 would refuse.
+    return text.encode("utf-8", "surrogatepass")
+
+
+def learn_merges(text, most):
+    """Merges the most frequent pair of neighbours, over and over; none crosses a word's end.
+
+    Of equally frequent pairs the one of the smallest tokens is merged.
+
+    Args:
+        text: what to learn from.
+        most: how many merges; there are fewer when no pair is left that occurs twice.
+
+    Returns:
+        A list of pairs of tokens, the first learnt first: 0 to 255 are the bytes, 256 the first
+        merge, and so on.
+    """
+    words = Counter(cut_words(text))
+    words = [(list(to_bytes(word)), count) for word, count in words.items()]
+    counts, places = Counter(), defaultdict(set)  # of each pair; places: the words it is in
+    for number, (tokens, count) in enumerate(words):
+        for pair in pairwise(tokens):
+            counts[pair] += count
+            places[pair].add(number)
+    queue = [(-count, pair) for pair, count in counts.items()]
+    heapq.heapify(queue)
+    merges = []
+    while queue and len(merges) < most:
+        negative_count, pair = heapq.heappop(queue)
+        if -negative_count != counts[pair]:
+            continue  # a count from before: the present one is in the queue as well
+        if counts[pair] < 2:
+            break
+        changes = Counter()
+        for number in places.pop(pair):
+            tokens, count = words[number]
+            word_changes = []
+            words[number] = merge(tokens, pair, BYTES + len(merges), word_changes), count
+            for changed, sign in word_changes:
+                changes[changed] += sign * count
+                if sign > 0:
+                    places[changed].add(number)
+        for changed, change in changes.items():
+            if change:
+                counts[changed] += change
+                heapq.heappush(queue, (-counts[changed], changed))
+        merges.append(pair)
+    return merges
+
+
+def merge(tokens, pair, merged, changes=None):
+    """The tokens with every occurrence of a pair, from the left, made one token.
+
+    `changes`, a list, gets `(pair, -1)` for each pair that goes, `(pair, 1)` for each that comes.
+    """
+    left, right = pair
+    result, position, last = [], 0, len(tokens) - 1
+    while position <= last:
+        token = tokens[position]
+        if token != left or position == last or tokens[position + 1] != right:
+            result.append(token)
+            position += 1
+            continue
+        if changes is not None:
+            changes.append((pair, -1))
+            if result:
+                changes += ((result[-1], left), -1), ((result[-1], merged), 1)
+            if position + 1 < last:
+                after = tokens[position + 2]
+                changes += ((right, after), -1), ((merged, after), 1)
+        result.append(merged)
+        position += 2
+    return result

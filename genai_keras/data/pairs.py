@@ -1,0 +1,231 @@
+"""Pairs of sentences, as a translator reads and writes them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from genai_keras.data.batches import Batches
+from genai_keras.data.procedural import WORLDS
+from genai_keras.data.text import read_utf8
+from genai_keras.data.tokenizers import Tokenizer, learn_tokenizer
+from genai_keras.errors import UserError
+
+SPECIALS = ("<padding>", "<end>")
+PADDING, END = range(2)
+LEARNT_FROM = 20_000  # pairs that tokenizers learn a procedural world from
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs in two parts that share no source, and how to read them.
+
+    Args:
+        train: batches of `(source, target)`, each `(batch, length)` int32: a sentence's tokens,
+            `END`, and `PADDING` up to a length that all sources share, and all targets.
+        validation: the like.
+        source_tokenizer, target_tokenizer: learnt from the training part.
+        validation_texts: `(source, target)` of the validation part, in order.
+        left_out: pairs that were too long, of both parts.
+    """
+
+    train: Batches
+    validation: Batches
+    source_tokenizer: Tokenizer
+    target_tokenizer: Tokenizer
+    validation_texts: list[tuple[str, str]]
+    left_out: int = 0
+
+
+def load_pairs(
+    dataset,
+    data_dir=None,
+    batch_size=64,
+    seed=0,
+    limit=None,
+    source_tokenizer="char",
+    target_tokenizer="char",
+    vocabulary_size=2000,
+    max_length=64,
+    steps_per_epoch=None,
+):
+    """Loads pairs of a source and its target, in two parts that share no source.
+
+    Args:
+        dataset: `dates` or `sort` (`procedural.py`), or `pairs`, a file of one's own: UTF-8, on
+            each line a source, a tab and its target. What follows a second tab is left out, as in
+            manythings.org's files, which have whom to thank there. Of its sources a tenth
+            validates, with all their targets.
+        data_dir: the file of `pairs`.
+        batch_size: pairs a batch.
+        seed: keys the order of training; which pair is in which part does not depend on it.
+        limit: use only so many pairs for training.
+        source_tokenizer, target_tokenizer: "char" or "bpe".
+        vocabulary_size: the most tokens of each "bpe".
+        max_length: leave out pairs of `pairs` with more tokens, `END` included, on either side.
+        steps_per_epoch: batches an epoch; None is a pass over all training pairs.
+
+    Returns:
+        A `Pairs`.
+
+    Raises:
+        UserError: what is missing or unusable, and what to do about it.
+    """
+
+    def learn(pairs):
+        return [
+            _learn(kind, side, vocabulary_size)
+            for kind, side in zip(
+                (source_tokenizer, target_tokenizer), zip(*pairs, strict=True), strict=True
+            )
+        ]
+
+    if dataset in WORLDS:
+        parts = _make_parts(WORLDS[dataset](), learn, limit)
+    else:
+        parts = _read_parts(dataset, data_dir, learn, limit, max_length)
+    train_fetch, train_count, texts, tokenizers, lengths, left_out = parts
+    validation_fetch = _look_up(_encode(texts, tokenizers), lengths)
+    shapes = tuple((length,) for length in lengths)
+    return Pairs(
+        Batches(train_fetch, train_count, shapes, batch_size, seed, epoch_steps=steps_per_epoch),
+        Batches(validation_fetch, len(texts), shapes, batch_size, seed),
+        *tokenizers,
+        texts,
+        left_out,
+    )
+
+
+def encode_sources(texts, tokenizer, length):
+    """Sentences as a model reads them.
+
+    Args:
+        texts: a list of strings.
+        tokenizer: of the sources.
+        length: tokens of the longest sentence that the model reads, `END` included.
+
+    Returns:
+        `(len(texts), length)` int32.
+
+    Raises:
+        UserError: a sentence is too long, by its beginning.
+    """
+    tokens = [_encode_one(text, tokenizer) for text in texts]
+    for text, each in zip(texts, tokens, strict=True):
+        if len(each) > length:
+            shown = text if len(text) <= 40 else text[:40] + "..."
+            raise UserError(
+                f'"{shown}" is too long: {len(each)} tokens with its end, and the model reads at '
+                f"most {length}"
+            )
+    return _pad(tokens, length)
+
+
+def _make_parts(world, learn, limit):
+    """A procedural world, encoded as it is needed: it has millions of pairs."""
+    count = min(world.train_count, limit or world.train_count)
+    places = np.linspace(0, count - 1, min(count, LEARNT_FROM)).astype(int).tolist()
+    tokenizers = learn([world.train_pair(place) for place in places])
+    # Its texts are ASCII, so none has more tokens than characters, whatever the tokenizer.
+    lengths = world.source_length + 1, world.target_length + 1
+
+    def encode(indices):
+        tokens = _encode([world.train_pair(index) for index in indices.tolist()], tokenizers)
+        sides = zip(zip(*tokens, strict=True), lengths, strict=True)
+        return [_pad(side, length) for side, length in sides]
+
+    def fetch(indices):
+        return tf.numpy_function(encode, [indices], [tf.int32, tf.int32], stateful=False)
+
+    texts = [world.validation_pair(place) for place in range(world.validation_count)]
+    return fetch, count, texts, tokenizers, lengths, 0
+
+
+def _read_parts(dataset, path, learn, limit, max_length):
+    """A file of pairs, encoded at once, without those that are too long."""
+    train_texts, validation_texts = _split(_read_pairs(dataset, path))
+    train_texts = train_texts[:limit]
+    tokenizers = learn(train_texts)
+
+    def is_short(pair):
+        return all(len(tokens) <= max_length for tokens in _encode([pair], tokenizers)[0])
+
+    parts = [list(filter(is_short, part)) for part in (train_texts, validation_texts)]
+    whole = len(train_texts) + len(validation_texts)
+    left_out = whole - sum(map(len, parts))
+    if not all(parts):
+        raise UserError(
+            f"--max-length {max_length} leaves no pairs to train on, or none to validate with: "
+            f"{left_out} of {whole} are longer"
+        )
+    train, validation = (_encode(part, tokenizers) for part in parts)
+    lengths = [max(map(len, side)) for side in zip(*train, *validation, strict=True)]
+    return _look_up(train, lengths), len(train), parts[1], tokenizers, lengths, left_out
+
+
+def _read_pairs(dataset, path):
+    """The distinct pairs of a file, in order."""
+    pairs = {}  # a dictionary keeps the order
+    # Not splitlines: a sentence may hold what Unicode calls a line separator.
+    for number, line in enumerate(read_utf8(dataset, path, "file of pairs").split("\n"), 1):
+        if not line.strip():
+            continue
+        source, *targets = (side.strip() for side in line.split("\t"))
+        if not targets:
+            raise UserError(f"line {number} of {path} has no tab between source and target")
+        if not source or not targets[0]:
+            missing = "target" if source else "source"
+            raise UserError(f"line {number} of {path} has an empty {missing}: fill it or delete it")
+        pairs[source, targets[0]] = None
+    if not pairs:
+        raise UserError(f"{path} has no pairs: each line needs a source, a tab and a target")
+    if len({source for source, _ in pairs}) == 1:
+        raise UserError(f"{path} has only one source: a second one is needed for validation")
+    return list(pairs)
+
+
+def _split(pairs):
+    """`(training, validation)`: all pairs of one source in one part, in an order of chance."""
+    targets = {}
+    for source, target in pairs:
+        targets.setdefault(source, []).append(target)
+    sources = list(targets)
+    order = np.random.default_rng(0).permutation(len(sources))
+    border = max(1, len(sources) // 10)
+    return [
+        [(sources[i], target) for i in part for target in targets[sources[i]]]
+        for part in (order[border:], order[:border])
+    ]
+
+
+def _learn(kind, sentences, vocabulary_size):
+    # A line each, as no merge may cross from one sentence into the next. Characters have no such
+    # need, and the end of a line would be one more to know.
+    separator = "\n" if kind == "bpe" else ""
+    return learn_tokenizer(kind, separator.join(sentences), vocabulary_size, SPECIALS)
+
+
+def _encode(pairs, tokenizers):
+    return [
+        [_encode_one(text, each) for text, each in zip(pair, tokenizers, strict=True)]
+        for pair in pairs
+    ]
+
+
+def _encode_one(text, tokenizer):
+    return np.append(tokenizer.encode(text), np.int32(END))
+
+
+def _pad(sentences, length):
+    """Arrays of tokens, one behind the other, `(len(sentences), length)` int32."""
+    result = np.full((len(sentences), length), PADDING, "int32")
+    for row, sentence in zip(result, sentences, strict=True):
+        row[: len(sentence)] = sentence
+    return result
+
+
+def _look_up(tokens, lengths):
+    """A fetch function of pairs that are all encoded."""
+    sides = zip(zip(*tokens, strict=True), lengths, strict=True)
+    sides = [tf.constant(_pad(side, length)) for side, length in sides]
+    return lambda indices: tuple(tf.gather(side, indices) for side in sides)

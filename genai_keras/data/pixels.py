@@ -1,0 +1,55 @@
+"""Black-and-white pictures as sequences of pixels, row by row from the top left."""
+
+import dataclasses
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from genai_keras.data.images import load_images
+
+
+def load_pixels(
+    dataset, data_dir=None, batch_size=64, seed=0, limit=None, image_size=14, steps_per_epoch=None
+):
+    """Loads pictures in two parts, binarized, as sequences of 0 (black) and 1 (white).
+
+    They are the pictures of `load_images` with `binarize`: likelihoods under a VAE and under an
+    autoregressive model are of the same data.
+
+    Args:
+        dataset, data_dir, batch_size, seed, limit: as of `load_images`.
+        image_size: side in pixels to resize to.
+        steps_per_epoch: training steps until the next validation; None is all of the data.
+
+    Returns:
+        `(training, validation)`, two `Batches` of `(image_size ** 2,)`, float32 0 and 1.
+    """
+    parts = load_images(
+        dataset,
+        data_dir,
+        batch_size,
+        seed,
+        limit,
+        image_size=image_size,
+        channels=1,
+        low=0.0,
+        binarize=True,
+    )
+    train, validation = (_flat(part) for part in parts)
+    return dataclasses.replace(train, epoch_steps=steps_per_epoch), validation
+
+
+def _flat(part):
+    length = math.prod(part.element_shape)
+    return dataclasses.replace(
+        part,
+        element_shape=(length,),
+        fetch=lambda indices: tf.reshape(part.fetch(indices), (-1, length)),
+    )
+
+
+def to_images(sequences):
+    """Sequences of pixels, `(n, side ** 2)`, back to pictures, `(n, side, side, 1)` float32."""
+    side = round(np.shape(sequences)[1] ** 0.5)
+    return np.reshape(sequences, (-1, side, side, 1)).astype("float32")

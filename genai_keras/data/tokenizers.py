@@ -1,0 +1,215 @@
+"""Tokenizers: text to whole numbers and back, by character or by byte-pair encoding."""
+
+import json
+from itertools import chain, pairwise
+from pathlib import Path
+
+import numpy as np
+
+from genai_keras.data.byte_pairs import BYTES, cut_words, learn_merges, merge, to_bytes
+from genai_keras.errors import UserError
+
+UNKNOWN = "\ufffd"  # Unicode's replacement character
+VISIBLE = {" ": "␣", "\n": "⏎", "\t": "⇥"}
+
+
+class Tokenizer:
+    """What tokenizers share: the numbers of the special tokens come before those of all others.
+
+    Special tokens are for the caller's use: `encode` never makes one, whatever the text says, and
+    `decode` leaves them out.
+
+    Args:
+        pieces: what each token but the special ones stands for.
+        specials: names of special tokens, for example `("<padding>", "<end>")`.
+    """
+
+    def __init__(self, pieces, specials):
+        self.specials = tuple(specials)
+        self._pieces = list(pieces)
+
+    @property
+    def vocabulary_size(self):
+        """How many tokens there are, special ones included."""
+        return len(self.specials) + len(self._pieces)
+
+    def name(self, token):
+        """A printable label of one token, for plots: `␣` is a space and `⏎` a new line."""
+        if token < len(self.specials):
+            return self.specials[token]
+        return self._label(self._pieces[token - len(self.specials)])
+
+    def _ordinary(self, tokens):
+        """The pieces of all tokens but the special ones, in order."""
+        first = len(self.specials)
+        return [self._pieces[i - first] for i in np.asarray(tokens).ravel().tolist() if i >= first]
+
+
+class CharacterTokenizer(Tokenizer):
+    """One token a character: the special tokens, an unknown one, the characters in sorted order.
+
+    Every character it does not know is read as the unknown token, which decodes to U+FFFD.
+
+    Args:
+        characters: the characters it knows, in any order.
+        specials: names of special tokens.
+    """
+
+    def __init__(self, characters, specials=()):
+        self.characters = "".join(sorted(set(characters)))
+        super().__init__([UNKNOWN, *self.characters], specials)
+        self._unknown = len(self.specials)
+        self._tokens = {each: self._unknown + 1 + i for i, each in enumerate(self.characters)}
+
+    @classmethod
+    def learn(cls, text, specials=()):
+        """The tokenizer that knows the characters of a text."""
+        return cls(set(text), specials)
+
+    def encode(self, text):
+        """A text's tokens, one a character, `(length,)` int32."""
+        return np.array([self._tokens.get(each, self._unknown) for each in text], "int32")
+
+    def decode(self, tokens):
+        """The text of a list or an array of tokens, without the special ones."""
+        return "".join(self._ordinary(tokens))
+
+    def unknown_in(self, text):
+        """The characters of a text that it does not know, sorted."""
+        return sorted(set(text) - self._tokens.keys())
+
+    def to_json(self):
+        """All there is to it, for `load_tokenizer`."""
+        return json.dumps(
+            {"kind": "char", "specials": self.specials, "characters": self.characters}
+        )
+
+    def _label(self, piece):
+        return "<unknown>" if piece == UNKNOWN else _visible(piece)
+
+
+class BytePairTokenizer(Tokenizer):
+    """Byte-level byte-pair encoding (Sennrich et al. 2016; on bytes as in GPT-2).
+
+    Tokens are the special ones, the 256 bytes, then one a merge, in order. As every text is bytes
+    in UTF-8, none is unknown.
+
+    Args:
+        merges: pairs of tokens that become one, the first learnt first. Here 0 to 255 are the
+            bytes and 256 is the first merge, whatever special tokens there are.
+        specials: names of special tokens.
+
+    Raises:
+        ValueError: a merge is not of two tokens that are there before it.
+    """
+
+    def __init__(self, merges, specials=()):
+        self.merges = [(left, right) for left, right in merges]
+        pieces = [bytes([each]) for each in range(BYTES)]
+        for left, right in self.merges:
+            if not (0 <= left < len(pieces) and 0 <= right < len(pieces)):
+                raise ValueError(f"merge {left}, {right} is of tokens that come after it")
+            pieces.append(pieces[left] + pieces[right])
+        super().__init__(pieces, specials)
+        self._ranks = {pair: rank for rank, pair in enumerate(self.merges)}
+        self._known_words = {}
+
+    @classmethod
+    def learn(cls, text, vocabulary_size, specials=()):
+        """Learns merges as `learn_merges` does, until the vocabulary is full or no pair repeats.
+
+        Args:
+            text: what to learn from.
+            vocabulary_size: the most tokens, special ones included.
+            specials: names of special tokens.
+
+        Raises:
+            UserError: the vocabulary has no room for the bytes.
+        """
+        least = BYTES + len(specials)
+        if vocabulary_size < least:
+            raise UserError(
+                f"a vocabulary of {vocabulary_size} is too small for bpe: at least {least}, "
+                f"for {BYTES} bytes and {len(specials)} special tokens"
+            )
+        return cls(learn_merges(text, vocabulary_size - least), specials)
+
+    def encode(self, text):
+        """A text's tokens, `(length,)` int32: the merges in the order in which they were learnt."""
+        words = map(self._encode_word, cut_words(text))
+        return np.fromiter(chain.from_iterable(words), "int32")
+
+    def decode(self, tokens):
+        """The text of a list or an array of tokens, without the special ones.
+
+        Bytes that are no UTF-8, as when a model makes half a character, become U+FFFD.
+        """
+        return b"".join(self._ordinary(tokens)).decode("utf-8", "replace")
+
+    def unknown_in(self, text):
+        """Nothing: there is no text that it cannot read."""
+        return []
+
+    def to_json(self):
+        """All there is to it, for `load_tokenizer`."""
+        return json.dumps({"kind": "bpe", "specials": self.specials, "merges": self.merges})
+
+    def _encode_word(self, word):
+        if word not in self._known_words:
+            tokens = list(to_bytes(word))
+            while ranks := [self._ranks[pair] for pair in pairwise(tokens) if pair in self._ranks]:
+                first = min(ranks)
+                tokens = merge(tokens, self.merges[first], BYTES + first)
+            self._known_words[word] = [len(self.specials) + token for token in tokens]
+        return self._known_words[word]
+
+    def _label(self, piece):
+        try:
+            return _visible(piece.decode("utf-8"))
+        except UnicodeDecodeError:  # a part of a character
+            return "".join(f"\\x{byte:02x}" for byte in piece)
+
+
+def learn_tokenizer(kind, text, vocabulary_size, specials=()):
+    """Learns a tokenizer from a text.
+
+    Args:
+        kind: "char" or "bpe".
+        text: what to learn from.
+        vocabulary_size: the most tokens of "bpe"; "char" has as many as the text has characters.
+        specials: names of special tokens.
+
+    Raises:
+        UserError: the vocabulary is too small, or the kind is neither.
+    """
+    if kind == "char":
+        return CharacterTokenizer.learn(text, specials)
+    if kind == "bpe":
+        return BytePairTokenizer.learn(text, vocabulary_size, specials)
+    raise UserError(f"there is no tokenizer {kind}: use char or bpe")
+
+
+def load_tokenizer(path):
+    """Reads the file that a tokenizer's `to_json` was written to.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    try:
+        facts = json.loads(Path(path).read_text(encoding="utf-8"))
+        if facts["kind"] == "char":
+            return CharacterTokenizer(facts["characters"], facts["specials"])
+        if facts["kind"] == "bpe":
+            return BytePairTokenizer(facts["merges"], facts["specials"])
+        raise ValueError(f"its kind is {facts['kind']}")
+    except OSError as error:
+        raise UserError(f"cannot read the tokenizer {path}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is no tokenizer, or is damaged: {error}") from None
+
+
+def _visible(text):
+    """A text with its spaces and unprintable characters written out."""
+    return "".join(
+        VISIBLE.get(each) or (each if each.isprintable() else ascii(each)[1:-1]) for each in text
+    )

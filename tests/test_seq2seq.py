@@ -1,0 +1,225 @@
+"""The encoder-decoder: masks, teacher forcing, and searches against brute force."""
+
+import itertools
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from helpers import assert_same_bits
+
+from genai_keras.models.seq2seq import Seq2Seq
+from genai_keras.networks.transformer import TransformerDecoder, TransformerEncoder
+
+PADDING, END = 0, 1
+rng = np.random.default_rng(0)
+
+
+def make_model(vocabulary_size=9, window=6, spread=0.3, label_smoothing=0.0, **kwargs):
+    """An untrained model whose predictions are far from uniform."""
+    kwargs = {"width": 8, "num_layers": 1, "num_heads": 2, **kwargs}
+    model = Seq2Seq(
+        TransformerEncoder(9, 8, **kwargs),
+        TransformerDecoder(
+            vocabulary_size, window, **kwargs, cross_attention=True, start_token=True
+        ),
+        label_smoothing,
+    )
+    for weight in model.trainable_weights:
+        weight.assign(weight + spread * rng.normal(size=weight.shape))
+    return model
+
+
+def sentences(count, length, vocabulary_size=9):
+    """Of 1 to `length` tokens, the last one the end, padded behind it."""
+    tokens = rng.integers(2, vocabulary_size, (count, length))
+    ends = rng.integers(0, length, (count, 1))
+    ends[0] = length - 1
+    columns = np.arange(length)
+    tokens = np.where(columns == ends, END, tokens)
+    return np.where(columns > ends, PADDING, tokens).astype("int32")
+
+
+def widened(tokens, by=2):
+    return np.pad(tokens, ((0, 0), (0, by)), constant_values=PADDING)
+
+
+def as_numbers(terms):
+    return {name: np.array(value) for name, value in terms.items()}
+
+
+def test_padding_counts_nowhere():
+    model, source, target = make_model(label_smoothing=0.1), sentences(6, 5), sentences(6, 4)
+    narrow = as_numbers(model.terms(source, target))
+    wide = as_numbers(model.terms(widened(source), widened(target)))
+    for name, value in narrow.items():
+        np.testing.assert_allclose(value, wide[name], rtol=1e-5, err_msg=name)
+    assert narrow["tokens"] == (target != PADDING).sum()
+
+
+def test_terms_are_what_a_loop_over_tokens_finds():
+    model, source, target = make_model(label_smoothing=0.2), sentences(6, 5), sentences(6, 4)
+    nats, smoothed, right, exact = [], [], [], []
+    for row in range(6):
+        all_right = True
+        for i in range(4):
+            if target[row, i] == PADDING:
+                break
+            memory, mask = model.encode(source[row : row + 1])
+            read = np.array([[model.decoder.vocabulary_size, *target[row, :i]]], "int32")
+            logits = model.decoder(read, memory=memory, memory_padding_mask=mask)[0, -1]
+            truth = np.eye(9)[target[row, i]]
+            for found, smoothing in ((nats, 0.0), (smoothed, 0.2)):
+                loss = keras.losses.CategoricalCrossentropy(True, smoothing)
+                found.append(float(loss(truth[None], logits[None])))
+            right.append(int(np.argmax(logits)) == target[row, i])
+            all_right &= right[-1]
+        exact.append(all_right)
+    terms = as_numbers(model.terms(source, target))
+    assert terms["nats"] == pytest.approx(np.mean(nats), rel=1e-4)
+    assert terms["loss"] == pytest.approx(np.mean(smoothed), rel=1e-4)
+    assert terms["token_accuracy"] == pytest.approx(np.mean(right))
+    np.testing.assert_array_equal(terms["exact_match"], exact)
+
+
+def test_later_target_tokens_change_no_earlier_logit_exactly():
+    model, source, target = make_model(), sentences(2, 5), rng.integers(2, 9, (2, 5))
+    before = np.array(model((source, target)))
+    for position in range(5):
+        changed = target.copy()
+        changed[:, position] = (changed[:, position] - 1) % 7 + 2
+        after = np.array(model((source, changed)))
+        # A token is read one place later than it is predicted.
+        np.testing.assert_array_equal(before[:, : position + 1], after[:, : position + 1])
+        if position < 4:
+            assert (before[:, position + 1] != after[:, position + 1]).any()
+
+
+def test_an_untrained_model_knows_nothing():
+    model = make_model(spread=0.0, width=64, num_heads=4)
+    terms = model.terms(sentences(50, 5), sentences(50, 5))
+    assert float(terms["nats"]) == pytest.approx(math.log(9), abs=0.1)
+
+
+@pytest.fixture(scope="module")
+def half_trained():
+    """Reverses some short lists, and others not yet."""
+    model = make_model(window=4, spread=0.0, width=16)
+    model.compile(keras.optimizers.AdamW(1e-2))
+    source = np.array(list(itertools.product(range(2, 9), repeat=3)))
+    target = np.pad(source[:, ::-1], ((0, 0), (0, 1)), constant_values=END)
+    order = rng.permutation(len(source))
+    source, target = source[order].astype("int32"), target[order].astype("int32")
+    batches = tf.data.Dataset.from_tensor_slices((source, target)).batch(49).repeat()
+    model.fit(batches, steps_per_epoch=65, epochs=1, verbose=0, shuffle=False)
+    return model, source, target
+
+
+def test_exact_match_is_that_of_greedy_decoding(half_trained):
+    """Though it is computed with the true tokens given."""
+    model, source, target = half_trained
+    written, _ = model.generate(source)
+    right = (written == target).all(axis=1)
+    assert 0.05 < right.mean() < 0.999
+    np.testing.assert_array_equal(right, np.array(model.terms(source, target)["exact_match"]))
+    found = model.evaluate(source, target, batch_size=50, verbose=0, return_dict=True)
+    assert found["exact_match"] == pytest.approx(right.mean())
+
+
+def log_probability(model, source, tokens):
+    """log p of one target, ended or cut, and its length."""
+    if END in tokens:
+        tokens = tokens[: tokens.index(END) + 1]
+    target = np.array([tokens], "int32")
+    log_p = keras.ops.log_softmax(model((source, target))).numpy()[0]
+    return sum(log_p[i, token] for i, token in enumerate(tokens)), len(tokens)
+
+
+def brute_force(model, source, depth, penalty=0.0):
+    """The best of all targets of at most `depth` tokens."""
+    scores = {}
+    for tokens in itertools.product(range(model.decoder.vocabulary_size), repeat=depth):
+        tokens = tokens[: tokens.index(END) + 1] if END in tokens else tokens
+        if tokens not in scores:
+            log_p, length = log_probability(model, source, list(tokens))
+            scores[tokens] = log_p / ((5 + length) / 6) ** penalty, log_p
+    best = max(scores, key=scores.get)
+    return np.pad(best, (0, depth - len(best)), constant_values=PADDING), scores[best][1]
+
+
+@pytest.mark.parametrize("depth, width, penalty", [(2, 4, 0.0), (3, 16, 0.0), (3, 16, 1.0)])
+def test_a_wide_enough_beam_finds_the_brute_force_optimum(depth, width, penalty):
+    """Of width V and depth 2, or V squared and depth 3, it drops no prefix."""
+    model, source = make_model(vocabulary_size=4, window=depth, spread=0.6), sentences(5, 4)
+    # Padding is never written: with it in the target, lengths would not be what they seem.
+    table = model.decoder.embedding.embeddings
+    model.decoder.last_norm.beta.assign(np.full(8, 2.0))
+    table.assign(np.concatenate([np.full((1, 8), -8.0), table.numpy()[1:]]))
+    written, score = model.generate(source, beam_width=width, length_penalty=penalty)
+    for row in range(5):
+        best, log_p = brute_force(model, source[row : row + 1], depth, penalty)
+        np.testing.assert_array_equal(written[row], best)
+        assert score[row] == pytest.approx(log_p, abs=1e-4)
+
+
+def test_a_beam_of_one_is_greedy_and_a_wider_one_no_worse(half_trained):
+    model, source, _ = half_trained
+    greedy, greedy_score = model.generate(source[:40])
+    beam, beam_score = model.generate(source[:40], beam_width=5)
+    for row in range(40):
+        read = [model.decoder.vocabulary_size]
+        memory, mask = model.encode(source[row : row + 1])
+        while len(read) < 5 and read[-1] != END:
+            logits = model.decoder(
+                np.array([read], "int32"), memory=memory, memory_padding_mask=mask
+            )
+            read.append(int(np.argmax(logits[0, -1])))
+        np.testing.assert_array_equal(greedy[row, : len(read) - 1], read[1:])
+        assert not greedy[row, len(read) - 1 :].any()
+    assert (beam_score >= greedy_score - 1e-4).all()
+    assert (beam != greedy).any()
+
+
+@pytest.mark.parametrize("beam_width", [1, 3])
+def test_the_cache_and_the_company_change_nothing(half_trained, beam_width):
+    model, source, _ = half_trained
+    written, score = model.generate(source[:6], beam_width=beam_width)
+    uncached, uncached_score = model.generate(source[:6], beam_width=beam_width, use_cache=False)
+    np.testing.assert_array_equal(written, uncached)
+    np.testing.assert_allclose(score, uncached_score, atol=1e-4)
+    alone, _ = model.generate(widened(source[4:5]), beam_width=beam_width)
+    np.testing.assert_array_equal(written[4:5], alone)
+
+
+def test_a_longest_length_cuts_and_what_is_impossible_is_refused(half_trained):
+    model, source, _ = half_trained
+    whole, _ = model.generate(source[:5])
+    cut, _ = model.generate(source[:5], max_length=2)
+    np.testing.assert_array_equal(cut, whole[:, :2])
+    for arguments in ({"beam_width": 0}, {"max_length": 0}, {"max_length": 5}):
+        with pytest.raises(ValueError, match=next(iter(arguments))):
+            model.generate(source[:1], **arguments)
+
+
+def test_save_load_and_go_on_bit_for_bit_with_dropout(tmp_path):
+    data = tf.data.Dataset.from_tensor_slices((sentences(24, 5), sentences(24, 5))).batch(4)
+
+    def make():
+        keras.utils.set_random_seed(1)
+        model = make_model(spread=0.0, dropout=0.3, label_smoothing=0.1)
+        model.compile(keras.optimizers.AdamW(1e-2, weight_decay=0.1, global_clipnorm=1.0))
+        return model
+
+    straight = make()
+    straight.fit(data, epochs=2, verbose=0, shuffle=False)
+    first = make()
+    first.fit(data, epochs=1, verbose=0, shuffle=False)
+    first.save(tmp_path / "model.keras")
+    keras.utils.set_random_seed(9)
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert again.label_smoothing == 0.1
+    again.fit(data, epochs=1, verbose=0, shuffle=False)
+    for name, model in (("straight", straight), ("again", again)):
+        model.save(tmp_path / f"{name}.keras")
+    assert_same_bits(tmp_path / "straight.keras", tmp_path / "again.keras")

@@ -1,0 +1,215 @@
+"""`train_lm` as a user starts it: its samples and pictures, its metrics, its errors, resuming."""
+
+import math
+import signal
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from helpers import assert_same_bits, history, kill_in_the_middle
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from genai_keras.data.images import load_images
+from genai_keras.data.text import load_text
+from genai_keras.data.tokenizers import load_tokenizer
+from genai_keras.train_lm import main
+
+TINY = [
+    *("--width", "8", "--num-layers", "1", "--num-heads", "2", "--batch-size", "4"),
+    *("--epochs", "3", "--verbose", "0"),
+]
+TEXT = [*TINY, "--window", "8", "--steps-per-epoch", "4", "--sample-length", "12"]
+VERSE = "The cat sat on the mat,\nand that was that.\n" * 20
+
+
+@pytest.fixture
+def verse(tmp_path):
+    path = tmp_path / "verse.txt"
+    path.write_text(VERSE, encoding="utf-8")
+    return path
+
+
+def run(folder, text, *argv):
+    return main(
+        [*TEXT, "--dataset", "text", "--data-dir", str(text), "--run-dir", str(folder), *argv]
+    )
+
+
+def resume(folder, *argv):
+    return main(["--run-dir", str(folder), "--resume", *argv])
+
+
+def test_a_run_leaves_samples_attention_maps_and_its_tokenizer(tmp_path, verse):
+    folder = tmp_path / "run"
+    assert run(folder, verse, "--prompt", "The c", "--seed", "3") == 0
+    names = {path.name for path in (folder / "samples").iterdir()}
+    expected = {f"epoch_000{i}.txt" for i in range(4)} | {f"attention_000{i}.png" for i in range(4)}
+    assert names == expected | {"attention.gif"}
+    row = history(folder)[-1]
+    metrics = {"loss", "token_accuracy", "bits_per_character"}
+    assert set(row) == {"epoch", *metrics, *(f"val_{name}" for name in metrics)}
+    nats = float(row["val_loss"])
+    assert float(row["val_bits_per_character"]) == pytest.approx(nats / math.log(2), rel=1e-5)
+
+    # The saved model and tokenizer write what the last sample says.
+    model = keras.saving.load_model(folder / "model.keras")
+    tokenizer = load_tokenizer(folder / "tokenizer.json")
+    written = model.generate(tokenizer.encode("The c"), 12, temperature=0.8, seed=3)
+    sample = (folder / "samples" / "epoch_0003.txt").read_text(encoding="utf-8")
+    assert sample == tokenizer.decode(written[0]) + "\n"
+    text = load_text("text", verse, window=8)
+    data = text.validation.in_order()
+    assert model.evaluate(data, verbose=0, return_dict=True)["loss"] == pytest.approx(
+        nats, rel=1e-5
+    )
+
+    events = EventAccumulator(str(folder / "tensorboard" / "samples")).Reload()
+    assert [event.step for event in events.Tensors("sample")] == [0, 1, 2, 3]
+    shown = events.Tensors("sample")[-1].tensor_proto.string_val[0].decode()
+    assert shown == "\n".join("    " + line for line in sample[:-1].splitlines())
+
+
+def test_the_terminal_shows_samples_unless_told_not_to(tmp_path, verse, capsys):
+    assert run(tmp_path / "quiet", verse) == 0
+    assert "  | " not in capsys.readouterr().out
+    assert run(tmp_path / "talking", verse, "--verbose", "2", "--prompt", "The cat") == 0
+    out = capsys.readouterr().out
+    assert out.count("  | The cat") == 4 and "val_bits_per_character: " in out
+
+
+def test_byte_pairs_have_bits_per_character_too(tmp_path, verse):
+    folder = tmp_path / "run"
+    assert run(folder, verse, "--tokenizer", "bpe", "--vocabulary-size", "262") == 0
+    tokenizer = load_tokenizer(folder / "tokenizer.json")
+    assert tokenizer.vocabulary_size == 262
+    part = VERSE[len(VERSE) * 9 // 10 :]
+    tokens_per_character = len(tokenizer.encode(part)) / len(part)
+    row = history(folder)[-1]
+    bits = float(row["val_loss"]) / math.log(2) * tokens_per_character
+    assert tokens_per_character < 0.95
+    assert float(row["val_bits_per_character"]) == pytest.approx(bits, rel=1e-4)
+
+
+def test_unknown_characters_in_the_prompt_are_named_and_read(tmp_path, verse, capsys):
+    folder = tmp_path / "run"
+    assert run(folder, verse, "--prompt", "Thé cat sat on ß mat") == 0
+    assert "the text has no 'ß' 'é'" in capsys.readouterr().err
+    sample = (folder / "samples" / "epoch_0001.txt").read_text(encoding="utf-8")
+    assert sample.startswith("Th� cat sat on � mat")
+
+
+@pytest.mark.parametrize(
+    "argv, says",
+    [
+        (["--dataset", "text"], "needs --data-dir"),
+        (["--dataset", "text", "--data-dir", "EMPTY"], "is empty"),
+        (["--dataset", "text", "--data-dir", "ONE"], "too short"),
+        (["--dataset", "text", "--data-dir", "LATIN"], "not in UTF-8"),
+        (["--dataset", "text", "--data-dir", "VERSE", "--window", "500"], "--window 500 is too"),
+        (["--dataset", "text", "--data-dir", "VERSE", "--prompt", ""], "--prompt is empty"),
+        (["--dataset", "text", "--data-dir", "VERSE", "--num-heads", "3"], "3 heads"),
+        (["--dataset", "text", "--data-dir", "VERSE", "--steps-per-epoch", "0"], "at least 1"),
+        (["--dataset", "text", "--data-dir", "VERSE", "--batch-size", "5000"], "do not fill"),
+        (["--dataset", "mnist5k", "--temperature", "-1"], "at least 0"),
+    ],
+)
+def test_wrong_input_is_one_clear_line(argv, says, tmp_path, verse, capsys):
+    files = {"EMPTY": b"", "ONE": b"x", "LATIN": "caf\xe9 ".encode("latin-1") * 50}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    places = {name: str(tmp_path / name) for name in files} | {"VERSE": str(verse)}
+    argv = [places.get(word, word) for word in argv]
+    assert main([*TINY, "--run-dir", str(tmp_path / "run"), *argv]) in (1, 2)
+    err = capsys.readouterr().err
+    assert says in err and "Traceback" not in err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_changed_text_is_not_gone_on_with(tmp_path, verse, capsys):
+    folder = tmp_path / "run"
+    assert run(folder, verse) == 0
+    verse.write_text(VERSE.replace("cat", "dog"), encoding="utf-8")
+    assert resume(folder) == 1
+    assert "tokenizer.json; put the data back" in capsys.readouterr().err
+    verse.write_text(VERSE, encoding="utf-8")
+    assert resume(folder) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["text", "pixels"])
+def test_killed_and_resumed_is_bit_for_bit_the_run_never_killed(kind, tmp_path, verse):
+    argv = [*TEXT, "--dataset", "text", "--data-dir", str(verse)]
+    if kind == "pixels":
+        argv = [*TINY, "--preset", "pixels", "--limit", "40", "--image-size", "6"]
+    argv += ["--dropout", "0.2", "--epochs", "5", "--verbose", "0"]
+    assert main([*argv, "--run-dir", str(tmp_path / "straight")]) == 0
+    folder = tmp_path / "killed"
+    command = [sys.executable, "-m", "genai_keras.train_lm", *argv, "--run-dir", str(folder)]
+    kill_in_the_middle(subprocess.Popen(command), folder)
+    assert resume(folder) == 0
+    assert_same_bits(tmp_path / "straight" / "model.keras", folder / "model.keras")
+    assert history(tmp_path / "straight") == history(folder)
+
+
+@pytest.mark.slow
+def test_a_stop_in_an_epochs_middle_loses_nothing(tmp_path, verse, monkeypatch):
+    from test_training import raise_signal_at
+
+    assert run(tmp_path / "straight", verse, "--dropout", "0.2") == 0
+    raise_signal_at(monkeypatch, signal.SIGINT, 6)
+    assert run(tmp_path / "stopped", verse, "--dropout", "0.2") == 130
+    assert resume(tmp_path / "stopped") == 0
+    assert_same_bits(tmp_path / "straight" / "model.keras", tmp_path / "stopped" / "model.keras")
+    assert history(tmp_path / "straight") == history(tmp_path / "stopped")
+
+
+PIXELS = [*TINY, "--preset", "pixels", "--limit", "40", "--batch-size", "8"]
+
+
+def test_pixels_report_the_exact_likelihood_of_what_a_vae_would_see(tmp_path, few_digits, capsys):
+    folder = tmp_path / "run"
+    assert main([*PIXELS, "--run-dir", str(folder)]) == 0
+    printed = capsys.readouterr().out.strip().splitlines()[-1]
+    model = keras.saving.load_model(folder / "model.keras")
+    _, pictures = load_images(
+        "mnist5k", batch_size=77, seed=5, image_size=14, low=0.0, binarize=True
+    )
+    sequences = pictures.first(pictures.count).reshape(-1, 196)
+    log_p = model.log_likelihood(sequences)
+    assert printed.startswith(f"log p(x) {log_p.mean():.2f} +- ")
+    assert printed.endswith(f"of {len(log_p)} validation pictures")
+    row = history(folder)[-1]
+    assert float(row["val_nats_per_image"]) == pytest.approx(-log_p.mean(), rel=1e-4)
+    assert float(row["val_loss"]) == pytest.approx(-log_p.mean() / 196, rel=1e-4)
+
+
+def test_pixels_draw_and_complete_digits(tmp_path, few_digits):
+    folder = tmp_path / "run"
+    assert main([*PIXELS, "--run-dir", str(folder)]) == 0
+    names = {path.name for path in (folder / "samples").iterdir()}
+    assert {"epoch_0003.png", "completion_0003.png", "progress.gif"} <= names
+    model = keras.saving.load_model(folder / "model.keras")
+    written = model.generate(np.zeros((36, 0)), 196, seed=0)
+    assert set(np.unique(written)) == {0, 1}
+    with Image.open(folder / "samples" / "epoch_0003.png") as grid:
+        factor = grid.width // (6 * 16 + 2)
+        pixels = np.asarray(grid)[::factor, ::factor, 0]
+    for index in range(36):
+        y, x = index // 6 * 16 + 2, index % 6 * 16 + 2
+        np.testing.assert_array_equal(
+            pixels[y : y + 14, x : x + 14], written[index].reshape(14, 14) * 255
+        )
+    # A given half stays as it is.
+    with Image.open(folder / "samples" / "completion_0003.png") as grid:
+        factor = grid.width // (12 * 16 + 2)
+        pixels = np.asarray(grid)[::factor, ::factor, 0]
+    rows = [pixels[row * 16 + 2 : row * 16 + 9, 2:-2] for row in range(5)]  # upper halves
+    for row in rows[1:]:
+        np.testing.assert_array_equal(rows[0], row)
+
+
+def test_low_precision_trains(tmp_path, verse):
+    assert run(tmp_path / "run", verse, "--precision", "mixed_bfloat16") == 0

@@ -1,0 +1,108 @@
+"""`train_seq2seq` as a user starts it: what it writes, its metrics, its errors, resuming."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import sacrebleu
+from helpers import assert_same_bits, history, kill_in_the_middle
+
+from genai_keras.data.pairs import encode_sources
+from genai_keras.data.tokenizers import load_tokenizer
+from genai_keras.train_seq2seq import main
+
+TINY = [
+    *("--width", "8", "--num-layers", "1", "--num-heads", "2", "--batch-size", "4"),
+    *("--epochs", "3", "--steps-per-epoch", "4", "--verbose", "0"),
+]
+SENTENCES = [(f"I have {n} {thing}.", f"我有{n}{sign}。") for n in range(30) for thing, sign in
+             (("cats", "猫"), ("dogs", "狗"))]  # fmt: skip
+
+
+@pytest.fixture
+def sentences(tmp_path):
+    path = tmp_path / "sentences.tsv"
+    path.write_text("".join(f"{s}\t{t}\n" for s, t in SENTENCES), encoding="utf-8")
+    return path
+
+
+def run(folder, path, *argv):
+    return main(
+        [*TINY, "--dataset", "pairs", "--data-dir", str(path), "--run-dir", str(folder), *argv]
+    )
+
+
+def resume(folder, *argv):
+    return main(["--run-dir", str(folder), "--resume", *argv])
+
+
+def test_a_run_leaves_translations_attention_maps_and_its_tokenizers(tmp_path, sentences, capsys):
+    folder = tmp_path / "run"
+    assert run(folder, sentences, "--label-smoothing", "0.1", "--beam-width", "3") == 0
+    names = {path.name for path in (folder / "samples").iterdir()}
+    expected = {f"epoch_000{i}.txt" for i in range(4)} | {f"attention_000{i}.png" for i in range(4)}
+    assert names == expected | {"attention.gif"}
+    row = history(folder)[-1]
+    metrics = {"loss", "nats", "token_accuracy", "exact_match"}
+    assert set(row) == {"epoch", *metrics, *(f"val_{name}" for name in metrics)}
+
+    # The saved model and tokenizers write what the run's file says, and its scores are of that.
+    lines = (folder / "translations.tsv").read_text(encoding="utf-8").splitlines()
+    rows = [line.split("\t") for line in lines]
+    assert {tuple(row[:2]) for row in rows} <= set(SENTENCES)
+    model = keras.saving.load_model(folder / "model.keras")
+    source_tokenizer = load_tokenizer(folder / "source-tokenizer.json")
+    target_tokenizer = load_tokenizer(folder / "target-tokenizer.json")
+    source = encode_sources([row[0] for row in rows], source_tokenizer, model.encoder.window)
+    tokens, _ = model.generate(source, beam_width=3)
+    assert [target_tokenizer.decode(each) for each in tokens] == [row[2] for row in rows]
+    chrf = sacrebleu.corpus_chrf([row[2] for row in rows], [[row[1] for row in rows]]).score
+    exact = np.mean([row[1] == row[2] for row in rows])
+    assert capsys.readouterr().out.splitlines()[-1] == f"exact_match {exact:.4f}, chrf {chrf:.4f}"
+
+
+def test_epochs_show_a_few_validation_pairs(tmp_path, capsys):
+    argv = [*TINY, "--dataset", "sort", "--verbose", "2", "--run-dir", str(tmp_path / "run")]
+    assert main(argv) == 0
+    for line in (tmp_path / "run" / "samples" / "epoch_0003.txt").read_text().splitlines():
+        source, _, rest = line.partition(" -> ")
+        assert rest.endswith(f"({''.join(sorted(source))})")
+    assert capsys.readouterr().out.count("  | ") == 4 * 4
+
+
+@pytest.mark.parametrize(
+    "content, says",
+    [
+        (None, "needs --data-dir"),
+        (b"", "is empty"),
+        (b"Hello.\tHallo.\nNo tab\nBye.\tTschau.\n", "line 2 of"),
+        (b"Hello.\t\nBye.\tTschau.\n", "line 1 of"),
+        (b"caf\xe9\tKaffee\n", "not in UTF-8"),
+        (b"Hello.\tHallo.\n", "only one source"),
+        (b"Hello.\tHallo.\nBye.\tTschau.\n", "do not fill one batch"),
+    ],
+)
+def test_wrong_input_is_one_clear_line(content, says, tmp_path, capsys):
+    argv = [*TINY, "--dataset", "pairs", "--run-dir", str(tmp_path / "run")]
+    if content is not None:
+        (tmp_path / "pairs.tsv").write_bytes(content)
+        argv += ["--data-dir", str(tmp_path / "pairs.tsv")]
+    assert main(argv) == 1
+    err = capsys.readouterr().err
+    assert says in err and err.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_killed_and_resumed_is_bit_for_bit_the_run_never_killed(tmp_path, sentences):
+    argv = [*TINY, "--preset", "translate", "--data-dir", str(sentences), "--epochs", "5"]
+    argv += ["--vocabulary-size", "280"]
+    assert main([*argv, "--run-dir", str(tmp_path / "straight")]) == 0
+    folder = tmp_path / "killed"
+    command = [sys.executable, "-m", "genai_keras.train_seq2seq", *argv, "--run-dir", str(folder)]
+    kill_in_the_middle(subprocess.Popen(command), folder)
+    assert resume(folder) == 0
+    assert_same_bits(tmp_path / "straight" / "model.keras", folder / "model.keras")
+    assert history(tmp_path / "straight") == history(folder)
