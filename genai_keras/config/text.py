@@ -12,16 +12,16 @@ TOKENIZERS = ("char", "bpe")
 class TransformerConfig(TrainConfig):
     """The options that every Transformer shares."""
 
-    batch_size: int = option(32, "sequences a training step", at_least=1)
+    batch_size: int = option(24, "sequences a training step", at_least=1)
     steps_per_epoch: int | None = option(
         None, "training steps until the next validation (default: all of the data)", at_least=1
     )
     schedule: str = option(
         "cosine",
-        "what becomes of the step size: cosine lets it fall to a tenth over --epochs",
+        "what becomes of the step size: cosine lets it fall to a 20th over --epochs",
         choices=("constant", "cosine"),
     )
-    learning_rate: float = option(1e-3, "AdamW's step size", above=0)
+    learning_rate: float = option(3e-3, "AdamW's step size", above=0)
     warmup_steps: int = option(100, "steps in which it rises from 0", at_least=0)
     weight_decay: float = option(0.1, "AdamW's decay of matrices, a step size of 1", at_least=0)
     beta_2: float = option(0.99, "AdamW's memory of squared gradients", at_least=0, below=1)
@@ -71,7 +71,6 @@ The default reads Python's own manual, in about 4 minutes on two CPU cores.
         "char": {},
         "pixels": {
             "dataset": "mnist5k",
-            "batch_size": 32,
             "steps_per_epoch": None,
             "width": 64,
         },

@@ -189,23 +189,17 @@ def read_window(decoder, sequence, length, cache=None):
 
 
 def read_token(decoder, sequence, length, cache):
-    """The same with a cache of all tokens but the last: it alone is read, unless the window moves.
+    """The same with a cache of all tokens but the last, which alone is read.
+
+    The window must not have moved with this token: the cache would be of other positions.
 
     Returns:
         `(batch, vocabulary)`, and the new cache.
     """
-    start = window_start(length, decoder.window)
-
-    def read_last():
-        last = sequence[:, length - 1 : length]
-        logits, new_cache = decoder(last, cache=cache, position=length - 1 - start)
-        return logits[:, -1], new_cache
-
-    def read_anew():
-        return read_window(decoder, sequence, length, decoder.new_cache(tf.shape(sequence)[0]))
-
-    moved = start != window_start(length - 1, decoder.window)
-    return tf.cond(moved, read_anew, read_last)
+    position = length - 1 - window_start(length, decoder.window)
+    last = sequence[:, length - 1][:, None]  # (batch, 1)
+    logits, cache = decoder(last, cache=cache, position=position)
+    return logits[:, -1], cache
 
 
 @tf.function(reduce_retracing=True)
@@ -222,33 +216,40 @@ def _generate(decoder, prompt, count, seed, temperature, top_k, top_p, use_cache
     total = length + count
     sequence = tf.pad(prompt, [[0, 0], [0, count]])  # (batch, total)
 
-    def choose(logits, length):
+    def choose(logits, length, sequence):
+        """Writes the next token."""
         if temperature is None:
-            return samplers.greedy(logits)
-        logits = samplers.temper(logits, temperature)
-        if top_k is not None:
-            logits = samplers.keep_top_k(logits, top_k)
-        if top_p is not None:
-            logits = samplers.keep_top_p(logits, top_p)
-        return samplers.sample(logits, tf.stack([seed, length]))
-
-    def body(length, sequence, logits, cache):
-        here = tf.range(total) == length
-        sequence = tf.where(here, choose(logits, length)[:, None], sequence)
-        length += 1
-        # Behind the last token there is nothing to predict, but reading it does no harm.
-        if use_cache:
-            logits, cache = read_token(decoder, sequence, length, cache)
+            token = samplers.greedy(logits)
         else:
-            logits = read_window(decoder, sequence, length)
-        return length, sequence, logits, cache
+            logits = samplers.temper(logits, temperature)
+            if top_k is not None:
+                logits = samplers.keep_top_k(logits, top_k)
+            if top_p is not None:
+                logits = samplers.keep_top_p(logits, top_p)
+            token = samplers.sample(logits, tf.stack([seed, length]))
+        return length + 1, tf.where(tf.range(total) == length, token[:, None], sequence)
 
-    if use_cache:
+    def until_the_window_moves(length, sequence):
+        """Fills a cache, and writes with it for as long as it is of use."""
+        last = tf.minimum(window_start(length, decoder.window) + decoder.window, total - 1)
+
+        def write_and_read(length, sequence, logits, cache):
+            length, sequence = choose(logits, length, sequence)
+            return length, sequence, *read_token(decoder, sequence, length, cache)
+
         logits, cache = read_window(decoder, sequence, length, decoder.new_cache(batch))
-    else:
-        logits, cache = read_window(decoder, sequence, length), []
-    _, sequence, _, _ = tf.while_loop(
-        lambda length, *_: length < total, body, (length, sequence, logits, cache)
+        length, sequence, logits, _ = tf.while_loop(
+            lambda length, *_: length < last, write_and_read, (length, sequence, logits, cache)
+        )
+        return choose(logits, length, sequence)
+
+    def one_token(length, sequence):
+        return choose(read_window(decoder, sequence, length), length, sequence)
+
+    _, sequence = tf.while_loop(
+        lambda length, _: length < total,
+        until_the_window_moves if use_cache else one_token,
+        (length, sequence),
     )
     return sequence
 

@@ -187,7 +187,7 @@ def _beam_search(model, source, width, max_length, length_penalty, use_cache):
         tokens = tf.concat([start, tf.reshape(written, (batch * width, max_length))], axis=1)
         if use_cache:
             logits, cache = decoder(
-                tokens[:, length : length + 1],
+                tokens[:, length][:, None],
                 memory=memory,
                 memory_padding_mask=mask,
                 cache=cache,

@@ -26,7 +26,7 @@ def learning_rate(config, rate, steps, warmup_steps=0, last=0.0):
 
 
 def adamw(config, steps):
-    """AdamW as GPT is trained with it: warm-up, cosine decay to a tenth, clipped gradients.
+    """AdamW as GPT is trained with it: warm-up, cosine decay to a 20th, clipped gradients.
 
     Args:
         config: a `TransformerConfig`.
@@ -35,7 +35,7 @@ def adamw(config, steps):
     Reference: Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101
     """
     return keras.optimizers.AdamW(
-        learning_rate(config, config.learning_rate, steps, config.warmup_steps, last=0.1),
+        learning_rate(config, config.learning_rate, steps, config.warmup_steps, last=0.05),
         weight_decay=config.weight_decay,
         beta_2=config.beta_2,
         global_clipnorm=config.clip,

@@ -1,0 +1,118 @@
+"""What the Transformer costs, in turns in one process.
+
+    python tests/benchmark_transformer.py [--rounds 9] [--steps 40]
+
+Training: a step of `fit` as `train_lm` runs it (4 blocks, 4 heads, width 128, window 64, batch 12),
+beside the same network with `keras.layers.MultiHeadAttention` in its blocks.
+Generation: 256 tokens in a window of 256, each way one compiled loop, with the cache and without.
+Without it, the loop reads no more than the tokens written so far.
+"""
+
+import argparse
+import statistics
+import time
+
+import keras
+import numpy as np
+
+from genai_keras.config.text import LanguageModelConfig
+from genai_keras.data.text import load_text
+from genai_keras.layers import transformer
+from genai_keras.layers.attention import MultiHeadAttention
+from genai_keras.models.language_model import LanguageModel
+from genai_keras.networks.transformer import TransformerDecoder
+from genai_keras.parsing import parse_config
+from genai_keras.train_lm import build_model
+
+
+class KerasAttention(keras.layers.Layer):
+    """`keras.layers.MultiHeadAttention`, called as ours is."""
+
+    def __init__(self, num_heads, dropout, kernel_initializer, output_initializer, **kwargs):
+        super().__init__(**kwargs)
+        self.num_heads = num_heads
+        self.dropout = dropout
+        self.kernel_initializer = kernel_initializer
+
+    def build(self, query_shape):
+        self.attention = keras.layers.MultiHeadAttention(
+            self.num_heads,
+            query_shape[-1] // self.num_heads,
+            dropout=self.dropout,
+            kernel_initializer=self.kernel_initializer,
+        )
+        self.attention.build(query_shape, query_shape)
+
+    def call(self, query, padding_mask=None, causal=False, cache=None, position=0, training=False):
+        return self.attention(query, query, use_causal_mask=causal, training=training)
+
+
+def cost(work):
+    """CPU and wall-clock milliseconds of a call."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    work()
+    return 1000 * (time.process_time() - cpu), 1000 * (time.perf_counter() - wall)
+
+
+def in_turns(title, first, second, rounds):
+    """Calls both in turns and prints what they cost, and how many times as much the second."""
+    print(f"{title}\nround      CPU ms               wall ms              ratio CPU, wall")
+    ratios = []
+    for index in range(rounds + 1):
+        (cpu, wall), (other_cpu, other_wall) = cost(first), cost(second)
+        if not index:
+            continue  # it compiles
+        ratios.append((other_cpu / cpu, other_wall / wall))
+        print(
+            f"{index:5} {cpu:9.1f} {other_cpu:9.1f}  {wall:9.1f} {other_wall:9.1f}"
+            f"  {ratios[-1][0]:9.3f} {ratios[-1][1]:6.3f}"
+        )
+    medians = [statistics.median(column) for column in zip(*ratios, strict=True)]
+    print(f"median ratio {medians[0]:.3f} by CPU time, {medians[1]:.3f} by wall clock\n")
+
+
+def training(rounds, steps):
+    config = parse_config(LanguageModelConfig, ["--batch-size", "12"])
+    text = load_text("python-docs", window=config.window, batch_size=config.batch_size)
+
+    def make(attention):
+        transformer.MultiHeadAttention = attention
+        model = build_model(config, text.train, text.tokenizer.vocabulary_size, config.window, {})
+        transformer.MultiHeadAttention = MultiHeadAttention
+        batches = text.train.shuffled()
+        return model, lambda: model.fit(
+            batches, steps_per_epoch=steps, epochs=1, shuffle=False, verbose=0
+        )
+
+    (ours, fit_ours), (theirs, fit_theirs) = make(MultiHeadAttention), make(KerasAttention)
+    assert ours.count_params() == theirs.count_params()
+    in_turns(f"training, {steps} steps: ours, keras.layers", fit_ours, fit_theirs, rounds)
+
+
+def generation(rounds):
+    model = LanguageModel(TransformerDecoder(65, 256, 128, 4, 4))
+
+    def generate(use_cache):
+        return model.generate([1], 256, seed=0, use_cache=use_cache)
+
+    assert np.array_equal(generate(True), generate(False))
+    in_turns(
+        "generation of 256 tokens: with the cache, without",
+        lambda: generate(True),
+        lambda: generate(False),
+        rounds,
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--steps", type=int, default=40, help="of training, a round")
+    arguments = parser.parse_args()
+    keras.utils.set_random_seed(0)
+    generation(arguments.rounds)
+    training(arguments.rounds, arguments.steps)
+
+
+if __name__ == "__main__":
+    main()
