@@ -53,6 +53,7 @@ def main(config):
                 (source[:1], target[:1]),
                 queries=labels(target[0], pairs.target_tokenizer),
                 keys=labels(source[0], pairs.source_tokenizer),
+                doing="writing",
                 of="cross_attention",
             ),
         ],

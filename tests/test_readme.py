@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from genai_keras.config.images import GANConfig, VAEConfig
+from genai_keras.config.text import LanguageModelConfig, Seq2SeqConfig
 from genai_keras.parsing import make_parser
 
+CONFIGS = (GANConfig, VAEConfig, LanguageModelConfig, Seq2SeqConfig)
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -21,7 +23,7 @@ def test_links_and_pictures_exist(name):
             assert ((ROOT / name).parent / target).exists(), target
 
 
-@pytest.mark.parametrize("cls", [GANConfig, VAEConfig])
+@pytest.mark.parametrize("cls", CONFIGS)
 def test_commands_in_the_readme_parse(cls):
     lines = re.findall(rf"python -m genai_keras\.{cls.command}([^\n#`]*)", README)
     assert len(lines) > 3
@@ -31,7 +33,7 @@ def test_commands_in_the_readme_parse(cls):
             make_parser(cls).parse_args(words)
 
 
-@pytest.mark.parametrize("cls", [GANConfig, VAEConfig])
+@pytest.mark.parametrize("cls", CONFIGS)
 def test_every_preset_is_in_the_readme(cls):
     for name in cls.presets:
         assert f"| `{name}`" in README

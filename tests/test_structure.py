@@ -12,6 +12,7 @@ LEVELS = {
     "parsing": 1,
     "losses": 1,
     "likelihoods": 1,
+    "samplers": 1,
     "command": 2,
     "data": 2,
     "layers": 2,
@@ -22,12 +23,15 @@ LEVELS = {
     "training": 6,
     "train_gan": 7,
     "train_vae": 7,
+    "train_lm": 7,
+    "train_seq2seq": 7,
     "__main__": 8,
 }
 # These know nothing of the command line, so that a notebook can use them.
 CONFIG_FREE = (
     "losses",
     "likelihoods",
+    "samplers",
     "data",
     "layers",
     "networks",

@@ -1,5 +1,6 @@
 """`train_lm` as a user starts it: its samples and pictures, its metrics, its errors, resuming."""
 
+import json
 import math
 import signal
 import subprocess
@@ -213,3 +214,16 @@ def test_pixels_draw_and_complete_digits(tmp_path, few_digits):
 
 def test_low_precision_trains(tmp_path, verse):
     assert run(tmp_path / "run", verse, "--precision", "mixed_bfloat16") == 0
+
+
+@pytest.mark.slow
+def test_shakespeare_at_nanogpts_setting_is_as_good_as_published(tmp_path, data_dir):
+    """nanoGPT gives 1.88 nats for 4 blocks, 4 heads, width 128, window 64, 2,000 steps of 12."""
+    folder = tmp_path / "run"
+    text = str(data_dir / "tinyshakespeare.txt")
+    argv = ["--dataset", "text", "--data-dir", text, "--batch-size", "12", "--verbose", "0"]
+    assert main([*argv, "--run-dir", str(folder)]) == 0
+    config = json.loads((folder / "config.json").read_text())
+    names = ("num_layers", "num_heads", "width", "window", "dropout", "epochs", "steps_per_epoch")
+    assert [config[name] for name in names] == [4, 4, 128, 64, 0.0, 8, 250]
+    assert float(history(folder)[-1]["val_loss"]) <= 1.88

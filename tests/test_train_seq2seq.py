@@ -1,7 +1,9 @@
 """`train_seq2seq` as a user starts it: what it writes, its metrics, its errors, resuming."""
 
+import re
 import subprocess
 import sys
+from datetime import date
 
 import keras
 import numpy as np
@@ -106,3 +108,44 @@ def test_killed_and_resumed_is_bit_for_bit_the_run_never_killed(tmp_path, senten
     assert resume(folder) == 0
     assert_same_bits(tmp_path / "straight" / "model.keras", folder / "model.keras")
     assert history(tmp_path / "straight") == history(folder)
+
+
+@pytest.mark.slow
+def test_a_trained_model_reads_dates_it_never_saw(tmp_path):
+    folder = tmp_path / "run"
+    assert main(["--run-dir", str(folder), "--verbose", "0"]) == 0
+    lines = (folder / "translations.tsv").read_text(encoding="utf-8").splitlines()
+    rows = map(columns, lines)
+    right = [written == target and is_that_day(source, written) for source, target, written in rows]
+    assert len(right) == 5_000
+    assert sum(right) >= 0.995 * len(right)
+
+
+@pytest.mark.slow
+def test_a_trained_model_sorts_every_list(tmp_path):
+    folder = tmp_path / "run"
+    assert main(["--dataset", "sort", "--run-dir", str(folder), "--verbose", "0"]) == 0
+    lines = (folder / "translations.tsv").read_text(encoding="utf-8").splitlines()
+    wrong = [s for s, _, written in map(columns, lines) if written != "".join(sorted(s))]
+    assert (len(lines), wrong) == (5_000, [])
+
+
+def columns(line):
+    return line.split("\t")
+
+
+def is_that_day(source, written):
+    """Whether an ISO date is the one that an English one means, found without our tables."""
+    try:
+        day = date.fromisoformat(written)
+    except ValueError:
+        return False
+    numbers = [int(number) for number in re.findall(r"\d+", source)]
+    month = day.strftime("%b").lower() in source.lower() or day.month in numbers
+    weekday = re.search(r"(\w+)day\b", source.lower())
+    return (
+        month
+        and day.year in numbers
+        and day.day in numbers
+        and (weekday is None or day.strftime("%A").lower() == weekday.group())
+    )

@@ -25,30 +25,33 @@ class AttentionMaps(EpochPicture):
         inputs: what the model is called with, one example.
         queries: a label for each query, from top to bottom.
         keys: a label for each key, from left to right.
+        doing: what the model does at a query, "reading" or "writing" its label.
         of: the name of the attention layers to draw, "attention" or "cross_attention".
     """
 
-    def __init__(self, run_dir, inputs, queries, keys, of="attention"):
+    def __init__(self, run_dir, inputs, queries, keys, doing="reading", of="attention"):
         super().__init__(run_dir, "attention", stem="attention")
         self.inputs = inputs
         self.queries = queries
         self.keys = keys
+        self.doing = doing
         self.of = of
 
     def draw(self, logs):
         with recorded_attention() as recorded:
             self.model(self.inputs)
         maps = [np.array(weights[0]) for path, weights in recorded if path.endswith(f"/{self.of}")]
-        return attention_picture(np.stack(maps), self.queries, self.keys)
+        return attention_picture(np.stack(maps), self.queries, self.keys, self.doing)
 
 
-def attention_picture(maps, queries, keys):
+def attention_picture(maps, queries, keys, doing):
     """Draws attention weights, blocks from top to bottom and heads from left to right.
 
     Args:
         maps: `(blocks, heads, query, key)` in [0, 1]; what lies beyond the labels is left out.
         queries: a label for each query.
         keys: a label for each key.
+        doing: what the queries' axis is called.
 
     Returns:
         `(height, width, 3)` uint8.
@@ -65,9 +68,9 @@ def attention_picture(maps, queries, keys):
             if len(labels) <= MOST_LABELS:
                 axis.set_ticks(range(len(labels)), labels, fontsize=7, fontfamily=_fonts())
         if head == 0:
-            axes.set_ylabel("from")
+            axes.set_ylabel(doing)
         if block == blocks - 1:
-            axes.set_xlabel("to")
+            axes.set_xlabel("looking at")
     file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # drawn as a box
