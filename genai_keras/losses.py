@@ -83,24 +83,33 @@ def importance_weighted_bound(log_weights):
     )
 
 
-def cross_entropy(tokens, logits, label_smoothing=0.0):
+def cross_entropy(tokens, logits):
     """-log p(token) at each position, in nats; log(vocabulary) for a model that knows nothing.
 
     Args:
         tokens: `(batch, length)` int, what should have been predicted.
         logits: `(batch, length, vocabulary)`.
-        label_smoothing: this share of the target is spread evenly over the whole vocabulary.
 
     Returns:
         `(batch, length)`.
+    """
+    return ops.sparse_categorical_crossentropy(tokens, logits, from_logits=True)
+
+
+def smoothing_penalty(tokens, logits):
+    """What label smoothing adds to the cross-entropy, per unit of smoothing: `(batch, length)`.
+
+    With a share s of the target spread evenly over the vocabulary, the cross-entropy is
+    -(1 - s) log p(token) - s mean(log p) = -log p(token) + s (logit(token) - mean(logits)).
+
+    Args:
+        tokens: `(batch, length)` int, what should have been predicted.
+        logits: `(batch, length, vocabulary)`.
 
     Reference: Szegedy et al. 2016, section 7, https://arxiv.org/abs/1512.00567
     """
-    nats = ops.sparse_categorical_crossentropy(tokens, logits, from_logits=True)
-    if label_smoothing:
-        even = ops.logsumexp(logits, axis=-1) - ops.mean(logits, axis=-1)
-        nats = (1.0 - label_smoothing) * nats + label_smoothing * even
-    return nats
+    of_token = ops.take_along_axis(logits, ops.cast(tokens, "int32")[..., None], axis=-1)[..., 0]
+    return of_token - ops.mean(logits, axis=-1)
 
 
 def masked_mean(values, mask):

@@ -4,23 +4,29 @@ import keras
 import numpy as np
 import pytest
 
-from genai_keras.losses import discriminator_loss, non_saturating_generator_loss
+from genai_keras.losses import (
+    cross_entropy,
+    discriminator_loss,
+    masked_mean,
+    non_saturating_generator_loss,
+    smoothing_penalty,
+)
 
 REAL = np.array([[2.0], [-1.0], [0.5]], "float32")
 FAKE = np.array([[-3.0], [1.5], [0.0]], "float32")
 
 
-def cross_entropy(target, logits):
+def binary_cross_entropy(target, logits):
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
     return float(loss(np.full_like(logits, target), logits))
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.3])
 def test_losses_are_the_binary_cross_entropies(smoothing):
-    expected = cross_entropy(1.0 - smoothing, REAL) + cross_entropy(0.0, FAKE)
+    expected = binary_cross_entropy(1.0 - smoothing, REAL) + binary_cross_entropy(0.0, FAKE)
     assert float(discriminator_loss(REAL, FAKE, smoothing)) == pytest.approx(expected, rel=1e-6)
     assert float(non_saturating_generator_loss(FAKE)) == pytest.approx(
-        cross_entropy(1.0, FAKE), rel=1e-6
+        binary_cross_entropy(1.0, FAKE), rel=1e-6
     )
 
 
@@ -55,3 +61,25 @@ def test_one_sided_smoothing_moves_the_optimum_for_real_samples_only():
     zero = np.zeros((1, 1), "float32")
     fake_part = [float(discriminator_loss(zero, np.full((1, 1), x))) for x in logits]
     assert np.all(np.diff(fake_part) > 0)
+
+
+def test_cross_entropy_and_its_smoothing_are_keras_own():
+    rng = np.random.default_rng(0)
+    tokens, logits = rng.integers(0, 7, (3, 5)), 3 * rng.normal(size=(3, 5, 7)).astype("float32")
+    nats = np.array(cross_entropy(tokens, logits))
+    for smoothing in (0.0, 0.1, 0.5):
+        theirs = keras.losses.CategoricalCrossentropy(True, smoothing, reduction=None)
+        np.testing.assert_allclose(
+            nats + smoothing * np.array(smoothing_penalty(tokens, logits)),
+            theirs(np.eye(7)[tokens], logits),
+            rtol=1e-5,
+        )
+    assert np.array(cross_entropy(tokens, np.zeros_like(logits))) == pytest.approx(np.log(7))
+
+
+def test_a_masked_mean_is_of_what_is_not_masked():
+    values = np.arange(6.0, dtype="float32").reshape(2, 3)
+    mask = np.array([[True, False, True], [False, True, False]])
+    assert float(masked_mean(values, mask)) == pytest.approx((0 + 2 + 4) / 3)
+    assert float(masked_mean(values, ~mask | mask)) == pytest.approx(2.5)
+    assert float(masked_mean(values, mask & ~mask)) == 0.0

@@ -101,8 +101,8 @@ class Seq2Seq(OneOptimizer):
         nats = losses.masked_mean(losses.cross_entropy(target, logits), counted)
         loss = nats
         if self.label_smoothing:
-            smoothed = losses.cross_entropy(target, logits, self.label_smoothing)
-            loss = losses.masked_mean(smoothed, counted)
+            penalty = losses.masked_mean(losses.smoothing_penalty(target, logits), counted)
+            loss += self.label_smoothing * penalty
         return {
             "loss": loss,
             "nats": nats,
