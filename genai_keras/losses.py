@@ -87,32 +87,26 @@ def cross_entropy(tokens, logits):
     """-log p(token) at each position, in nats; log(vocabulary) for a model that knows nothing.
 
     Args:
-        tokens: `(batch, length)` int, what should have been predicted.
-        logits: `(batch, length, vocabulary)`.
+        tokens: `(...)` int, what should have been predicted.
+        logits: `(..., vocabulary)`.
 
     Returns:
-        `(batch, length)`.
+        `(...)`.
     """
     return ops.sparse_categorical_crossentropy(tokens, logits, from_logits=True)
 
 
 def smoothing_penalty(tokens, logits):
-    """What label smoothing adds to the cross-entropy, per unit of smoothing: `(batch, length)`.
+    """What label smoothing adds to the cross-entropy, per unit of smoothing: `(...)`.
 
     With a share s of the target spread evenly over the vocabulary, the cross-entropy is
     -(1 - s) log p(token) - s mean(log p) = -log p(token) + s (logit(token) - mean(logits)).
 
     Args:
-        tokens: `(batch, length)` int, what should have been predicted.
-        logits: `(batch, length, vocabulary)`.
+        tokens: `(...)` int, what should have been predicted.
+        logits: `(..., vocabulary)`.
 
     Reference: Szegedy et al. 2016, section 7, https://arxiv.org/abs/1512.00567
     """
     of_token = ops.take_along_axis(logits, ops.cast(tokens, "int32")[..., None], axis=-1)[..., 0]
     return of_token - ops.mean(logits, axis=-1)
-
-
-def masked_mean(values, mask):
-    """The mean of `values` where `mask` is 1, and 0 where that is nowhere."""
-    mask = ops.cast(mask, values.dtype)
-    return ops.sum(values * mask) / ops.maximum(ops.sum(mask), 1.0)

@@ -7,7 +7,6 @@ import pytest
 from genai_keras.losses import (
     cross_entropy,
     discriminator_loss,
-    masked_mean,
     non_saturating_generator_loss,
     smoothing_penalty,
 )
@@ -75,11 +74,3 @@ def test_cross_entropy_and_its_smoothing_are_keras_own():
             rtol=1e-5,
         )
     assert np.array(cross_entropy(tokens, np.zeros_like(logits))) == pytest.approx(np.log(7))
-
-
-def test_a_masked_mean_is_of_what_is_not_masked():
-    values = np.arange(6.0, dtype="float32").reshape(2, 3)
-    mask = np.array([[True, False, True], [False, True, False]])
-    assert float(masked_mean(values, mask)) == pytest.approx((0 + 2 + 4) / 3)
-    assert float(masked_mean(values, ~mask | mask)) == pytest.approx(2.5)
-    assert float(masked_mean(values, mask & ~mask)) == 0.0

@@ -65,8 +65,9 @@ def test_a_run_leaves_translations_attention_maps_and_its_tokenizers(tmp_path, s
     assert capsys.readouterr().out.splitlines()[-1] == f"exact_match {exact:.4f}, chrf {chrf:.4f}"
 
 
-def test_epochs_show_a_few_validation_pairs(tmp_path, capsys):
+def test_epochs_show_a_few_validation_pairs_in_low_precision_too(tmp_path, capsys):
     argv = [*TINY, "--dataset", "sort", "--verbose", "2", "--run-dir", str(tmp_path / "run")]
+    argv += ["--precision", "mixed_bfloat16", "--positions", "learned", "--norm", "post"]
     assert main(argv) == 0
     for line in (tmp_path / "run" / "samples" / "epoch_0003.txt").read_text().splitlines():
         source, _, rest = line.partition(" -> ")

@@ -118,7 +118,7 @@ The default learns to read dates, in about 3.5 minutes on two CPU cores.
         "translate": {
             "dataset": "pairs",
             "steps_per_epoch": None,
-            "epochs": 10,
+            "epochs": 13,
             "max_length": 24,
             "dropout": 0.1,
             "label_smoothing": 0.1,

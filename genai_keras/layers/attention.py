@@ -134,6 +134,7 @@ class MultiHeadAttention(keras.layers.Layer):
         kernel, bias = self.kernel, self.bias
         if last - first < 3:
             kernel, bias = kernel[:, columns], bias[columns]
+        kernel, bias = ops.cast(kernel, x.dtype), ops.cast(bias, x.dtype)
         x = ops.matmul(x, kernel) + bias  # (batch, length, parts * width)
         x = ops.reshape(x, (*ops.shape(x)[:2], last - first, self.num_heads, -1))
         x = ops.transpose(x, (2, 0, 3, 1, 4))  # (parts, batch, heads, length, width / heads)

@@ -47,11 +47,15 @@ class Seq2Seq(OneOptimizer):
         self.build([(None, None), (None, None)])
 
     def call(self, inputs, training=False):
-        source, target = (ops.cast(tokens, "int32") for tokens in inputs)
+        return self.decoder.logits(self.states(*inputs, training=training))
+
+    def states(self, source, target, training=False):
+        """What the decoder predicts each target token from, `(batch, target, width)`."""
+        source, target = ops.cast(source, "int32"), ops.cast(target, "int32")
         memory, source_mask = self.encode(source, training=training)
         start = ops.full((ops.shape(target)[0], 1), self.decoder.vocabulary_size, "int32")
         read = ops.concatenate([start, target[:, :-1]], axis=1)
-        return self.decoder(
+        return self.decoder.states(
             read,
             memory=memory,
             padding_mask=read != self.padding,
@@ -89,26 +93,26 @@ class Seq2Seq(OneOptimizer):
             training: passed on to the networks.
 
         Returns:
-            A dictionary of scalars, means over the target's tokens without padding: `loss` and
+            A dictionary of scalars, means over the targets' tokens without padding: `loss` and
             `nats`, with and without label smoothing, and `token_accuracy`; `tokens`, how many; and
-            `exact_match`, `(batch,)`, 1 where every token was right.
+            `exact_match`, `(batch,)`, 1 where every token was right. No target may be all padding.
         """
         target = ops.cast(target, "int32")
-        counted = target != self.padding
-        logits = self((source, target), training=training)
-        right = samplers.greedy(logits) == target
-        wrong = ops.logical_and(counted, ops.logical_not(right))
-        nats = losses.masked_mean(losses.cross_entropy(target, logits), counted)
-        loss = nats
+        counted = tf.where(target != self.padding)  # (tokens, 2): sentence and place of each
+        # Padding is left out before the largest matrix: half of a batch of sentences, often.
+        states = tf.gather_nd(self.states(source, target, training=training), counted)
+        logits = self.decoder.logits(states)  # (tokens, vocabulary)
+        target_tokens = tf.gather_nd(target, counted)
+        right = ops.cast(samplers.greedy(logits) == target_tokens, "float32")
+        nats = loss = ops.mean(losses.cross_entropy(target_tokens, logits))
         if self.label_smoothing:
-            penalty = losses.masked_mean(losses.smoothing_penalty(target, logits), counted)
-            loss += self.label_smoothing * penalty
+            loss += self.label_smoothing * ops.mean(losses.smoothing_penalty(target_tokens, logits))
         return {
             "loss": loss,
             "nats": nats,
-            "token_accuracy": losses.masked_mean(ops.cast(right, "float32"), counted),
-            "tokens": ops.sum(ops.cast(counted, "float32")),
-            "exact_match": 1.0 - ops.cast(ops.any(wrong, axis=1), "float32"),
+            "token_accuracy": ops.mean(right),
+            "tokens": ops.shape(right)[0],
+            "exact_match": tf.math.segment_min(right, counted[:, 0]),
         }
 
     def generate(self, source, beam_width=1, max_length=None, length_penalty=0.0, use_cache=True):

@@ -189,6 +189,25 @@ class TransformerDecoder(_Transformer):
         position=0,
         training=False,
     ):
+        found = self.states(
+            tokens, memory, padding_mask, memory_padding_mask, cache, position, training
+        )
+        if cache is None:
+            return self.logits(found)
+        states, cache = found
+        return self.logits(states), cache
+
+    def states(
+        self,
+        tokens,
+        memory=None,
+        padding_mask=None,
+        memory_padding_mask=None,
+        cache=None,
+        position=0,
+        training=False,
+    ):
+        """What `call` computes the logits from: `(batch, length, width)`, and the cache if any."""
         x = self._embed(tokens, position, training)
         new_cache = []
         for index, block in enumerate(self.blocks):
@@ -206,9 +225,12 @@ class TransformerDecoder(_Transformer):
                 new_cache.append(kept)
         if self.last_norm:
             x = self.last_norm(x)
-        table = self.embedding.embeddings[: self.vocabulary_size]
-        logits = ops.cast(ops.matmul(x, ops.transpose(table)), "float32")
-        return logits if cache is None else (logits, new_cache)
+        return x if cache is None else (x, new_cache)
+
+    def logits(self, states):
+        """States of any leading shape, `(..., width)`, to logits, `(..., vocabulary_size)`."""
+        table = ops.cast(self.embedding.embeddings[: self.vocabulary_size], states.dtype)
+        return ops.cast(ops.matmul(states, ops.transpose(table)), "float32")
 
     def new_cache(self, batch_size):
         """An empty cache for a whole window: for each block, keys and values."""
