@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 from helpers import assert_same_bits
 
+from genai_keras.models.beam_search import beam_search
 from genai_keras.models.seq2seq import Seq2Seq
 from genai_keras.networks.transformer import TransformerDecoder, TransformerEncoder
 
@@ -96,6 +97,19 @@ def test_later_target_tokens_change_no_earlier_logit_exactly():
             assert (before[:, position + 1] != after[:, position + 1]).any()
 
 
+def test_padding_within_a_target_is_not_seen():
+    """Behind the end it would not matter, as no token that counts comes after it."""
+    model, source = make_model(), sentences(2, 5)
+    target = np.array([[3, PADDING, 4, 5, END], [3, 4, PADDING, 2, END]])
+    before = np.array(model((source, target)))
+    table = model.decoder.embedding.embeddings
+    table.assign(table.numpy() + np.eye(10, 1, dtype="float32"))  # padding's row only
+    after = np.array(model((source, target)))
+    read_padding = np.pad(target[:, :-1] == PADDING, ((0, 0), (1, 0)))
+    np.testing.assert_array_equal(before[~read_padding][:, 1:], after[~read_padding][:, 1:])
+    assert (before[read_padding] != after[read_padding]).any()
+
+
 def test_an_untrained_model_knows_nothing():
     model = make_model(spread=0.0, width=64, num_heads=4)
     terms = model.terms(sentences(50, 5), sentences(50, 5))
@@ -127,58 +141,117 @@ def test_exact_match_is_that_of_greedy_decoding(half_trained):
     assert found["exact_match"] == pytest.approx(right.mean())
 
 
-def log_probability(model, source, tokens):
-    """log p of one target, ended or cut, and its length."""
-    if END in tokens:
-        tokens = tokens[: tokens.index(END) + 1]
-    target = np.array([tokens], "int32")
-    log_p = keras.ops.log_softmax(model((source, target))).numpy()[0]
-    return sum(log_p[i, token] for i, token in enumerate(tokens)), len(tokens)
+class Table:
+    """A model of pure numbers: log p of the next token after each sequence, drawn at random."""
+
+    def __init__(self, seed, size):
+        self.rng = np.random.default_rng(seed)
+        self.size = size
+        self.rows = {}
+
+    def __call__(self, tokens):
+        if tokens not in self.rows:
+            self.rows[tokens] = np.log(self.rng.dirichlet(np.full(self.size, 0.5)))
+        return self.rows[tokens]
+
+    def search(self, width, depth, penalty):
+        """What `beam_search` finds."""
+
+        def next_log_p(written, length, cache):
+            rows = [[self(tuple(row[: int(length)])) for row in beam] for beam in written.numpy()]
+            return tf.constant(rows, tf.float32), cache
+
+        tokens, log_p = beam_search(
+            next_log_p, [], 1, self.size, width, depth, PADDING, END, penalty
+        )
+        return list(tokens[0].numpy()), float(log_p[0])
+
+    def brute_force(self, depth, penalty):
+        """The best of all sequences of at most `depth` tokens."""
+        best = -np.inf, None, None
+        prefixes = [((), 0.0)]
+        while prefixes:
+            tokens, log_p = prefixes.pop()
+            if tokens and (tokens[-1] == END or len(tokens) == depth):
+                score = log_p / ((5 + len(tokens)) / 6) ** penalty
+                best = max(best, (score, tokens, log_p))
+                continue
+            for token, more in enumerate(self(tokens)):
+                if token != PADDING:
+                    prefixes.append(((*tokens, token), log_p + more))
+        _, tokens, log_p = best
+        return [*tokens, *[PADDING] * (depth - len(tokens))], log_p
+
+    def plain_beam(self, width, depth, penalty):
+        """A beam search with lists, which goes on to the last length in any case."""
+        score = lambda tokens, log_p: log_p / ((5 + len(tokens)) / 6) ** penalty  # noqa: E731
+        live, finished = [((), 0.0)], []
+        for _ in range(depth):
+            longer = [
+                ((*tokens, token), log_p + more)
+                for tokens, log_p in live
+                for token, more in enumerate(self(tokens))
+                if token != PADDING
+            ]
+            longer.sort(key=lambda each: -each[1])
+            finished += [each for each in longer[:width] if each[0][-1] == END]
+            live = [each for each in longer if each[0][-1] != END][:width]
+        tokens, log_p = max(finished + live, key=lambda each: score(*each))
+        return [*tokens, *[PADDING] * (depth - len(tokens))], log_p
 
 
-def brute_force(model, source, depth, penalty=0.0):
-    """The best of all targets of at most `depth` tokens."""
-    scores = {}
-    for tokens in itertools.product(range(model.decoder.vocabulary_size), repeat=depth):
-        tokens = tokens[: tokens.index(END) + 1] if END in tokens else tokens
-        if tokens not in scores:
-            log_p, length = log_probability(model, source, list(tokens))
-            scores[tokens] = log_p / ((5 + length) / 6) ** penalty, log_p
-    best = max(scores, key=scores.get)
-    return np.pad(best, (0, depth - len(best)), constant_values=PADDING), scores[best][1]
-
-
-@pytest.mark.parametrize("depth, width, penalty", [(2, 4, 0.0), (3, 16, 0.0), (3, 16, 1.0)])
+@pytest.mark.parametrize("penalty", [0.0, 1.0])
+@pytest.mark.parametrize("depth, width", [(2, 4), (3, 12), (4, 40)])
 def test_a_wide_enough_beam_finds_the_brute_force_optimum(depth, width, penalty):
-    """Of width V and depth 2, or V squared and depth 3, it drops no prefix."""
-    model, source = make_model(vocabulary_size=4, window=depth, spread=0.6), sentences(5, 4)
-    # Padding is never written: with it in the target, lengths would not be what they seem.
-    table = model.decoder.embedding.embeddings
-    model.decoder.last_norm.beta.assign(np.full(8, 2.0))
-    table.assign(np.concatenate([np.full((1, 8), -8.0), table.numpy()[1:]]))
-    written, score = model.generate(source, beam_width=width, length_penalty=penalty)
+    """Of the vocabulary's width at depth 2, and its powers behind, it drops no prefix."""
+    for seed in range(5):
+        table = Table(seed, size=4)
+        found, log_p = table.search(width, depth, penalty)
+        expected, expected_log_p = table.brute_force(depth, penalty)
+        assert found == expected
+        assert log_p == pytest.approx(expected_log_p, rel=1e-5)
+
+
+@pytest.mark.parametrize("penalty", [0.0, 0.6, 2.0])
+@pytest.mark.parametrize("width", [2, 3])
+def test_a_narrow_beam_is_that_of_lists(width, penalty):
+    for seed in range(12):
+        table = Table(seed, size=5)
+        found, log_p = table.search(width, 6, penalty)
+        expected, expected_log_p = table.plain_beam(width, 6, penalty)
+        assert found == expected
+        assert log_p == pytest.approx(expected_log_p, rel=1e-5)
+
+
+def test_the_models_beam_finds_what_scoring_every_target_finds():
+    model, source = make_model(vocabulary_size=4, window=2, spread=0.6), sentences(5, 4)
+    written, log_p = model.generate(source, beam_width=4)
+    targets = [(END, PADDING), *itertools.product((2, 3), (1, 2, 3))]
     for row in range(5):
-        best, log_p = brute_force(model, source[row : row + 1], depth, penalty)
-        np.testing.assert_array_equal(written[row], best)
-        assert score[row] == pytest.approx(log_p, abs=1e-4)
+        scores = []
+        for target in targets:
+            found = keras.ops.log_softmax(model((source[row : row + 1], np.array([target]))))[0]
+            counted = [found[i, token] for i, token in enumerate(target) if token != PADDING]
+            scores.append(float(sum(counted)))
+        assert tuple(written[row]) == targets[int(np.argmax(scores))]
+        assert log_p[row] == pytest.approx(max(scores), abs=1e-4)
 
 
-def test_a_beam_of_one_is_greedy_and_a_wider_one_no_worse(half_trained):
-    model, source, _ = half_trained
-    greedy, greedy_score = model.generate(source[:40])
-    beam, beam_score = model.generate(source[:40], beam_width=5)
-    for row in range(40):
-        read = [model.decoder.vocabulary_size]
-        memory, mask = model.encode(source[row : row + 1])
-        while len(read) < 5 and read[-1] != END:
-            logits = model.decoder(
-                np.array([read], "int32"), memory=memory, memory_padding_mask=mask
-            )
-            read.append(int(np.argmax(logits[0, -1])))
-        np.testing.assert_array_equal(greedy[row, : len(read) - 1], read[1:])
-        assert not greedy[row, len(read) - 1 :].any()
-    assert (beam_score >= greedy_score - 1e-4).all()
-    assert (beam != greedy).any()
+def test_a_beam_of_one_is_greedy(half_trained):
+    for model, source in ((half_trained[0], half_trained[1]), (make_model(), sentences(30, 5))):
+        greedy, _ = model.generate(source[:30], length_penalty=1.0)
+        for row in range(30):
+            read = [model.decoder.vocabulary_size]
+            memory, mask = model.encode(source[row : row + 1])
+            while len(read) <= model.decoder.window and read[-1] != END:
+                logits = np.array(
+                    model.decoder(
+                        np.array([read], "int32"), memory=memory, memory_padding_mask=mask
+                    )
+                )[0, -1]
+                read.append(int(np.argmax(logits[1:])) + 1)  # anything but padding
+            np.testing.assert_array_equal(greedy[row, : len(read) - 1], read[1:])
+            assert not greedy[row, len(read) - 1 :].any()
 
 
 @pytest.mark.parametrize("beam_width", [1, 3])

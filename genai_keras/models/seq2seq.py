@@ -7,9 +7,8 @@ from keras import ops
 
 from genai_keras import losses, samplers
 from genai_keras.models.base import OneOptimizer
+from genai_keras.models.beam_search import IMPOSSIBLE, beam_search
 from genai_keras.models.means import Means
-
-IMPOSSIBLE = -1e9  # a log-probability; finite, since sums of it are compared
 
 
 @keras.saving.register_keras_serializable(package="genai_keras")
@@ -103,7 +102,10 @@ class Seq2Seq(OneOptimizer):
         states = tf.gather_nd(self.states(source, target, training=training), counted)
         logits = self.decoder.logits(states)  # (tokens, vocabulary)
         target_tokens = tf.gather_nd(target, counted)
-        right = ops.cast(samplers.greedy(logits) == target_tokens, "float32")
+        # Padding is never written, so it is no choice here either.
+        is_padding = tf.range(logits.shape[-1]) == self.padding
+        likeliest = samplers.greedy(tf.where(is_padding, IMPOSSIBLE, logits))
+        right = ops.cast(likeliest == target_tokens, "float32")
         nats = loss = ops.mean(losses.cross_entropy(target_tokens, logits))
         if self.label_smoothing:
             loss += self.label_smoothing * ops.mean(losses.smoothing_penalty(target_tokens, logits))
@@ -116,26 +118,20 @@ class Seq2Seq(OneOptimizer):
         }
 
     def generate(self, source, beam_width=1, max_length=None, length_penalty=0.0, use_cache=True):
-        """Writes the target of each source: greedily, or the best that a beam search finds.
-
-        A hypothesis ends with the end token; those that do not within `max_length` end there.
+        """Writes the target of each source: greedily, or the best that `beam_search` finds.
 
         Args:
             source: `(batch, source)` int, padded.
             beam_width: hypotheses that are kept; 1 is greedy decoding.
             max_length: the most tokens to write, the end token included; None is all that the
                 decoder's window has room for.
-            length_penalty: finished hypotheses are compared by their log-probability over
-                ((5 + length) / 6) ** length_penalty, since each token costs some; 0 is by the
-                log-probability alone.
+            length_penalty: 0 compares hypotheses by their log-probability, of which each token
+                costs some; 0.6 to 1 make up for that.
             use_cache: keep the keys and values of tokens that were written.
 
         Returns:
             `(batch, max_length)` int32, padded behind the end token, and the log-probability of
             each, `(batch,)` float32, in nats.
-
-        Reference: beams: Sutskever et al. 2014, https://arxiv.org/abs/1409.3215;
-            length penalty: Wu et al. 2016, https://arxiv.org/abs/1609.08144
         """
         if beam_width < 1:
             raise ValueError(f"beam_width must be at least 1, not {beam_width}")
@@ -143,15 +139,16 @@ class Seq2Seq(OneOptimizer):
         max_length = window if max_length is None else max_length
         if not 1 <= max_length <= window:
             raise ValueError(f"max_length must be 1 to {window}, the window, not {max_length}")
-        written, score = _beam_search(
+        written, log_p = _search(
             self,
             tf.constant(np.asarray(source, "int32")),
             beam_width,
             max_length,
-            tf.constant(float(length_penalty)),
+            # Greedy decoding has only one hypothesis to compare.
+            tf.constant(float(length_penalty) if beam_width > 1 else 0.0),
             use_cache,
         )
-        return written.numpy(), score.numpy()
+        return written.numpy(), log_p.numpy()
 
     def _record(self, terms):
         self.token_means.update_state(terms, samples=terms["tokens"])
@@ -176,7 +173,7 @@ class Seq2Seq(OneOptimizer):
 
 
 @tf.function(reduce_retracing=True, autograph=False)
-def _beam_search(model, source, width, max_length, length_penalty, use_cache):
+def _search(model, source, width, max_length, length_penalty, use_cache):
     """The loop of `generate`, in one graph. Rows are sentences times hypotheses."""
     decoder, size = model.decoder, model.decoder.vocabulary_size
     source = tf.compat.v1.placeholder_with_default(source, (None, None))  # one loop for every shape
@@ -185,8 +182,7 @@ def _beam_search(model, source, width, max_length, length_penalty, use_cache):
     memory, mask = (tf.repeat(each, width, axis=0) for each in (memory, mask))
     memory = decoder.project(memory)
 
-    def read(written, length, cache):
-        """log p of each next token, `(batch, width, vocabulary)`, and the new cache."""
+    def next_log_p(written, length, cache):
         start = tf.fill((batch * width, 1), size)
         tokens = tf.concat([start, tf.reshape(written, (batch * width, max_length))], axis=1)
         if use_cache:
@@ -201,37 +197,14 @@ def _beam_search(model, source, width, max_length, length_penalty, use_cache):
             logits = decoder(tokens[:, : length + 1], memory=memory, memory_padding_mask=mask)
         return tf.reshape(ops.log_softmax(logits[:, -1]), (batch, width, size)), cache
 
-    # A finished hypothesis goes on in one way only, with padding, at no cost.
-    only_padding = tf.where(tf.range(size) == model.padding, 0.0, IMPOSSIBLE)
-
-    def body(length, written, score, finished, cache):
-        log_p, cache = read(written, length, cache)
-        log_p = tf.where(finished[..., None], only_padding, log_p)
-        candidates = tf.reshape(score[..., None] + log_p, (batch, width * size))
-        score, chosen = tf.math.top_k(candidates, width)  # (batch, width)
-        parent, token = chosen // size, chosen % size
-        written = tf.gather(written, parent, batch_dims=1)
-        written = tf.where(tf.range(max_length) == length, token[..., None], written)
-        finished = tf.gather(finished, parent, batch_dims=1) | (token == model.end)
-        rows = tf.reshape(parent + width * tf.range(batch)[:, None], (-1,))
-        cache = tf.nest.map_structure(lambda kept: tf.gather(kept, rows), cache)
-        return length + 1, written, score, finished, cache
-
-    # All hypotheses begin alike: only the first counts, or they would stay alike.
-    first = tf.where(tf.range(width) == 0, 0.0, IMPOSSIBLE)
-    _, written, score, _, _ = tf.while_loop(
-        lambda length, written, score, finished, cache: (
-            (length < max_length) & ~tf.reduce_all(finished)
-        ),
-        body,
-        (
-            tf.constant(0),
-            tf.fill((batch, width, max_length), model.padding),
-            tf.tile(first[None], (batch, 1)),
-            tf.zeros((batch, width), tf.bool),
-            decoder.new_cache(batch * width) if use_cache else [],
-        ),
+    return beam_search(
+        next_log_p,
+        decoder.new_cache(batch * width) if use_cache else [],
+        batch,
+        size,
+        width,
+        max_length,
+        model.padding,
+        model.end,
+        length_penalty,
     )
-    lengths = tf.reduce_sum(tf.cast(written != model.padding, tf.float32), axis=-1)
-    best = tf.argmax(score / ((5.0 + lengths) / 6.0) ** length_penalty, axis=1)
-    return tf.gather(written, best, batch_dims=1), tf.gather(score, best, batch_dims=1)
