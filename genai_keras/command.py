@@ -20,6 +20,7 @@ def command(config_class):
         @functools.wraps(body)
         def main(argv=None):
             argv = sys.argv[1:] if argv is None else list(argv)
+            _print_anything()
             try:
                 config = parse_config(config_class, argv, description=body.__doc__)
                 _import_tensorflow(quietly=not config.debug)
@@ -42,6 +43,13 @@ def command(config_class):
         return main
 
     return decorate
+
+
+def _print_anything():
+    """Makes a terminal that has not all characters show a `?` for them, and not end the run."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
 
 
 def _import_tensorflow(quietly):

@@ -64,7 +64,8 @@ def make_parser(cls, description=None):
         flag = "--" + each.name.replace("_", "-")
         text = each.metadata["help"]
         if each.default is not None and each.default is not False:
-            text += f" (default: {_as_typed(each.default)})"
+            default = repr(each.default) if each.default == "\n" else _as_typed(each.default)
+            text += f" (default: {default})"
         if types_of[each.name] == bool | None:
             parser.add_argument(
                 flag,

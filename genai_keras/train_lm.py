@@ -17,8 +17,10 @@ def main(config):
 
     prepare_run(config)
     if config.learns_pixels:
+        config.check_unused("window", "tokenizer", "vocabulary_size", "prompt", "sample_length")
         train_on_pixels(config)
     else:
+        config.check_unused("image_size", *(["data_dir"] if config.dataset != "text" else []))
         train_on_text(config)
 
 
@@ -53,7 +55,6 @@ def train_on_text(config):
     )
     shown = text.validation.first(1)[:, :SHOWN]
     labels = [tokenizer.name(token) for token in shown[0, :-1]]
-    sampling = {name: getattr(config, name) for name in ("temperature", "top_k", "top_p", "seed")}
     run_training(
         model,
         text.train,
@@ -66,11 +67,12 @@ def train_on_text(config):
                 config.prompt,
                 config.sample_length,
                 config.verbose,
-                **sampling,
+                **config.sampling(),
             ),
             AttentionMaps(config.run_dir, shown, labels, labels),
         ],
         files={"tokenizer.json": tokenizer.to_json()},
+        fingerprint=text.fingerprint,
     )
 
 
@@ -101,8 +103,8 @@ def train_on_pixels(config):
         dataclasses.replace(validation, count=min(validation.count, VALIDATED)),
         config,
         callbacks=[
-            PixelGrid(config.run_dir, pixels, seed=config.seed),
-            Completions(config.run_dir, validation.first(SHOWN // 2), seed=config.seed),
+            PixelGrid(config.run_dir, pixels, **config.sampling()),
+            Completions(config.run_dir, validation.first(SHOWN // 2), **config.sampling()),
         ],
     )
     found = model.log_likelihood(validation.first(validation.count))

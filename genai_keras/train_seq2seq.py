@@ -18,6 +18,8 @@ def main(config):
     from genai_keras.evaluation.translation import evaluate_translations, save_translations
     from genai_keras.training.run import prepare_run, run_training
 
+    if config.dataset != "pairs":
+        config.check_unused("data_dir", "max_length")
     prepare_run(config)
     pairs = load_pairs(
         config.dataset,
@@ -61,12 +63,14 @@ def main(config):
             "source-tokenizer.json": pairs.source_tokenizer.to_json(),
             "target-tokenizer.json": pairs.target_tokenizer.to_json(),
         },
+        fingerprint=pairs.fingerprint,
     )
-    scores, written = evaluate_translations(
+    scores, translations = evaluate_translations(
         model, pairs, beam_width=config.beam_width, length_penalty=config.length_penalty
     )
-    save_translations(config.run_dir / "translations.tsv", pairs.validation_texts, written)
-    print(", ".join(f"{name} {value:.4f}" for name, value in scores.items()))
+    save_translations(config.run_dir / "translations.tsv", translations)
+    found = ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
+    print(f"{found}, of {len(translations)} unseen sources")
 
 
 def build_model(config, pairs):

@@ -8,12 +8,12 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "genai_keras"
 LEVELS = {
     "errors": 0,
-    "config": 0,
-    "parsing": 1,
+    "config": 1,
+    "parsing": 2,
     "losses": 1,
     "likelihoods": 1,
     "samplers": 1,
-    "command": 2,
+    "command": 3,
     "data": 2,
     "layers": 2,
     "networks": 3,

@@ -1,5 +1,6 @@
 """`train_seq2seq` as a user starts it: what it writes, its metrics, its errors, resuming."""
 
+import csv
 import re
 import subprocess
 import sys
@@ -9,10 +10,13 @@ import keras
 import numpy as np
 import pytest
 import sacrebleu
+import tensorflow as tf
 from helpers import assert_same_bits, history, kill_in_the_middle
 
-from genai_keras.data.pairs import encode_sources
-from genai_keras.data.tokenizers import load_tokenizer
+from genai_keras.data.batches import Batches
+from genai_keras.data.pairs import SPECIALS, Pairs, encode_sources
+from genai_keras.data.tokenizers import CharacterTokenizer, load_tokenizer
+from genai_keras.evaluation.translation import evaluate_translations, save_translations
 from genai_keras.train_seq2seq import main
 
 TINY = [
@@ -36,6 +40,12 @@ def run(folder, path, *argv):
     )
 
 
+def translations(folder):
+    """The rows of a run's `translations.tsv`: source, what was written, targets."""
+    with open(folder / "translations.tsv", encoding="utf-8", newline="") as file:
+        return list(csv.reader(file, delimiter="\t"))
+
+
 def resume(folder, *argv):
     return main(["--run-dir", str(folder), "--resume", *argv])
 
@@ -51,18 +61,50 @@ def test_a_run_leaves_translations_attention_maps_and_its_tokenizers(tmp_path, s
     assert set(row) == {"epoch", *metrics, *(f"val_{name}" for name in metrics)}
 
     # The saved model and tokenizers write what the run's file says, and its scores are of that.
-    lines = (folder / "translations.tsv").read_text(encoding="utf-8").splitlines()
-    rows = [line.split("\t") for line in lines]
-    assert {tuple(row[:2]) for row in rows} <= set(SENTENCES)
+    rows = translations(folder)
+    assert {(source, target) for source, _, target in rows} <= set(SENTENCES)
     model = keras.saving.load_model(folder / "model.keras")
     source_tokenizer = load_tokenizer(folder / "source-tokenizer.json")
     target_tokenizer = load_tokenizer(folder / "target-tokenizer.json")
     source = encode_sources([row[0] for row in rows], source_tokenizer, model.encoder.window)
     tokens, _ = model.generate(source, beam_width=3)
-    assert [target_tokenizer.decode(each) for each in tokens] == [row[2] for row in rows]
-    chrf = sacrebleu.corpus_chrf([row[2] for row in rows], [[row[1] for row in rows]]).score
+    assert [target_tokenizer.decode(each) for each in tokens] == [row[1] for row in rows]
+    chrf = sacrebleu.corpus_chrf([row[1] for row in rows], [[row[2] for row in rows]]).score
     exact = np.mean([row[1] == row[2] for row in rows])
-    assert capsys.readouterr().out.splitlines()[-1] == f"exact_match {exact:.4f}, chrf {chrf:.4f}"
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        f"exact_match {exact:.4f}, chrf {chrf:.4f}, of 6 unseen sources"
+    )
+
+
+class Parrot:
+    """A stand-in for a model, which writes what it is given."""
+
+    def generate(self, source, **how):
+        return source, None
+
+
+def test_a_source_is_judged_once_by_all_of_its_targets(tmp_path):
+    letters = CharacterTokenizer("abc\t", SPECIALS)
+    texts = [("a", "b"), ("ab", "ab"), ("a", "a"), ("c\t", "b"), ("a", "c")]
+    tokens = encode_sources([source for source, _ in texts], letters, 3)
+    fetch = lambda i: (tf.gather(tokens, i), tf.gather(tokens, i))  # noqa: E731
+    batches = Batches(fetch, 5, ((3,), (3,)), 2)
+    pairs = Pairs(batches, batches, letters, letters, texts)
+    scores, found = evaluate_translations(Parrot(), pairs, batch_size=2)
+    assert [(each.source, each.written, each.targets) for each in found] == [
+        ("a", "a", ["b", "a", "c"]),
+        ("ab", "ab", ["ab"]),
+        ("c\t", "c\t", ["b"]),
+    ]
+    assert scores["exact_match"] == pytest.approx(2 / 3)
+    chrf = [
+        max(sacrebleu.sentence_chrf(each.written, [target]).score for target in each.targets)
+        for each in found
+    ]
+    assert chrf[:2] == [100.0, 100.0] and chrf[2] < 1 < scores["chrf"] < 100
+    save_translations(tmp_path / "translations.tsv", found)
+    assert translations(tmp_path)[0] == ["a", "a", "b", "a", "c"]
+    assert translations(tmp_path)[2] == ["c\t", "c\t", "b"]
 
 
 def test_epochs_show_a_few_validation_pairs_in_low_precision_too(tmp_path, capsys):
@@ -115,9 +157,8 @@ def test_killed_and_resumed_is_bit_for_bit_the_run_never_killed(tmp_path, senten
 def test_a_trained_model_reads_dates_it_never_saw(tmp_path):
     folder = tmp_path / "run"
     assert main(["--run-dir", str(folder), "--verbose", "0"]) == 0
-    lines = (folder / "translations.tsv").read_text(encoding="utf-8").splitlines()
-    rows = map(columns, lines)
-    right = [written == target and is_that_day(source, written) for source, target, written in rows]
+    rows = translations(folder)
+    right = [written == target and is_that_day(source, written) for source, written, target in rows]
     assert len(right) == 5_000
     assert sum(right) >= 0.995 * len(right)
 
@@ -126,13 +167,9 @@ def test_a_trained_model_reads_dates_it_never_saw(tmp_path):
 def test_a_trained_model_sorts_every_list(tmp_path):
     folder = tmp_path / "run"
     assert main(["--dataset", "sort", "--run-dir", str(folder), "--verbose", "0"]) == 0
-    lines = (folder / "translations.tsv").read_text(encoding="utf-8").splitlines()
-    wrong = [s for s, _, written in map(columns, lines) if written != "".join(sorted(s))]
-    assert (len(lines), wrong) == (5_000, [])
-
-
-def columns(line):
-    return line.split("\t")
+    rows = translations(folder)
+    wrong = [source for source, written, _ in rows if written != "".join(sorted(source))]
+    assert (len(rows), wrong) == (5_000, [])
 
 
 def is_that_day(source, written):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.special import erf
 
+from genai_keras.errors import UserError
 from genai_keras.layers.positions import LearnedPositions, SinusoidalPositions, sinusoids
 from genai_keras.layers.transformer import DecoderBlock, EncoderBlock
 from genai_keras.networks.transformer import TransformerDecoder, TransformerEncoder
@@ -47,7 +48,7 @@ def test_sinusoids_are_the_papers():
             angle = position / 10_000 ** (2 * i / 16)
             assert table[position, 2 * i] == pytest.approx(math.sin(angle), abs=1e-12)
             assert table[position, 2 * i + 1] == pytest.approx(math.cos(angle), abs=1e-12)
-    with pytest.raises(ValueError, match="even"):
+    with pytest.raises(UserError, match="even"):
         sinusoids(5, 7)
 
 

@@ -39,7 +39,8 @@ class EachEpoch(keras.callbacks.Callback):
         self._show(epoch + 1, logs)
 
     def on_train_end(self, logs=None):
-        self.writer.close()
+        if self.writer:  # not if another callback failed before this one began
+            self.writer.close()
 
     def shown(self):
         """The files of all epochs so far, in order."""

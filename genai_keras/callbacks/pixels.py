@@ -15,16 +15,17 @@ class PixelGrid(ImageGrid):
         run_dir: the run folder.
         pixels: how many a picture has.
         count: how many pictures.
-        seed: of the random numbers.
+        **sampling: temperature, top_k, top_p and seed, as of `LanguageModel.generate`.
     """
 
-    def __init__(self, run_dir, pixels, count=36, seed=0):
-        super().__init__(run_dir, count, seed, low=0.0)
+    def __init__(self, run_dir, pixels, count=36, **sampling):
+        super().__init__(run_dir, count, low=0.0)
         self.pixels = pixels
+        self.sampling = sampling
 
     def draw(self, logs):
         nothing = np.zeros((self.count, 0), "int32")
-        sequences = self.model.generate(nothing, self.pixels, seed=self.seed)
+        sequences = self.model.generate(nothing, self.pixels, **self.sampling)
         return image_grid(to_images(sequences), low=0.0)
 
 
@@ -36,13 +37,13 @@ class Completions(EpochPicture):
     Args:
         run_dir: the run folder.
         sequences: pictures that training does not see, `(n, pixels)`.
-        seed: of the completions.
+        **sampling: temperature, top_k, top_p and seed, as of `LanguageModel.generate`.
     """
 
-    def __init__(self, run_dir, sequences, seed=0):
+    def __init__(self, run_dir, sequences, **sampling):
         super().__init__(run_dir, "completion", stem="completion")
         self.sequences = np.asarray(sequences)
-        self.seed = seed
+        self.sampling = sampling
 
     def draw(self, logs):
         count, pixels = self.sequences.shape
@@ -51,6 +52,6 @@ class Completions(EpochPicture):
         given = np.full_like(self.sequences, 0.5, dtype="float32")  # grey: not given
         given[:, :half] = self.sequences[:, :half]
         prompts = np.tile(self.sequences[:, :half], (COMPLETIONS, 1))
-        completed = self.model.generate(prompts, pixels - half, seed=self.seed)
+        completed = self.model.generate(prompts, pixels - half, **self.sampling)
         rows = np.concatenate([self.sequences, given, completed])
         return image_grid(to_images(rows), columns=count, low=0.0)

@@ -1,8 +1,10 @@
 """Options: how a dataclass declares them, and those that every training command shares."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import ClassVar
+
+from genai_keras.errors import UserError
 
 
 def option(default, text, choices=None, at_least=None, above=None, at_most=None, below=None):
@@ -28,7 +30,9 @@ class TrainConfig:
 
     preset: str = option("", "a named set of defaults; a flag that is typed wins over it")
     dataset: str = option("mnist5k", "what to learn from")
-    data_dir: Path | None = option(None, "folder to look in for the data, before its usual places")
+    data_dir: Path | None = option(
+        None, "folder to look in for the data, before its usual places; text and pairs: your file"
+    )
     epochs: int = option(20, "passes over the training data", at_least=1)
     batch_size: int = option(64, "samples a training step", at_least=1)
     learning_rate: float = option(1e-3, "Adam's step size", above=0)
@@ -41,7 +45,9 @@ class TrainConfig:
     run_dir: Path | None = option(None, "where the run is kept (default: runs/COMMAND-PRESET-TIME)")
     resume: bool = option(False, "go on with the run in --run-dir from its last checkpoint")
     overwrite: bool = option(False, "replace the run in --run-dir")
-    limit: int | None = option(None, "use only so many samples of the data", at_least=2)
+    limit: int | None = option(
+        None, "use only so many samples of the data (text: characters)", at_least=2
+    )
     max_minutes: float | None = option(
         None, "stop, with a checkpoint, after so long; a cosine does not shorten with it", above=0
     )
@@ -51,3 +57,11 @@ class TrainConfig:
     histograms: bool = option(False, "write every weight's histogram to TensorBoard, each epoch")
     verbose: int = option(1, "0 silent, 1 progress bar, 2 a line an epoch", choices=(0, 1, 2))
     debug: bool = option(False, "show the traceback of a failure")
+
+    def check_unused(self, *names):
+        """Raises a `UserError` for options that have no effect on the data set and yet are set."""
+        usual = {each.name: each.default for each in fields(self)} | self.presets[self.preset]
+        for name in names:
+            if getattr(self, name) != usual[name]:
+                flag = "--" + name.replace("_", "-")
+                raise UserError(f"{flag} has no effect on --dataset {self.dataset}: leave it out")

@@ -72,6 +72,7 @@ The default reads Python's own manual, in about 4 minutes on two CPU cores.
         "pixels": {
             "dataset": "mnist5k",
             "width": 64,
+            "temperature": 1.0,
         },
     }
 
@@ -88,12 +89,18 @@ The default reads Python's own manual, in about 4 minutes on two CPU cores.
     vocabulary_size: int = option(512, "tokens that bpe learns (text)", at_least=256)
     image_size: int = option(14, "side in pixels (digits)", at_least=2)
     prompt: str = option("\n", "what the sample of each epoch begins with (text)")
-    sample_length: int = option(400, "tokens that are added to it (text)", at_least=1)
+    sample_length: int = option(
+        400, "tokens that are added to it (text)", at_least=1, at_most=100_000
+    )
     temperature: float = option(0.8, "of the samples; 0 takes the likeliest token", at_least=0)
     top_k: int | None = option(None, "draw samples from the k likeliest tokens", at_least=1)
     top_p: float | None = option(
         None, "draw samples from the likeliest tokens of this mass", above=0, at_most=1
     )
+
+    def sampling(self):
+        """The arguments of `LanguageModel.generate` that say how samples are drawn."""
+        return {name: getattr(self, name) for name in ("temperature", "top_k", "top_p", "seed")}
 
     @property
     def learns_pixels(self):
@@ -141,9 +148,9 @@ The default learns to read dates, in about 3.5 minutes on two CPU cores.
     label_smoothing: float = option(
         0.0, "share of each target that is spread over the vocabulary", at_least=0, below=1
     )
-    source_tokenizer: str = option("char", "characters, or byte pairs (pairs)", choices=TOKENIZERS)
-    target_tokenizer: str = option("char", "characters, or byte pairs (pairs)", choices=TOKENIZERS)
-    vocabulary_size: int = option(2000, "tokens that each bpe learns (pairs)", at_least=258)
+    source_tokenizer: str = option("char", "characters, or byte pairs", choices=TOKENIZERS)
+    target_tokenizer: str = option("char", "characters, or byte pairs", choices=TOKENIZERS)
+    vocabulary_size: int = option(2000, "tokens that each bpe learns", at_least=258)
     max_length: int = option(64, "longer pairs, in tokens, are left out (pairs)", at_least=2)
     beam_width: int = option(1, "hypotheses kept by the search at the end of the run", at_least=1)
     length_penalty: float = option(0.0, "in favour of longer translations, 0 to 1", at_least=0)

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from genai_keras.data.batches import Batches
 from genai_keras.data.procedural import WORLDS
-from genai_keras.data.text import read_utf8
+from genai_keras.data.text import fingerprint_of, read_utf8
 from genai_keras.data.tokenizers import Tokenizer, learn_tokenizer
 from genai_keras.errors import UserError
 
@@ -27,6 +27,7 @@ class Pairs:
         source_tokenizer, target_tokenizer: learnt from the training part.
         validation_texts: `(source, target)` of the validation part, in order.
         left_out: pairs that were too long, of both parts.
+        fingerprint: of the file of `pairs`; other pairs have another.
     """
 
     train: Batches
@@ -35,6 +36,7 @@ class Pairs:
     target_tokenizer: Tokenizer
     validation_texts: list[tuple[str, str]]
     left_out: int = 0
+    fingerprint: str | None = None
 
 
 def load_pairs(
@@ -84,7 +86,7 @@ def load_pairs(
         parts = _make_parts(WORLDS[dataset](), learn, limit)
     else:
         parts = _read_parts(dataset, data_dir, learn, limit, max_length)
-    train_fetch, train_count, texts, tokenizers, lengths, left_out = parts
+    train_fetch, train_count, texts, tokenizers, lengths, left_out, fingerprint = parts
     validation_fetch = _look_up(_encode(texts, tokenizers), lengths)
     shapes = tuple((length,) for length in lengths)
     return Pairs(
@@ -93,6 +95,7 @@ def load_pairs(
         *tokenizers,
         texts,
         left_out,
+        fingerprint,
     )
 
 
@@ -138,7 +141,7 @@ def _make_parts(world, learn, limit):
         return tf.numpy_function(encode, [indices], [tf.int32, tf.int32], stateful=False)
 
     texts = [world.validation_pair(place) for place in range(world.validation_count)]
-    return fetch, count, texts, tokenizers, lengths, 0
+    return fetch, count, texts, tokenizers, lengths, 0, None
 
 
 def _read_parts(dataset, path, learn, limit, max_length):
@@ -160,7 +163,9 @@ def _read_parts(dataset, path, learn, limit, max_length):
         )
     train, validation = (_encode(part, tokenizers) for part in parts)
     lengths = [max(map(len, side)) for side in zip(*train, *validation, strict=True)]
-    return _look_up(train, lengths), len(train), parts[1], tokenizers, lengths, left_out
+    fingerprint = fingerprint_of(repr(parts))
+    fetch = _look_up(train, lengths)
+    return fetch, len(train), parts[1], tokenizers, lengths, left_out, fingerprint
 
 
 def _read_pairs(dataset, path):

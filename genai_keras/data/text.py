@@ -1,11 +1,13 @@
 """Running text, cut into windows of tokens."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import tensorflow as tf
 
 from genai_keras.data.batches import Batches
+from genai_keras.data.byte_pairs import to_bytes
 from genai_keras.data.tokenizers import Tokenizer, learn_tokenizer
 from genai_keras.errors import UserError
 
@@ -19,12 +21,14 @@ class Text:
         validation: windows of the last tenth side by side, so that each token is predicted once.
         tokenizer: learnt from the first nine tenths.
         tokens_per_character: of the last tenth; bits a character are bits a token times this.
+        fingerprint: of the text; another text has another.
     """
 
     train: Batches
     validation: Batches
     tokenizer: Tokenizer
     tokens_per_character: float
+    fingerprint: str
 
 
 def load_text(
@@ -83,6 +87,7 @@ def load_text(
         _windows(validation, window, window, batch_size, seed),
         tokenizer,
         len(validation) / len(validation_text),
+        fingerprint_of(text),
     )
 
 
@@ -95,6 +100,11 @@ def _windows(tokens, window, stride, batch_size, seed, epoch_steps=None):
         return tf.gather(tokens, stride * indices[:, None] + tf.range(window + 1, dtype=tf.int64))
 
     return Batches(fetch, count, (window + 1,), batch_size, seed, epoch_steps=epoch_steps)
+
+
+def fingerprint_of(text):
+    """A string that two texts share only if they are equal."""
+    return hashlib.sha256(to_bytes(text)).hexdigest()
 
 
 def _read_python_docs():

@@ -1,10 +1,26 @@
 """How good translations are: exact match, and chrF from sacrebleu."""
 
+import csv
+from dataclasses import dataclass
+
+import numpy as np
 import sacrebleu
 
 
+@dataclass(frozen=True)
+class Translation:
+    """A source, what a model made of it, and every right answer there is in the data."""
+
+    source: str
+    written: str
+    targets: list[str]
+
+
 def evaluate_translations(model, pairs, batch_size=250, beam_width=1, length_penalty=0.0):
-    """Translates the validation part and compares with what it should be.
+    """Translates every source of the validation part and compares with all of its targets.
+
+    The text is compared: a target with a character that the tokenizer does not know is out of
+    reach, other than in the metric `exact_match` of training, which compares tokens.
 
     Args:
         model: a `Seq2Seq`.
@@ -13,31 +29,39 @@ def evaluate_translations(model, pairs, batch_size=250, beam_width=1, length_pen
         beam_width, length_penalty: as of `Seq2Seq.generate`.
 
     Returns:
-        A dictionary of `exact_match`, the share of translations that equal their target, and
-        `chrf`, 0 to 100; and the translations.
+        A dictionary of `exact_match`, the share of translations that equal one of their targets,
+        and `chrf`, 0 to 100; and a list of `Translation`.
 
     Reference: chrF: Popovic 2015, https://aclanthology.org/W15-3049
     """
-    source, _ = pairs.validation.first(pairs.validation.count)
+    targets, rows = {}, []
+    for row, (source, target) in enumerate(pairs.validation_texts):
+        if source not in targets:
+            rows.append(row)
+        targets.setdefault(source, []).append(target)
+    tokens, _ = pairs.validation.first(pairs.validation.count)
     written = []
-    for start in range(0, len(source), batch_size):
-        tokens, _ = model.generate(
-            source[start : start + batch_size],
-            beam_width=beam_width,
-            length_penalty=length_penalty,
-        )
-        written += [pairs.target_tokenizer.decode(row) for row in tokens]
-    targets = [target for _, target in pairs.validation_texts]
-    right = [ours == target for ours, target in zip(written, targets, strict=True)]
+    for part in np.array_split(tokens[rows], -(-len(rows) // batch_size)):
+        found, _ = model.generate(part, beam_width=beam_width, length_penalty=length_penalty)
+        written += [pairs.target_tokenizer.decode(each) for each in found]
+    translations = [
+        Translation(source, text, targets[source])
+        for source, text in zip(targets, written, strict=True)
+    ]
+    most = max(map(len, targets.values()))
+    references = [  # one list for the first target of each, one for the second, ...
+        [each.targets[i] if i < len(each.targets) else None for each in translations]
+        for i in range(most)
+    ]
     scores = {
-        "exact_match": sum(right) / len(right),
-        "chrf": sacrebleu.corpus_chrf(written, [targets]).score,
+        "exact_match": float(np.mean([each.written in each.targets for each in translations])),
+        "chrf": sacrebleu.corpus_chrf(written, references).score,
     }
-    return scores, written
+    return scores, translations
 
 
-def save_translations(path, pairs, written):
-    """Writes source, target and translation of each pair, separated by tabs."""
-    with open(path, "w", encoding="utf-8") as file:
-        for (source, target), translation in zip(pairs, written, strict=True):
-            file.write(f"{source}\t{target}\t{translation}\n")
+def save_translations(path, translations):
+    """Writes a table separated by tabs: source, what was written, and all targets."""
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, delimiter="\t", lineterminator="\n")
+        table.writerows([each.source, each.written, *each.targets] for each in translations)

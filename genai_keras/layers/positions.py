@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from genai_keras.errors import UserError
+
 
 @keras.saving.register_keras_serializable(package="genai_keras")
 class LearnedPositions(keras.layers.Layer):
@@ -73,7 +75,7 @@ class SinusoidalPositions(keras.layers.Layer):
 def sinusoids(length, width):
     """sin(position / 10000^(2i / width)) in column 2i, its cosine in 2i + 1: `(length, width)`."""
     if width % 2:
-        raise ValueError(f"sines and cosines come in pairs: the width must be even, not {width}")
+        raise UserError(f"sines and cosines come in pairs: the width must be even, not {width}")
     frequencies = 10_000.0 ** (-np.arange(0, width, 2) / width)  # (width / 2,)
     angles = np.arange(length)[:, None] * frequencies  # (length, width / 2)
     return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(length, width)

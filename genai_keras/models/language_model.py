@@ -9,6 +9,8 @@ from genai_keras import losses, samplers
 from genai_keras.models.base import OneOptimizer
 from genai_keras.models.means import Means
 
+COLDEST = 1e-4  # temperature, below which logits would overflow
+
 
 @keras.saving.register_keras_serializable(package="genai_keras")
 class LanguageModel(OneOptimizer):
@@ -96,13 +98,14 @@ class LanguageModel(OneOptimizer):
         last tokens, between a half and a whole window of them. A prompt longer than the window is
         read by the same rule. Learned positions are those within the window: when it moves, every
         token has a new one, so what was cached is of no use and is computed anew. Moving by halves
-        makes that rare; the cache changes nothing but the time.
+        makes that rare; in float32 the cache changes nothing but
+        the time, up to rounding.
 
         Args:
             prompt: `(length,)` or `(batch, length)` int, at least one token each; none is needed if
                 the decoder has a start token.
             count: how many tokens to add.
-            temperature: of the logits; 0 takes the likeliest token.
+            temperature: of the logits; 0, or less than 0.0001, takes the likeliest token.
             top_k: draw from the k likeliest only.
             top_p: draw from the fewest likeliest that have this probability together.
             seed: equal seeds give equal texts.
@@ -125,9 +128,9 @@ class LanguageModel(OneOptimizer):
             self.decoder,
             tf.constant(prompt),
             tf.constant(count),
-            tf.constant(seed),
-            None if temperature == 0 else tf.constant(float(temperature)),
-            None if top_k is None else tf.constant(top_k),
+            tf.constant(seed, "int64"),
+            None if temperature < COLDEST else tf.constant(float(temperature)),
+            None if top_k is None else tf.constant(min(top_k, self.decoder.vocabulary_size)),
             None if top_p is None else tf.constant(float(top_p)),
             use_cache,
         )
@@ -226,7 +229,7 @@ def _generate(decoder, prompt, count, seed, temperature, top_k, top_p, use_cache
                 logits = samplers.keep_top_k(logits, top_k)
             if top_p is not None:
                 logits = samplers.keep_top_p(logits, top_p)
-            token = samplers.sample(logits, tf.stack([seed, length]))
+            token = samplers.sample(logits, tf.stack([seed, tf.cast(length, tf.int64)]))
         return length + 1, tf.where(tf.range(total) == length, token[:, None], sequence)
 
     def until_the_window_moves(length, sequence):

@@ -37,6 +37,7 @@ class _Transformer(keras.Model):
         super().__init__(**kwargs)
         if positions not in ("learned", "sinusoidal"):
             raise ValueError(f"positions must be 'learned' or 'sinusoidal', not {positions!r}")
+        dtype = self.dtype_policy
         self.vocabulary_size = vocabulary_size
         self.window = window
         self.width = width
@@ -48,16 +49,18 @@ class _Transformer(keras.Model):
         self.norm_first = norm_first
         self.positions = positions
         self.embedding = keras.layers.Embedding(
-            self.rows, width, embeddings_initializer=_normal(), name="embedding"
+            self.rows, width, embeddings_initializer=_normal(), name="embedding", dtype=dtype
         )
         self.add_positions = (
-            LearnedPositions(window, _normal(), name="positions")
+            LearnedPositions(window, _normal(), name="positions", dtype=dtype)
             if positions == "learned"
-            else SinusoidalPositions(window, name="positions")
+            else SinusoidalPositions(window, name="positions", dtype=dtype)
         )
-        self.drop = keras.layers.Dropout(dropout)
+        self.drop = keras.layers.Dropout(dropout, dtype=dtype)
         self.blocks = [self._block(f"block_{index}") for index in range(num_layers)]
-        self.last_norm = keras.layers.LayerNormalization(epsilon=1e-5) if norm_first else None
+        self.last_norm = (
+            keras.layers.LayerNormalization(epsilon=1e-5, dtype=dtype) if norm_first else None
+        )
         self.build((None, None))
 
     @property
@@ -89,6 +92,7 @@ class _Transformer(keras.Model):
             "kernel_initializer": _normal(),
             "output_initializer": _normal(1.0 / math.sqrt(branches)),
             "name": name,
+            "dtype": self.dtype_policy,
         }
 
     def _embed(self, tokens, position, training):
@@ -102,7 +106,8 @@ class _Transformer(keras.Model):
             "name", "vocabulary_size", "window", "width", "num_layers", "num_heads",
             "hidden_units", "dropout", "activation", "norm_first", "positions",
         )  # fmt: skip
-        return {name: getattr(self, name) for name in names}
+        dtype = keras.dtype_policies.serialize(self.dtype_policy)
+        return {**{name: getattr(self, name) for name in names}, "dtype": dtype}
 
 
 @keras.saving.register_keras_serializable(package="genai_keras")

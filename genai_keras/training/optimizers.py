@@ -13,16 +13,19 @@ def learning_rate(config, rate, steps, warmup_steps=0, last=0.0):
         warmup_steps: of them, how many it takes to rise to `rate` from 0.
         last: what a cosine falls to, as a share of `rate`.
     """
-    warmup_steps = min(warmup_steps, steps - 1)
-    if warmup_steps:
-        # A constant after the warm-up is a cosine that falls to itself.
-        last = last if config.schedule == "cosine" else 1.0
+    if config.schedule == "constant":
+        if not warmup_steps:
+            return rate
+        # A cosine that falls to where it is. The run's length is not in it, as it may grow.
         return keras.optimizers.schedules.CosineDecay(
-            0.0, steps - warmup_steps, last, warmup_target=rate, warmup_steps=warmup_steps
+            0.0, 1, alpha=1.0, warmup_target=rate, warmup_steps=warmup_steps
         )
-    if config.schedule == "cosine":
+    warmup_steps = min(warmup_steps, steps - 1)
+    if not warmup_steps:
         return keras.optimizers.schedules.CosineDecay(rate, steps, last)
-    return rate
+    return keras.optimizers.schedules.CosineDecay(
+        0.0, steps - warmup_steps, last, warmup_target=rate, warmup_steps=warmup_steps
+    )
 
 
 def adamw(config, steps):

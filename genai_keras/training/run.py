@@ -55,7 +55,7 @@ def prepare_run(config):
     keras.config.set_dtype_policy(config.precision)
 
 
-def run_training(model, train, validation, config, callbacks=(), files=None):
+def run_training(model, train, validation, config, callbacks=(), files=None, fingerprint=None):
     """Trains a compiled model with `fit`, in a run folder, and saves it.
 
     Everything is there after each epoch, and a run that was killed, stopped or ran out of time goes
@@ -70,6 +70,7 @@ def run_training(model, train, validation, config, callbacks=(), files=None):
             TensorBoard.
         files: texts by name that belong to the data, such as a tokenizer: kept in the run folder,
             and compared when the run goes on.
+        fingerprint: of the data, compared when the run goes on.
 
     Raises:
         Interrupted: after a checkpoint, on Ctrl-C or SIGTERM.
@@ -83,13 +84,13 @@ def run_training(model, train, validation, config, callbacks=(), files=None):
     files = files or {}
     if config.resume:
         _warn_of_other_versions(folder)
-        _check_data(folder, counts, files)
+        _check_data(folder, counts, files, fingerprint)
         save_config(config, folder / "config.json")  # --epochs may have changed
         checkpoint.restore()
         _forget_history_from(folder / "history.csv", checkpoint.step // train.steps_per_epoch)
         train_dataset = train.shuffled(checkpoint.step)
     else:
-        _start_folder(config, counts, files)
+        _start_folder(config, counts, files, fingerprint)
     stop = SignalStop(checkpoint, resume_command(config))
     callbacks = [
         DivergenceStop(),
@@ -157,10 +158,15 @@ def _ended_also_on_failure(callbacks):
         found = re.search(r"UserError: (.*)", getattr(error, "message", ""))
         if found:
             raise UserError(found.group(1)) from None
+        if isinstance(error, tf.errors.ResourceExhaustedError):
+            raise UserError(
+                "a training step does not fit into memory: use a smaller --batch-size, or a "
+                "smaller model"
+            ) from None
         raise
 
 
-def _start_folder(config, counts, files):
+def _start_folder(config, counts, files, fingerprint):
     folder = config.run_dir
     for name in CONTENTS:
         path = folder / name
@@ -169,26 +175,31 @@ def _start_folder(config, counts, files):
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
     save_config(config, folder / "config.json")
-    versions = {**_versions(), "samples": counts}
+    versions = {**_versions(), "samples": counts, "data": fingerprint}
     (folder / "versions.json").write_text(json.dumps(versions, indent=2) + "\n")
 
 
-def _check_data(folder, counts, files):
+def _check_data(folder, counts, files, fingerprint):
     """Refuses to go on with other data: every batch would be another one."""
     path = folder / "versions.json"
-    former = json.loads(path.read_text()).get("samples", counts) if path.exists() else counts
-    if former != counts:
-        raise UserError(
-            f"cannot resume {folder} with other data: it had {former['training']} training and "
-            f"{former['validation']} validation samples, and now there are {counts['training']} "
-            f"and {counts['validation']}; put the data back, or start a new run"
+    former = json.loads(path.read_text()) if path.exists() else {}
+    samples = former.get("samples", counts)
+    if samples != counts:
+        difference = (
+            f"it had {samples['training']} training and {samples['validation']} validation "
+            f"samples, and now there are {counts['training']} and {counts['validation']}"
         )
-    for name, text in files.items():
-        if not (folder / name).exists() or (folder / name).read_text(encoding="utf-8") != text:
-            raise UserError(
-                f"cannot resume {folder} with other data: what it makes is not the run's {name}; "
-                "put the data back, or start a new run"
-            )
+    elif former.get("data", fingerprint) != fingerprint:
+        difference = "there are as many samples, but not the same ones"
+    else:
+        different = [n for n, text in files.items() if (folder / n).read_text("utf-8") != text]
+        if not different:
+            return
+        difference = f"what it makes is not the run's {different[0]}"
+    raise UserError(
+        f"cannot resume {folder} with other data: {difference}; put the data back, or start a new "
+        "run"
+    )
 
 
 def _versions():
