@@ -121,7 +121,13 @@ The default learns to read dates, in about 3.5 minutes on two CPU cores.
 """
     presets: ClassVar[dict[str, dict]] = {
         "small": {},
-        "documents": {"width": 512, "num_heads": 8, "num_layers": 1, "hidden_units": 512},
+        "documents": {
+            "width": 512,
+            "num_heads": 8,
+            "num_layers": 1,
+            "hidden_units": 512,
+            "learning_rate": 1e-3,
+        },
         "translate": {
             "dataset": "pairs",
             "steps_per_epoch": None,
