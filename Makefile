@@ -10,7 +10,7 @@ help:
 	@echo "make test       run every test"
 	@echo "make quick      run the tests that take seconds"
 	@echo "make lint       check style"
-	@echo "make benchmark  compare a step of fit with a bare loop"
+	@echo "make benchmark  measure what fit, attention and the cache cost"
 
 gan: $(VENV)/ready
 	$(IN_VENV)/python -m genai_keras.train_gan
@@ -27,6 +27,7 @@ lint: $(VENV)/ready
 
 benchmark: $(VENV)/ready
 	$(IN_VENV)/python tests/benchmark_gan_step.py
+	$(IN_VENV)/python tests/benchmark_transformer.py
 
 # The exact versions of requirements.txt, and the package itself from this checkout.
 $(VENV)/ready: requirements.txt setup.cfg pyproject.toml

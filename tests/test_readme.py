@@ -1,10 +1,15 @@
 """What the documents promise is there: links, pictures, commands, options and presets."""
 
 import re
+import subprocess
+import sys
+import textwrap
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
 
+from genai_keras import train_lm, train_seq2seq
 from genai_keras.config.images import GANConfig, VAEConfig
 from genai_keras.config.text import LanguageModelConfig, Seq2SeqConfig
 from genai_keras.parsing import make_parser
@@ -37,6 +42,30 @@ def test_commands_in_the_readme_parse(cls):
 def test_every_preset_is_in_the_readme(cls):
     for name in cls.presets:
         assert f"| `{name}`" in README
+
+
+def snippet(module):
+    """The README's Python that begins by importing a module."""
+    lines = README[README.index(f"    import keras, genai_keras.models.{module}") :].splitlines()
+    return "\n".join(takewhile(lambda line: line.startswith("    "), lines))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "module, main, argv",
+    [
+        ("language_model", train_lm.main, ["--window", "8"]),
+        ("seq2seq", train_seq2seq.main, ["--dataset", "dates"]),
+    ],
+)
+def test_python_in_the_readme_runs_in_a_fresh_process(module, main, argv, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tiny = ["--width", "8", "--num-heads", "2", "--epochs", "1", "--steps-per-epoch", "2"]
+    assert main([*argv, *tiny, "--run-dir", "runs/mine", "--verbose", "0"]) == 0
+    code = textwrap.dedent(snippet(module))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
 
 
 def test_tables_are_whole():

@@ -8,6 +8,7 @@ from keras import ops
 from genai_keras import losses, samplers
 from genai_keras.models.base import OneOptimizer
 from genai_keras.models.means import Means
+from genai_keras.networks import transformer  # noqa: F401  whose classes saved models have
 
 COLDEST = 1e-4  # temperature, below which logits would overflow
 

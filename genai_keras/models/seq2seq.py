@@ -9,6 +9,7 @@ from genai_keras import losses, samplers
 from genai_keras.models.base import OneOptimizer
 from genai_keras.models.beam_search import IMPOSSIBLE, beam_search
 from genai_keras.models.means import Means
+from genai_keras.networks import transformer  # noqa: F401  whose classes saved models have
 
 
 @keras.saving.register_keras_serializable(package="genai_keras")
