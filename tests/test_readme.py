@@ -1,6 +1,7 @@
 """What the documents promise is there: links, pictures, commands, options and presets."""
 
 import re
+import shlex
 import subprocess
 import sys
 import textwrap
@@ -33,7 +34,7 @@ def test_commands_in_the_readme_parse(cls):
     lines = re.findall(rf"python -m genai_keras\.{cls.command}([^\n#`]*)", README)
     assert len(lines) > 3
     for line in lines:
-        words = line.replace("NAME", cls.preset).split()
+        words = shlex.split(line.replace("NAME", cls.preset))
         if "--help" not in words:
             make_parser(cls).parse_args(words)
 
