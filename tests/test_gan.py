@@ -208,6 +208,7 @@ def test_generate_is_a_function_of_its_seed_and_uses_the_average():
     assert not np.array_equal(first, gan.generate(5, seed=3))
 
 
+@pytest.mark.slow
 def test_same_seed_same_run_other_seed_other_run():
     pictures = random_pictures()
     runs = []
@@ -218,6 +219,7 @@ def test_same_seed_same_run_other_seed_other_run():
     assert equal(runs[0], runs[1]) and not equal(runs[0], runs[2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", ["dense", "dcgan"])
 def test_a_loaded_model_goes_on_training_exactly_the_same(network, tmp_path):
     pictures = random_pictures()

@@ -159,6 +159,7 @@ def test_offline_the_ways_out_are_listed(dataset, tmp_path, monkeypatch):
     assert "--data-dir" in text and "mnist5k" in text and "\n" not in text
 
 
+@pytest.mark.slow
 def test_photos_parts_share_no_pixel(monkeypatch):
     """Photographs whose every pixel is unique are cut up instead of the real ones."""
     photo = np.arange(427 * 640, dtype="uint32").reshape(427, 640)

@@ -70,7 +70,7 @@ def test_training_reaches_the_entropy_of_a_known_distribution():
     model.fit(batches, steps_per_epoch=300, epochs=1, verbose=0, shuffle=False)
     entropy = -(truth * np.log(truth)).sum()
     found = -(truth * model.log_likelihood(IMAGES)).sum()
-    assert entropy <= found < entropy + 0.01
+    assert entropy - 1e-5 < found < entropy + 0.01  # float32 rounds
     drawn = model.generate(np.zeros((4_000, 0)), 3, seed=1)
     frequencies = np.bincount(drawn @ [4, 2, 1], minlength=8) / len(drawn)
     np.testing.assert_allclose(frequencies, truth, atol=0.04)
@@ -176,6 +176,7 @@ def test_the_likeliest_tokens_three_ways(model):
         np.testing.assert_array_equal(likeliest[:, length], logits.argmax(axis=-1))
 
 
+@pytest.mark.slow
 def test_it_learns_to_count_and_goes_on_past_its_window():
     model = make_model(spread=0.0, width=16)
     model.compile(keras.optimizers.AdamW(1e-2))
@@ -199,6 +200,7 @@ def test_generation_refuses_what_it_cannot_do(model):
             model.generate(**{"prompt": [1], "count": 2, **arguments})
 
 
+@pytest.mark.slow
 def test_save_load_and_go_on_bit_for_bit_with_dropout(tmp_path):
     data = tf.data.Dataset.from_tensor_slices(sequences(24, WINDOW + 1)).batch(4)
 

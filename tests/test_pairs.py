@@ -137,6 +137,7 @@ def test_limit_spares_validation(own):
         own(LINES, limit=1).train.shuffled()
 
 
+@pytest.mark.slow
 def test_real_sentences(data_dir):
     pairs = load_pairs(
         "pairs", data_dir / "cmn-eng.tsv", target_tokenizer="bpe", vocabulary_size=400

@@ -237,6 +237,7 @@ def test_the_models_beam_finds_what_scoring_every_target_finds():
         assert log_p[row] == pytest.approx(max(scores), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_a_beam_of_one_is_greedy(half_trained):
     for model, source in ((half_trained[0], half_trained[1]), (make_model(), sentences(30, 5))):
         greedy, _ = model.generate(source[:30], length_penalty=1.0)
@@ -275,6 +276,7 @@ def test_a_longest_length_cuts_and_what_is_impossible_is_refused(half_trained):
             model.generate(source[:1], **arguments)
 
 
+@pytest.mark.slow
 def test_save_load_and_go_on_bit_for_bit_with_dropout(tmp_path):
     data = tf.data.Dataset.from_tensor_slices((sentences(24, 5), sentences(24, 5))).batch(4)
 

@@ -198,6 +198,7 @@ def test_pixels_report_the_exact_likelihood_of_what_a_vae_would_see(tmp_path, fe
     assert float(row["val_loss"]) == pytest.approx(-log_p.mean() / 196, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_pixels_draw_and_complete_digits(tmp_path, few_digits):
     folder = tmp_path / "run"
     assert main([*PIXELS, "--run-dir", str(folder)]) == 0
@@ -223,6 +224,7 @@ def test_pixels_draw_and_complete_digits(tmp_path, few_digits):
         np.testing.assert_array_equal(rows[0], row)
 
 
+@pytest.mark.slow
 def test_low_precision_trains(tmp_path, verse):
     assert run(tmp_path / "run", verse, "--precision", "mixed_bfloat16") == 0
 

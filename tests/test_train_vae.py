@@ -55,6 +55,7 @@ def test_a_run_shows_samples_reconstructions_and_latents(tmp_path):
     assert float(row["val_loss"]) == pytest.approx(-float(row["val_elbo"]), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_first_row_of_reconstructions_is_the_originals(tmp_path):
     assert run(tmp_path / "run", "--no-binarize") == 0
     _, validation = load_images("mnist5k", low=0.0)
@@ -83,6 +84,7 @@ def test_the_plane_is_even_under_the_prior_and_walks_move_one_latent():
     assert np.all(path[0, :, [0, 2]] == codes[0, [0, 2]][:, None])
 
 
+@pytest.mark.slow
 def test_a_plane_of_latents_is_drawn_when_z_is_two(tmp_path):
     assert run(tmp_path / "run", "--latent-dim", "2") == 0
     vae = keras.models.load_model(tmp_path / "run" / "model.keras")
@@ -241,6 +243,7 @@ def test_wrong_input_is_one_clear_line(argv, says, tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_low_precision_trains_and_a_finished_run_can_be_evaluated(tmp_path, capsys):
     argv = ["--precision", "mixed_bfloat16", "--binarize", "--schedule", "constant"]
     assert run(tmp_path / "run", *argv, preset="conv") == 0

@@ -130,6 +130,7 @@ def test_a_tensorboard_server_answers_for_the_run(tmp_path):
     assert [each["step"] for each in image] == [0, 1]
 
 
+@pytest.mark.slow
 def test_same_seed_same_run_other_seed_other_run(tmp_path):
     for name, seed in (("a", "7"), ("b", "7"), ("c", "8")):
         assert run(tmp_path / name, "--seed", seed, preset="dcgan") == 0
@@ -198,6 +199,7 @@ def test_a_stop_in_an_epoch_loses_nothing(
     assert history(straight) == history(stopped)
 
 
+@pytest.mark.slow
 def test_out_of_time_ends_well_and_resumes_exactly(tmp_path, monkeypatch):
     straight, limited = tmp_path / "straight", tmp_path / "limited"
     assert run(straight, preset="dcgan") == 0
@@ -224,6 +226,7 @@ def test_a_finished_run_can_be_made_longer(tmp_path, capsys):
     assert history(straight) == history(longer)
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path, capsys):
     straight, hurt = tmp_path / "straight", tmp_path / "hurt"
     assert run(straight) == run(hurt) == 0
@@ -302,6 +305,7 @@ def test_resuming_with_another_config_lists_the_differences(tmp_path, capsys):
     assert "--ema 0.5 (the run has 0.999)" in said and "--batch-size 8 (the run has 16)" in said
 
 
+@pytest.mark.slow
 def test_an_existing_run_is_neither_mixed_nor_lost(tmp_path, capsys):
     folder = tmp_path / "run"
     assert run(folder, "--epochs", "1") == 0
@@ -384,6 +388,7 @@ def test_a_picture_that_vanishes_while_it_is_streamed_is_named(tmp_path, capsys,
     assert said.startswith("error: ") and ".png" in said and said.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_low_precision_trains(tmp_path):
     assert run(tmp_path / "run", "--precision", "mixed_bfloat16", preset="dcgan") == 0
 
