@@ -46,6 +46,8 @@ def test_top_p_at_its_edges():
     assert kept(samplers.keep_top_p(LOGITS, 0.49)) == [{0}, {2, 4}]
     assert kept(samplers.keep_top_p(LOGITS, 0.51)) == [{0, 1}, {2, 4}]
     assert kept(samplers.keep_top_p(LOGITS, 0.75)) == [{0, 1, 2}, {2, 4, 0}]
+    # A set that reaches p exactly is enough: of four equal tokens, two have half of the mass.
+    assert kept(samplers.keep_top_p(np.zeros((1, 4), "float32"), 0.5)) == [{0, 1}]
     # The likeliest token stays, however small p is.
     assert kept(samplers.keep_top_p(LOGITS, 1e-9)) == [{0}, {2}]
 
