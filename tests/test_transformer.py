@@ -230,3 +230,15 @@ def test_networks_come_back_from_their_files(positions, tmp_path):
 def test_unknown_positions_are_named():
     with pytest.raises(ValueError, match="learned"):
         make_decoder(positions="rotary")
+
+
+def test_embeddings_are_as_large_as_the_sinusoids():
+    encoder, sequence = make_encoder(positions="sinusoidal"), tokens(2, 5)
+    table = encoder.embedding.embeddings.numpy()
+    expected = table[sequence] * math.sqrt(WIDTH) + sinusoids(5, WIDTH)
+    for block in encoder.blocks:  # whose branches add nothing now
+        for name in ("attention", "output_layer"):
+            for weight in getattr(block, name).trainable_weights:
+                weight.assign(np.zeros(weight.shape))
+    found = encoder(sequence)
+    np.testing.assert_allclose(found, layer_norm(expected, encoder.last_norm), atol=1e-4)
