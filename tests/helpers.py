@@ -11,6 +11,7 @@ import h5py
 import keras
 import numpy as np
 
+from genai_keras.callbacks.pictures import ImageGrid
 from genai_keras.models.gan import GAN
 from genai_keras.networks import dcgan, dense
 
@@ -87,3 +88,19 @@ def kill_in_the_middle(victim, folder):
     victim.kill()
     assert victim.wait() == -signal.SIGKILL
     assert not (folder / "model.keras").exists()
+
+
+def raise_signal_at(monkeypatch, number, step, callback=ImageGrid):
+    """Raises a signal in the process itself during the `step`-th training step of a run.
+
+    Args:
+        callback: a class of which the run has one.
+    """
+    seen = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        seen.append(batch)
+        if len(seen) == step:
+            signal.raise_signal(number)
+
+    monkeypatch.setattr(callback, "on_train_batch_end", on_train_batch_end)

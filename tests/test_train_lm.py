@@ -9,10 +9,11 @@ import sys
 import keras
 import numpy as np
 import pytest
-from helpers import assert_same_bits, history, kill_in_the_middle
+from helpers import assert_same_bits, history, kill_in_the_middle, raise_signal_at
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from genai_keras.callbacks.text import TextSample
 from genai_keras.data.images import load_images
 from genai_keras.data.text import load_text
 from genai_keras.data.tokenizers import load_tokenizer
@@ -168,10 +169,8 @@ def test_killed_and_resumed_is_bit_for_bit_the_run_never_killed(kind, tmp_path, 
 
 @pytest.mark.slow
 def test_a_stop_in_an_epochs_middle_loses_nothing(tmp_path, verse, monkeypatch):
-    from test_training import raise_signal_at
-
     assert run(tmp_path / "straight", verse, "--dropout", "0.2") == 0
-    raise_signal_at(monkeypatch, signal.SIGINT, 6)
+    raise_signal_at(monkeypatch, signal.SIGINT, 6, TextSample)  # of 4 an epoch
     assert run(tmp_path / "stopped", verse, "--dropout", "0.2") == 130
     assert resume(tmp_path / "stopped") == 0
     assert_same_bits(tmp_path / "straight" / "model.keras", tmp_path / "stopped" / "model.keras")

@@ -12,12 +12,11 @@ import urllib.request
 import keras
 import numpy as np
 import pytest
-from helpers import assert_same_bits, history, kill_in_the_middle
+from helpers import assert_same_bits, history, kill_in_the_middle, raise_signal_at
 from PIL import Image
 from tensorboard import program
 
 from genai_keras.callbacks.latents import plane, walks
-from genai_keras.callbacks.pictures import ImageGrid
 from genai_keras.data.images import load_images
 from genai_keras.evaluation.likelihood import importance_weighted_log_likelihood
 from genai_keras.train_vae import main
@@ -188,14 +187,7 @@ def test_a_stop_in_an_epochs_middle_loses_nothing(number, code, tmp_path, monkey
     straight, stopped = tmp_path / "straight", tmp_path / "stopped"
     argv = ["--binarize", "--warmup-epochs", "2"]
     assert run(straight, *argv, preset="conv") == 0
-    seen = []
-
-    def on_train_batch_end(self, batch, logs=None):
-        seen.append(batch)
-        if len(seen) == 6:  # of 4 an epoch: in the middle of the second
-            signal.raise_signal(number)
-
-    monkeypatch.setattr(ImageGrid, "on_train_batch_end", on_train_batch_end)
+    raise_signal_at(monkeypatch, number, 6)  # of 4 an epoch: in the middle of the second
     assert run(stopped, *argv, preset="conv") == code
     assert resume(stopped) == 0
     assert_same_bits(straight / "model.keras", stopped / "model.keras")

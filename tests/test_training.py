@@ -11,7 +11,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import assert_same_bits, history, kill_in_the_middle, make_gan, saved_arrays
+from helpers import (
+    assert_same_bits,
+    history,
+    kill_in_the_middle,
+    make_gan,
+    raise_signal_at,
+    saved_arrays,
+)
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -161,18 +168,6 @@ def test_killed_and_resumed_is_bit_for_bit_the_run_never_killed(preset, tmp_path
     assert history(straight) == history(killed)
     for picture in sorted((straight / "samples").iterdir()):
         assert picture.read_bytes() == (killed / "samples" / picture.name).read_bytes()
-
-
-def raise_signal_at(monkeypatch, number, step):
-    """Raises a signal in the process itself during a run's `step`-th training step."""
-    seen = []
-
-    def on_train_batch_end(self, batch, logs=None):
-        seen.append(batch)
-        if len(seen) == step:
-            signal.raise_signal(number)
-
-    monkeypatch.setattr(ImageGrid, "on_train_batch_end", on_train_batch_end)
 
 
 @pytest.mark.slow
