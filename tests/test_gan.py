@@ -129,6 +129,7 @@ def test_the_average_follows_its_formula_over_many_steps(decay):
         assert equal(gan.averaged_generator.get_weights(), gan.generator.get_weights())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", ["dense", "dcgan"])
 def test_validation_changes_nothing_that_training_uses(network):
     pictures = random_pictures()

@@ -66,6 +66,7 @@ def test_mnist5k_is_mixed():
     assert np.std(ink) < 2.0
 
 
+@pytest.mark.slow
 def test_real_mnist_and_fashion_mnist(data_dir):
     real = np.load(data_dir / "mnist.npz")
     train, validation = load_images("mnist", data_dir, batch_size=1000)

@@ -61,6 +61,7 @@ def test_probabilities_of_all_images_sum_to_one_and_are_what_is_reported():
     assert found["loss"] == pytest.approx(-log_p.mean() / 3, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_training_reaches_the_entropy_of_a_known_distribution():
     truth = np.array([0.3, 0.02, 0.2, 0.08, 0.05, 0.15, 0.1, 0.1])
     model = make_pixel_model(spread=0.0)
@@ -165,6 +166,7 @@ def test_a_text_goes_on_as_if_it_had_not_been_interrupted(model, first):
     np.testing.assert_array_equal(rest, whole)
 
 
+@pytest.mark.slow
 def test_the_likeliest_tokens_three_ways(model):
     prompt = sequences(2, 3)
     likeliest = model.generate(prompt, 20, temperature=0)

@@ -223,6 +223,7 @@ def test_a_narrow_beam_is_that_of_lists(width, penalty):
         assert log_p == pytest.approx(expected_log_p, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_models_beam_finds_what_scoring_every_target_finds():
     model, source = make_model(vocabulary_size=4, window=2, spread=0.6), sentences(5, 4)
     written, log_p = model.generate(source, beam_width=4)

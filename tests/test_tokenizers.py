@@ -62,6 +62,7 @@ def test_byte_pairs_are_those_of_counting_anew(merges):
         assert 30 < len(expected) < 1000  # it ended as nothing occurred twice
 
 
+@pytest.mark.slow
 def test_byte_pairs_of_shakespeare_are_those_of_counting_anew(data_dir):
     text = (data_dir / "tinyshakespeare.txt").read_text(encoding="utf-8")[:20_000]
     expected, tokens = plain_byte_pairs(text, 60)

@@ -77,6 +77,7 @@ def test_a_run_leaves_samples_attention_maps_and_its_tokenizer(tmp_path, verse):
     assert shown == "\n".join("    " + line for line in sample[:-1].splitlines())
 
 
+@pytest.mark.slow
 def test_the_terminal_shows_samples_unless_told_not_to(tmp_path, verse, capsys):
     assert run(tmp_path / "quiet", verse) == 0
     assert "  | " not in capsys.readouterr().out
@@ -180,6 +181,7 @@ def test_a_stop_in_an_epochs_middle_loses_nothing(tmp_path, verse, monkeypatch):
 PIXELS = [*TINY, "--preset", "pixels", "--limit", "40", "--batch-size", "8"]
 
 
+@pytest.mark.slow
 def test_pixels_report_the_exact_likelihood_of_what_a_vae_would_see(tmp_path, few_digits, capsys):
     folder = tmp_path / "run"
     assert main([*PIXELS, "--run-dir", str(folder)]) == 0

@@ -79,6 +79,7 @@ def test_a_run_leaves_everything_in_its_folder(tmp_path, capsys):
     assert str(folder / "model.keras") in said and "tensorboard --logdir" in said
 
 
+@pytest.mark.slow
 def test_the_last_grid_shows_what_the_saved_model_generates(tmp_path):
     assert run(tmp_path / "run") == 0
     gan = keras.models.load_model(tmp_path / "run" / "model.keras")
@@ -91,6 +92,7 @@ def test_the_last_grid_shows_what_the_saved_model_generates(tmp_path):
         assert np.abs(pixels[y : y + 28, x : x + 28] - digits[index, ..., 0]).max() <= 1
 
 
+@pytest.mark.slow
 def test_tensorboard_holds_every_scalar_and_the_pictures(tmp_path):
     folder = tmp_path / "run"
     assert run(folder, "--histograms") == 0

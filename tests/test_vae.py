@@ -204,6 +204,7 @@ def test_active_units_are_those_whose_mean_moves():
     assert np.array(metric.variances()) == pytest.approx(codes.var(axis=0), abs=1e-2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", ["dense", "conv"])
 @pytest.mark.parametrize("likelihood", ["bernoulli", "logistic"])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -267,6 +268,7 @@ def test_generate_is_a_function_of_its_seed():
     assert not np.array_equal(vae.generate(5, seed=3), vae.generate(5, seed=4))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", ["dense", "conv"])
 def test_validation_changes_nothing_that_training_uses(network):
     x = binary_pictures()
@@ -279,6 +281,7 @@ def test_validation_changes_nothing_that_training_uses(network):
     assert equal(vae.get_weights(), other.get_weights())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", ["dense", "conv"])
 def test_a_loaded_model_goes_on_training_exactly_the_same(network, tmp_path):
     x = binary_pictures()
