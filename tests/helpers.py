@@ -104,3 +104,28 @@ def raise_signal_at(monkeypatch, number, step, callback=ImageGrid):
             signal.raise_signal(number)
 
     monkeypatch.setattr(callback, "on_train_batch_end", on_train_batch_end)
+
+
+def trained_straight_and_in_two(make, data, folder):
+    """Two epochs of a model at once, and with a file in between: both end with the same bits.
+
+    Args:
+        make: a function that makes the model, compiled, always with the same weights.
+        data: batches.
+        folder: for the files.
+
+    Returns:
+        Both models.
+    """
+    first = make()
+    first.fit(data, epochs=1, verbose=0, shuffle=False)
+    first.save(folder / "first.keras")
+    straight = make()
+    straight.fit(data, epochs=2, verbose=0, shuffle=False)
+    keras.utils.set_random_seed(9)
+    again = keras.saving.load_model(folder / "first.keras")
+    again.fit(data, epochs=1, verbose=0, shuffle=False)
+    for name, model in (("straight", straight), ("again", again)):
+        model.save(folder / f"{name}.keras")
+    assert_same_bits(folder / "straight.keras", folder / "again.keras")
+    return straight, again

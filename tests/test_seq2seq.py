@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import assert_same_bits
+from helpers import trained_straight_and_in_two
 
 from genai_keras.models.beam_search import beam_search
 from genai_keras.models.seq2seq import Seq2Seq
@@ -287,15 +287,5 @@ def test_save_load_and_go_on_bit_for_bit_with_dropout(tmp_path):
         model.compile(keras.optimizers.AdamW(1e-2, weight_decay=0.1, global_clipnorm=1.0))
         return model
 
-    straight = make()
-    straight.fit(data, epochs=2, verbose=0, shuffle=False)
-    first = make()
-    first.fit(data, epochs=1, verbose=0, shuffle=False)
-    first.save(tmp_path / "model.keras")
-    keras.utils.set_random_seed(9)
-    again = keras.saving.load_model(tmp_path / "model.keras")
+    _, again = trained_straight_and_in_two(make, data, tmp_path)
     assert again.label_smoothing == 0.1
-    again.fit(data, epochs=1, verbose=0, shuffle=False)
-    for name, model in (("straight", straight), ("again", again)):
-        model.save(tmp_path / f"{name}.keras")
-    assert_same_bits(tmp_path / "straight.keras", tmp_path / "again.keras")

@@ -242,3 +242,14 @@ def test_embeddings_are_as_large_as_the_sinusoids():
                 weight.assign(np.zeros(weight.shape))
     found = encoder(sequence)
     np.testing.assert_allclose(found, layer_norm(expected, encoder.last_norm), atol=1e-4)
+
+
+def test_a_network_comes_back_in_its_own_precision(tmp_path):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    decoder, sequence = disturb(make_decoder()), tokens(2, LENGTH)
+    before = np.array(decoder(sequence))
+    decoder.save(tmp_path / "decoder.keras")
+    keras.config.set_dtype_policy("float32")
+    again = keras.saving.load_model(tmp_path / "decoder.keras")
+    np.testing.assert_array_equal(before, again(sequence))
+    assert again.blocks[0].attention.compute_dtype == "bfloat16"

@@ -3,11 +3,20 @@
 import keras
 
 
-class SavedSeeds:
-    """Saves the state of every seed generator with a model: name it before `keras.Model`.
+class FromFile:
+    """Brings back a model's networks and random states: name it before `keras.Model`.
 
-    Keras leaves them out of its files, Dropout's too.
+    Keras leaves every seed generator out of its files, Dropout's too.
     """
+
+    @classmethod
+    def from_config(cls, config):
+        networks = {
+            name: keras.saving.deserialize_keras_object(value)
+            for name, value in config.items()
+            if isinstance(value, dict) and "class_name" in value
+        }
+        return cls(**{**config, **networks})
 
     def save_own_variables(self, store):
         for index, variable in enumerate(self._seed_states()):
@@ -21,7 +30,7 @@ class SavedSeeds:
         return [v for v in self.variables if v.path.endswith("seed_generator_state")]
 
 
-class OneOptimizer(SavedSeeds, keras.Model):
+class OneOptimizer(FromFile, keras.Model):
     """A model of networks that come built, trained by one optimizer."""
 
     def build(self, input_shape):

@@ -5,12 +5,12 @@ import tensorflow as tf
 from keras import ops
 
 from genai_keras import losses
-from genai_keras.models.base import SavedSeeds
+from genai_keras.models.base import FromFile
 from genai_keras.models.means import Means
 
 
 @keras.saving.register_keras_serializable(package="genai_keras")
-class GAN(SavedSeeds, keras.Model):
+class GAN(FromFile, keras.Model):
     """A generator and a discriminator that train each other.
 
     One training step draws the noise once and runs the generator once; both networks' gradients
@@ -168,12 +168,6 @@ class GAN(SavedSeeds, keras.Model):
             "ema_decay": self.ema_decay,
             "seed": self.seed,
         }
-
-    @classmethod
-    def from_config(cls, config):
-        for name in ("generator", "discriminator"):
-            config[name] = keras.saving.deserialize_keras_object(config[name])
-        return cls(**config)
 
     def get_compile_config(self):
         return {

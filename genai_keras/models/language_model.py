@@ -159,12 +159,6 @@ class LanguageModel(OneOptimizer):
             "scales": self.scales,
         }
 
-    @classmethod
-    def from_config(cls, config):
-        return cls(
-            **{**config, "decoder": keras.saving.deserialize_keras_object(config["decoder"])}
-        )
-
 
 def window_start(length, window):
     """The first token that is seen of a text of `length` tokens; see `LanguageModel.generate`."""

@@ -166,12 +166,6 @@ class Seq2Seq(OneOptimizer):
             "end": self.end,
         }
 
-    @classmethod
-    def from_config(cls, config):
-        for name in ("encoder", "decoder"):
-            config[name] = keras.saving.deserialize_keras_object(config[name])
-        return cls(**config)
-
 
 @tf.function(reduce_retracing=True, autograph=False)
 def _search(model, source, width, max_length, length_penalty, use_cache):

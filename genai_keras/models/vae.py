@@ -204,12 +204,6 @@ class VAE(OneOptimizer):
             "seed": self.seed,
         }
 
-    @classmethod
-    def from_config(cls, config):
-        for name in ("encoder", "decoder"):
-            config[name] = keras.saving.deserialize_keras_object(config[name])
-        return cls(**config)
-
 
 class ActiveUnits(keras.metrics.Metric):
     """How many latents the encoder uses: those whose E[z | x] varies over the data by > 0.01.
