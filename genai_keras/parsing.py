@@ -13,7 +13,10 @@ import types
 import typing
 from pathlib import Path
 
+from genai_keras.config.base import TrainConfig
 from genai_keras.errors import UserError
+
+FORMAT = 1  # of a run folder: grows when a version could not use what a newer one made
 
 # What a resumed run may change: none of these alters what a training step computes.
 FREE_TO_CHANGE = {
@@ -27,7 +30,7 @@ def parse_config(cls, argv=None, description=None):
     """Makes a config of class `cls` from command-line arguments.
 
     Args:
-        cls: a dataclass derived from `TrainConfig`.
+        cls: a dataclass derived from `Config`.
         argv: the arguments after the program's name; `sys.argv[1:]` if None.
         description: the first line of `--help`'s text.
 
@@ -41,6 +44,8 @@ def parse_config(cls, argv=None, description=None):
         parser.error("--resume goes on with a run and --overwrite replaces it: use one of them")
     if typed.get("data_dir"):
         typed["data_dir"] = typed["data_dir"].expanduser().absolute()
+    if not issubclass(cls, TrainConfig):
+        return cls(**typed)
     if typed.get("resume"):
         base = _config_of_run(cls, typed)
     else:
@@ -54,13 +59,13 @@ def make_parser(cls, description=None):
     parser = argparse.ArgumentParser(
         prog=f"python -m genai_keras.{cls.command}",
         description=description,
-        epilog=f"{_describe_presets(cls)}\n\n{cls.examples}",
+        epilog=(f"{_describe_presets(cls)}\n\n" if cls.presets else "") + cls.examples,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         argument_default=argparse.SUPPRESS,
         allow_abbrev=False,
     )
     types_of = typing.get_type_hints(cls)
-    for each in dataclasses.fields(cls):
+    for each in sorted(dataclasses.fields(cls), key=lambda each: each.name == "debug"):
         flag = "--" + each.name.replace("_", "-")
         text = each.metadata["help"]
         if each.default is not None and each.default is not False:
@@ -78,6 +83,16 @@ def make_parser(cls, description=None):
             parser.add_argument(flag, action="store_true", help=text)
             continue
         kind, nargs = _value_type(types_of[each.name])
+        if each.metadata["positional"]:
+            optional = isinstance(types_of[each.name], types.UnionType)
+            parser.add_argument(
+                each.name,
+                type=kind,
+                nargs="?" if optional else None,
+                metavar=each.name.upper(),
+                help=text,
+            )
+            continue
         choices = tuple(cls.presets) if each.name == "preset" else each.metadata["choices"]
         parser.add_argument(
             flag,
@@ -93,27 +108,52 @@ def make_parser(cls, description=None):
 
 def save_config(config, path):
     """Writes a config as JSON. What only steers one start (`resume`, ...) is left out."""
-    values = dataclasses.asdict(config)
+    values = {"command": config.command, "format": FORMAT, **dataclasses.asdict(config)}
     for name in ("resume", "overwrite", "debug", "run_dir", "max_minutes"):
         del values[name]
     path.write_text(json.dumps(values, indent=2, default=str) + "\n", encoding="utf-8")
 
 
-def load_config(cls, path):
-    """Reads what `save_config` wrote, as a dictionary of `cls`'s fields."""
-    types_of = typing.get_type_hints(cls)
+def load_config(path, classes):
+    """Reads what `save_config` wrote.
+
+    Args:
+        path: of `config.json`.
+        classes: the config classes that it may be of.
+
+    Returns:
+        The class, and a dictionary of its fields.
+
+    Raises:
+        UserError: it is damaged, of another command, or of a newer version.
+    """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        unknown = set(values) - set(types_of)
-        for name in set(values) - unknown:
-            kind, is_sequence = _value_type(types_of[name])
-            if values[name] is not None:
-                values[name] = tuple(values[name]) if is_sequence else kind(values[name])
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(f"{path} cannot be read as a run's config: {error}") from None
+        command, number = values.pop("command"), int(values.pop("format"))
+    except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
+        raise UserError(f"{path} cannot be read as a run's config: {error!r}") from None
+    if number > FORMAT:
+        raise UserError(f"{path.parent} is of a newer version of genai_keras: update this one")
+    cls = next((each for each in classes if each.command == command), None)
+    if cls is None:
+        raise UserError(
+            f"{path.parent} is a run of genai_keras.{command}, which is not of use here"
+        )
+    types_of = typing.get_type_hints(cls)
+    unknown = set(values) - set(types_of)
     if unknown:
-        raise UserError(f"{path} has options this version does not know: {sorted(unknown)}")
-    return values
+        raise UserError(
+            f"{path} has options this version does not know, so it may be of a newer one: "
+            f"{sorted(unknown)}"
+        )
+    try:
+        for name, value in values.items():
+            kind, is_sequence = _value_type(types_of[name])
+            if value is not None:
+                values[name] = tuple(value) if is_sequence else kind(value)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path} cannot be read as a run's config: {error}") from None
+    return cls, values
 
 
 def resume_command(config):
@@ -128,7 +168,7 @@ def _config_of_run(cls, typed):
     path = typed["run_dir"] / "config.json"
     if not path.exists():
         raise UserError(f"no run to resume in {typed['run_dir']}: it has no config.json")
-    saved = load_config(cls, path)
+    _, saved = load_config(path, [cls])
     # A cosine's length is that of the run, so another number of epochs would change every step.
     free = FREE_TO_CHANGE - ({"epochs"} if saved.get("schedule") == "cosine" else set())
     different = [

@@ -27,7 +27,7 @@ def main(config):
         picture = DensityPlot(config.run_dir, GaussianMixture(), seed=config.seed)
     else:
         train, validation = load_images(**config.source())
-        picture = ImageGrid(config.run_dir, seed=config.seed)
+        picture = ImageGrid(config.run_dir, seed=config.seed, low=config.low)
     generator, discriminator = build_networks(config, train.element_shape)
     gan = GAN(generator, discriminator, ema_decay=config.ema, seed=config.seed)
     discriminator_rate = config.discriminator_learning_rate or config.learning_rate

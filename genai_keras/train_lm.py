@@ -33,17 +33,7 @@ def train_on_text(config):
     from genai_keras.data.text import load_text
     from genai_keras.training.run import run_training
 
-    text = load_text(
-        config.dataset,
-        config.data_dir,
-        config.window,
-        config.batch_size,
-        config.seed,
-        config.limit,
-        config.tokenizer,
-        config.vocabulary_size,
-        config.steps_per_epoch,
-    )
+    text = load_text(**config.source())
     tokenizer = text.tokenizer
     check_prompt(config.prompt, tokenizer)
     model = build_model(
@@ -86,15 +76,7 @@ def train_on_pixels(config):
     from genai_keras.data.pixels import load_pixels
     from genai_keras.training.run import run_training
 
-    train, validation = load_pixels(
-        config.dataset,
-        config.data_dir,
-        config.batch_size,
-        config.seed,
-        config.limit,
-        config.image_size,
-        config.steps_per_epoch,
-    )
+    train, validation = load_pixels(**config.source())
     pixels = config.image_size**2
     model = build_model(config, train, 2, pixels, {"nats_per_image": pixels}, start_token=True)
     run_training(

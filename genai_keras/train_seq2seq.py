@@ -21,18 +21,7 @@ def main(config):
     if config.dataset != "pairs":
         config.check_unused("data_dir", "max_length")
     prepare_run(config)
-    pairs = load_pairs(
-        config.dataset,
-        config.data_dir,
-        config.batch_size,
-        config.seed,
-        config.limit,
-        config.source_tokenizer,
-        config.target_tokenizer,
-        config.vocabulary_size,
-        config.max_length,
-        config.steps_per_epoch,
-    )
+    pairs = load_pairs(**config.source())
     if pairs.left_out:
         print(f"{pairs.left_out} pairs of more than {config.max_length} tokens are left out")
     model = build_model(config, pairs)

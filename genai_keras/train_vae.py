@@ -27,11 +27,8 @@ def main(config):
 
     check_objective(config)
     prepare_run(config)
-    binarize = config.binarize
-    if binarize is None:
-        binarize = config.dataset in ("mnist", "mnist5k")  # whose pixels are nearly all 0 or 255
-    train, validation = load_images(**config.source(), low=0.0, binarize=binarize)
-    likelihood = "bernoulli" if binarize else "logistic"
+    train, validation = load_images(**config.source())
+    likelihood = "bernoulli" if config.binarizes else "logistic"
     encoder, decoder = build_networks(
         config, train.element_shape, LIKELIHOODS[likelihood].parameters
     )
@@ -54,7 +51,7 @@ def main(config):
         validation,
         config,
         callbacks=[
-            ImageGrid(config.run_dir, seed=config.seed, low=0.0),
+            ImageGrid(config.run_dir, seed=config.seed, low=config.low),
             Reconstructions(config.run_dir, shown[:32]),
             LatentSpace(config.run_dir, shown),
             Projector(config.run_dir, shown, validation.labels),

@@ -55,8 +55,9 @@ def test_every_preset_sets_only_options_that_exist(cls):
 def test_a_config_comes_back_from_its_file(tmp_path):
     config = parse_config(GANConfig, ["--data-dir", "x", "--generator-widths", "8", "4"])
     save_config(config, tmp_path / "config.json")
-    again = GANConfig(**load_config(GANConfig, tmp_path / "config.json"), run_dir=config.run_dir)
-    assert again == config
+    cls, values = load_config(tmp_path / "config.json", [VAEConfig, GANConfig])
+    again = cls(**values, run_dir=config.run_dir)
+    assert cls is GANConfig and again == config
     assert again.data_dir.is_absolute()
 
 
@@ -80,12 +81,35 @@ def test_the_length_of_a_cosine_is_part_of_the_run(tmp_path):
 
 @pytest.mark.parametrize(
     "content",
-    ["{", "[1]", json.dumps({"no_such_option": 1}), json.dumps({"epochs": "x"})],
-    ids=["cut", "list", "unknown", "text"],
+    [
+        "{",
+        "[1]",
+        "{}",
+        json.dumps({"command": "train_gan", "format": 1, "epochs": "x"}),
+        json.dumps({"command": "train_gan", "format": "new"}),
+    ],
+    ids=["cut", "list", "empty", "text", "format"],
 )
 def test_an_unusable_config_file_is_named(tmp_path, content):
     (tmp_path / "config.json").write_text(content)
-    with pytest.raises(UserError, match=r"config\.json"):
+    with pytest.raises(UserError, match=r"config\.json cannot be read"):
+        parse_config(GANConfig, ["--run-dir", str(tmp_path), "--resume"])
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"format": 2}, "of a newer version of genai_keras"),
+        ({"no_such_option": 1}, r"may be of a newer one: \['no_such_option'\]"),
+        ({"command": "train_vae"}, r"a run of genai_keras\.train_vae"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_a_config_of_a_newer_version_or_another_command_is_refused(tmp_path, change, words):
+    path = tmp_path / "config.json"
+    save_config(parse_config(GANConfig, []), path)
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(UserError, match=words):
         parse_config(GANConfig, ["--run-dir", str(tmp_path), "--resume"])
 
 

@@ -21,11 +21,12 @@ LEVELS = {
     "evaluation": 5,
     "callbacks": 5,
     "training": 6,
-    "train_gan": 7,
-    "train_vae": 7,
-    "train_lm": 7,
-    "train_seq2seq": 7,
-    "__main__": 8,
+    "runs": 7,
+    "train_gan": 8,
+    "train_vae": 8,
+    "train_lm": 8,
+    "train_seq2seq": 8,
+    "__main__": 9,
 }
 # These know nothing of the command line, so that a notebook can use them.
 CONFIG_FREE = (

@@ -7,7 +7,16 @@ from typing import ClassVar
 from genai_keras.errors import UserError
 
 
-def option(default, text, choices=None, at_least=None, above=None, at_most=None, below=None):
+def option(
+    default,
+    text,
+    choices=None,
+    at_least=None,
+    above=None,
+    at_most=None,
+    below=None,
+    positional=False,
+):
     """A dataclass field that becomes a command-line option, with the range of its numbers."""
     limits = {"at least": at_least, "above": above, "at most": at_most, "below": below}
     return field(
@@ -15,18 +24,28 @@ def option(default, text, choices=None, at_least=None, above=None, at_most=None,
         metadata={
             "help": text,
             "choices": choices,
+            "positional": positional,
             "limits": {name: limit for name, limit in limits.items() if limit is not None},
         },
     )
 
 
 @dataclass
-class TrainConfig:
-    """The options that every training command shares."""
+class Config:
+    """What every command has."""
 
     command: ClassVar[str]
-    presets: ClassVar[dict[str, dict]]
+    presets: ClassVar[dict[str, dict]] = {}
     examples: ClassVar[str]
+
+    debug: bool = option(False, "show the traceback of a failure")
+
+
+@dataclass
+class TrainConfig(Config):
+    """The options that every training command shares."""
+
+    presets: ClassVar[dict[str, dict]]
 
     preset: str = option("", "a named set of defaults; a flag that is typed wins over it")
     dataset: str = option("mnist5k", "what to learn from")
@@ -56,7 +75,6 @@ class TrainConfig:
     )
     histograms: bool = option(False, "write every weight's histogram to TensorBoard, each epoch")
     verbose: int = option(1, "0 silent, 1 progress bar, 2 a line an epoch", choices=(0, 1, 2))
-    debug: bool = option(False, "show the traceback of a failure")
 
     def check_unused(self, *names):
         """Raises a `UserError` for options that have no effect on the data set and yet are set."""

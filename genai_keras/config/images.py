@@ -20,9 +20,13 @@ class ImageConfig(TrainConfig):
         None, "1 grey, 3 colour (folder: colour if any picture is)", choices=(1, 3)
     )
 
+    low: ClassVar[float]  # the value of black that the model learns; white is 1
+
     def source(self):
-        """The arguments of `load_images` that name the pictures and how they are dealt."""
-        names = ("dataset", "data_dir", "batch_size", "seed", "limit", "image_size", "channels")
+        """The arguments of `load_images`: which pictures, and how they are dealt."""
+        names = (
+            "dataset", "data_dir", "batch_size", "seed", "limit", "image_size", "channels", "low",
+        )  # fmt: skip
         return {name: getattr(self, name) for name in names}
 
 
@@ -31,6 +35,7 @@ class GANConfig(ImageConfig):
     """The options of `train_gan`. The defaults are the preset `dcgan`."""
 
     command: ClassVar[str] = "train_gan"
+    low: ClassVar[float] = -1.0
     examples: ClassVar[str] = """\
 examples:
   python -m genai_keras.train_gan
@@ -105,6 +110,7 @@ class VAEConfig(ImageConfig):
     """The options of `train_vae`. The defaults are the preset `conv`."""
 
     command: ClassVar[str] = "train_vae"
+    low: ClassVar[float] = 0.0
     examples: ClassVar[str] = """\
 examples:
   python -m genai_keras.train_vae --latent-dim 2
@@ -170,3 +176,12 @@ The default learns 5,000 real handwritten digits in about 1.5 minutes on two CPU
     evaluation_samples: int = option(
         200, "draws of z for each of them, a multiple of 20", at_least=20
     )
+
+    @property
+    def binarizes(self):
+        if self.binarize is None:
+            return self.dataset in ("mnist", "mnist5k")  # whose pixels are nearly all 0 or 255
+        return self.binarize
+
+    def source(self):
+        return {**super().source(), "binarize": self.binarizes}

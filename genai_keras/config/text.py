@@ -6,6 +6,7 @@ from typing import ClassVar
 from genai_keras.config.base import TrainConfig, option
 
 TOKENIZERS = ("char", "bpe")
+SOURCE = ("dataset", "data_dir", "batch_size", "seed", "limit", "steps_per_epoch")
 
 
 @dataclass
@@ -106,6 +107,11 @@ The default reads Python's own manual, in about 4.5 minutes on two CPU cores.
     def learns_pixels(self):
         return self.dataset in PIXEL_DATASETS
 
+    def source(self):
+        """The arguments of `load_pixels`, or of `load_text`."""
+        only = ("image_size",) if self.learns_pixels else ("window", "tokenizer", "vocabulary_size")
+        return {name: getattr(self, name) for name in (*SOURCE, *only)}
+
 
 @dataclass
 class Seq2SeqConfig(TransformerConfig):
@@ -160,3 +166,8 @@ The default learns to read dates, in about 3.5 minutes on two CPU cores.
     max_length: int = option(64, "longer pairs, in tokens, are left out (pairs)", at_least=2)
     beam_width: int = option(1, "hypotheses kept by the search at the end of the run", at_least=1)
     length_penalty: float = option(0.0, "in favour of longer translations, 0 to 1", at_least=0)
+
+    def source(self):
+        """The arguments of `load_pairs`."""
+        only = ("source_tokenizer", "target_tokenizer", "vocabulary_size", "max_length")
+        return {name: getattr(self, name) for name in (*SOURCE, *only)}
