@@ -21,6 +21,8 @@ def main(config):
     from genai_keras.training.optimizers import learning_rate
     from genai_keras.training.run import prepare_run, run_training
 
+    if config.dataset == "mixture":
+        config.check_unused("conditional", "data_dir", "image_size", "channels")
     prepare_run(config)
     if config.dataset == "mixture":
         train, validation = load_mixture(config.batch_size, config.seed, config.limit)
@@ -28,7 +30,7 @@ def main(config):
     else:
         train, validation = load_images(**config.source())
         picture = ImageGrid(config.run_dir, seed=config.seed, low=config.low)
-    generator, discriminator = build_networks(config, train.element_shape)
+    generator, discriminator = build_networks(config, train.element_shape, train.classes or 0)
     gan = GAN(generator, discriminator, ema_decay=config.ema, seed=config.seed)
     discriminator_rate = config.discriminator_learning_rate or config.learning_rate
     steps = config.epochs * train.steps_per_epoch
@@ -42,7 +44,7 @@ def main(config):
     run_training(gan, train, validation, config, callbacks=[picture])
 
 
-def build_networks(config, sample_shape):
+def build_networks(config, sample_shape, classes=0):
     """Builds the generator and the discriminator that a config asks for."""
     from genai_keras.networks import dcgan, dense
 
@@ -54,16 +56,23 @@ def build_networks(config, sample_shape):
             config.generator_widths,
             output_activation="tanh" if is_picture else None,
             normalize=True,  # without it `mlp` and `dense-1d` leave modes out
+            classes=classes,
         )
-        return generator, dense.build_dense_discriminator(sample_shape, config.discriminator_widths)
+        return generator, dense.build_dense_discriminator(
+            sample_shape, config.discriminator_widths, classes
+        )
     if len(sample_shape) != 3:
         raise UserError("a dcgan makes pictures, and mixture has none: use --preset dense-1d")
     return (
         dcgan.build_dcgan_generator(
-            config.latent_dim, sample_shape, config.generator_widths, config.generator_kernel
+            config.latent_dim,
+            sample_shape,
+            config.generator_widths,
+            config.generator_kernel,
+            classes,
         ),
         dcgan.build_dcgan_discriminator(
-            sample_shape, config.discriminator_widths, config.discriminator_kernel
+            sample_shape, config.discriminator_widths, config.discriminator_kernel, classes
         ),
     )
 

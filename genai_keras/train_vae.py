@@ -30,7 +30,7 @@ def main(config):
     train, validation = load_images(**config.source())
     likelihood = "bernoulli" if config.binarizes else "logistic"
     encoder, decoder = build_networks(
-        config, train.element_shape, LIKELIHOODS[likelihood].parameters
+        config, train.element_shape, LIKELIHOODS[likelihood].parameters, train.classes or 0
     )
     vae = VAE(
         encoder,
@@ -45,6 +45,8 @@ def main(config):
     steps = config.epochs * train.steps_per_epoch
     vae.compile(keras.optimizers.Adam(learning_rate(config, config.learning_rate, steps)))
     shown = validation.first(SHOWN)
+    labels = None if validation.labels is None else validation.labels[: len(shown)]
+    given = labels if config.conditional else None
     run_training(
         vae,
         train,
@@ -52,18 +54,22 @@ def main(config):
         config,
         callbacks=[
             ImageGrid(config.run_dir, seed=config.seed, low=config.low),
-            Reconstructions(config.run_dir, shown[:32]),
-            LatentSpace(config.run_dir, shown),
-            Projector(config.run_dir, shown, validation.labels),
+            Reconstructions(config.run_dir, shown, given),
+            LatentSpace(config.run_dir, shown, given),
+            Projector(config.run_dir, shown, labels),
         ],
     )
     if config.evaluate:
         found = importance_weighted_log_likelihood(
-            vae, validation.first(config.evaluate), samples=config.evaluation_samples
+            vae,
+            validation.first(config.evaluate),
+            samples=config.evaluation_samples,
+            labels=validation.labels[: config.evaluate] if config.conditional else None,
         )
         error = found.std() / np.sqrt(len(found))
         print(
-            f"log p(x) {found.mean():.2f} +- {error:.2f} nats: {config.evaluation_samples} "
+            f"log p(x{' | label' if config.conditional else ''}) {found.mean():.2f} +- {error:.2f} "
+            f"nats: {config.evaluation_samples} "
             f"importance samples, {len(found)} validation samples"
         )
 
@@ -77,17 +83,16 @@ def check_objective(config):
             "--beta, --warmup-epochs and --free-bits weigh a KL term, which the bound of "
             "--importance-samples does not have: leave one or the other out"
         )
-    if config.evaluate and config.evaluation_samples % 20:
-        raise UserError("--evaluation-samples must be a multiple of 20")
 
 
-def build_networks(config, image_shape, parameters):
+def build_networks(config, image_shape, parameters, classes=0):
     """Builds the encoder and the decoder that a config asks for.
 
     Args:
         config: a `VAEConfig`.
         image_shape: `(height, width, channels)`.
         parameters: outputs of the decoder a channel.
+        classes: of labels, 0 if the VAE is not conditional.
     """
     from genai_keras.networks import conv_vae, dense
 
@@ -95,13 +100,14 @@ def build_networks(config, image_shape, parameters):
     if config.network == "dense":
         return (
             dense.build_dense_encoder(
-                image_shape, config.latent_dim, config.widths, config.activation
+                image_shape, config.latent_dim, config.widths, config.activation, classes
             ),
             dense.build_dense_decoder(
                 config.latent_dim,
                 (*image_shape[:2], outputs),
                 config.widths[::-1],
                 config.activation,
+                classes,
             ),
         )
     shared = {
@@ -109,6 +115,7 @@ def build_networks(config, image_shape, parameters):
         "dense_units": config.dense_units,
         "kernel_size": config.kernel_size,
         "activation": config.activation,
+        "classes": classes,
     }
     return (
         conv_vae.build_conv_encoder(image_shape, config.latent_dim, **shared),

@@ -224,7 +224,6 @@ def test_killed_and_resumed_is_bit_for_bit_the_run_never_killed(tmp_path):
     ("argv", "says"),
     [
         (["--importance-samples", "2", "--beta", "2"], "leave one or the other out"),
-        (["--evaluate", "10", "--evaluation-samples", "30"], "multiple of 20"),
     ],
     ids=["iwae", "samples"],
 )

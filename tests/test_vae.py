@@ -6,7 +6,11 @@ import pytest
 from helpers import assert_same_bits, equal, random_pictures, snapshot
 from scipy import stats
 
-from genai_keras.evaluation.likelihood import importance_weighted_log_likelihood
+from genai_keras.evaluation import likelihood
+from genai_keras.evaluation.likelihood import (
+    importance_weighted_bound,
+    importance_weighted_log_likelihood,
+)
 from genai_keras.models.vae import VAE, ActiveUnits, interpolation
 from genai_keras.networks import conv_vae, dense
 
@@ -81,16 +85,13 @@ def test_the_bounds_are_in_order_and_reach_the_exact_likelihood(linear_gaussian)
     bounds = []
     for samples in (1, 10, 100):
         estimates = [
-            importance_weighted_log_likelihood(
-                vae, x, samples, samples_at_once=1 if samples == 1 else 10, seed=seed
-            )
-            for seed in range(40)
+            importance_weighted_log_likelihood(vae, x, samples, seed=seed) for seed in range(40)
         ]
         bounds.append(np.mean(estimates, axis=0))
     assert bounds[0] == pytest.approx(elbo, abs=0.6)  # k = 1 is the ELBO, in the mean
     assert np.mean(bounds[0]) == pytest.approx(np.mean(elbo), abs=0.15)
     assert np.mean(bounds[0]) < np.mean(bounds[1]) < np.mean(bounds[2]) < np.mean(exact) + 0.01
-    many = importance_weighted_log_likelihood(vae, x, 20_000, samples_at_once=1_000)
+    many = importance_weighted_log_likelihood(vae, x, 20_000)
     assert many == pytest.approx(exact, abs=0.05)
 
 
@@ -115,13 +116,25 @@ def test_the_exact_posterior_makes_every_weight_the_likelihood():
     assert np.array(vae.terms(x, vae.sample)["loss"]) < 10
 
 
-def test_the_estimate_does_not_depend_on_how_it_is_cut(linear_gaussian):
+def test_the_estimate_does_not_depend_on_how_it_is_cut(linear_gaussian, monkeypatch):
     vae, x, _ = linear_gaussian
-    whole = importance_weighted_log_likelihood(vae, x, 4_000, batch_size=10, samples_at_once=4_000)
-    parts = importance_weighted_log_likelihood(vae, x, 4_000, batch_size=3, samples_at_once=40)
-    assert parts == pytest.approx(whole, abs=0.1)
-    with pytest.raises(ValueError, match="divide"):
-        importance_weighted_log_likelihood(vae, x, samples=50, samples_at_once=20)
+    whole = importance_weighted_log_likelihood(vae, x, 4_000)
+    monkeypatch.setattr(likelihood, "IMAGES_AT_ONCE", 3)
+    monkeypatch.setattr(likelihood, "SAMPLES_AT_ONCE", 1_500)
+    assert importance_weighted_log_likelihood(vae, x, 4_000) == pytest.approx(whole, abs=0.1)
+
+
+def test_bounds_from_the_same_draws_are_means_over_groups_and_never_fall():
+    log_weights = np.random.default_rng(0).normal(-80, 6, (12, 5))
+    by_hand = [
+        [np.mean([np.log(np.mean(np.exp(w[i : i + k]))) for i in range(0, 12, k)]) for w in group]
+        for k, group in ((k, log_weights.T) for k in (1, 3, 12))
+    ]
+    bounds = [importance_weighted_bound(log_weights, k) for k in (1, 3, 12)]
+    assert np.array(bounds) == pytest.approx(np.array(by_hand))
+    assert np.all(bounds[0] <= bounds[1]) and np.all(bounds[1] <= bounds[2])
+    with pytest.raises(ValueError, match="k=5 does not divide the 12 draws"):
+        importance_weighted_bound(log_weights, 5)
 
 
 def test_the_importance_weighted_loss_is_worked_out_from_the_same_weights(linear_gaussian):
@@ -237,7 +250,7 @@ def test_it_learns():
     vae = make_vae()
     vae.compile(keras.optimizers.Adam(1e-2))
     vae.fit(x, batch_size=32, epochs=60, verbose=0)
-    found = importance_weighted_log_likelihood(vae, kinds, 2_000, samples_at_once=500).mean()
+    found = importance_weighted_log_likelihood(vae, kinds, 2_000).mean()
     assert -np.log(2) - 0.2 < found < -np.log(2) + 0.02
     assert vae.evaluate(x, verbose=0, return_dict=True)["elbo"] < found
     assert np.round(vae.reconstruct(kinds)) == pytest.approx(kinds)

@@ -16,17 +16,19 @@ class Reconstructions(EpochPicture):
 
     Args:
         run_dir: the run folder.
-        originals: `(n, height, width, channels)` in [0, 1], of the validation part.
+        originals: `(n, height, width, channels)` in [0, 1], of the validation part; 32 are shown.
+        labels: `(n,)`, if the model is conditional.
         columns: pictures a row.
     """
 
-    def __init__(self, run_dir, originals, columns=8):
+    def __init__(self, run_dir, originals, labels=None, columns=8):
         super().__init__(run_dir, "reconstructions", stem="reconstruction")
-        self.originals = originals
+        self.originals = originals[:32]
+        self.labels = None if labels is None else labels[:32]
         self.columns = columns
 
     def draw(self, logs):
-        made = self.model.reconstruct(self.originals)
+        made = self.model.reconstruct(self.originals, self.labels)
         rows = []
         for start in range(0, len(made), self.columns):
             rows += [part[start : start + self.columns] for part in (self.originals, made)]
@@ -37,28 +39,32 @@ class LatentSpace(EpochPicture):
     """The whole plane of z if it has two dimensions, else a walk along each of the most used ones.
 
     The plane's points are quantiles of N(0, 1), so equal areas of the prior get equal room. A walk
-    changes one latent from -3 to 3 deviations, the others staying those of one original.
+    changes one latent from -3 to 3 deviations, the others staying those of the first original. A
+    conditional model keeps that original's label.
 
     Args:
         run_dir: the run folder.
         originals: `(n, height, width, channels)` in [0, 1]; they tell which latents are used.
+        labels: `(n,)`, if the model is conditional.
         rows: points along each axis of the plane, or latents to walk along.
         steps: points of a walk.
     """
 
-    def __init__(self, run_dir, originals, rows=12, steps=11):
+    def __init__(self, run_dir, originals, labels=None, rows=12, steps=11):
         super().__init__(run_dir, "latent space", stem="latent")
         self.originals = originals
+        self.labels = labels
         self.rows = rows
         self.steps = steps
 
     def draw(self, logs):
         if self.model.latent_dim == 2:
-            return image_grid(self.model.decode(plane(self.rows)), columns=self.rows, low=0.0)
-        codes, _ = self.model.encode(self.originals)
-        return image_grid(
-            self.model.decode(walks(codes, self.rows, self.steps)), columns=self.steps, low=0.0
-        )
+            codes, columns = plane(self.rows), self.rows
+        else:
+            means, _ = self.model.encode(self.originals, self.labels)
+            codes, columns = walks(means, self.rows, self.steps), self.steps
+        label = None if self.labels is None else np.repeat(self.labels[:1], len(codes))
+        return image_grid(self.model.decode(codes, label), columns=columns, low=0.0)
 
 
 def plane(points):
@@ -99,7 +105,8 @@ class Projector(keras.callbacks.Callback):
         side = max(height, width)  # the projector's sprites are squares of one size
         count = min(n, (SPRITE_SIDE // side) ** 2)
         self.directory.mkdir(parents=True, exist_ok=True)
-        codes, _ = self.model.encode(self.originals[:count])
+        given = self.labels[:count] if self.model.classes else None
+        codes, _ = self.model.encode(self.originals[:count], given)
         np.savetxt(self.directory / "codes.tsv", codes, fmt="%.5f", delimiter="\t")
         columns = int(np.ceil(np.sqrt(count)))
         sheet = np.zeros((columns * side, columns * side, channels), "uint8")

@@ -44,6 +44,8 @@ class EpochPicture(EachEpoch):
 class ImageGrid(EpochPicture):
     """A grid of pictures from noise that stays the same, so that each can be watched as it changes.
 
+    A conditional model's classes are its columns.
+
     Args:
         run_dir: the run folder.
         count: how many pictures.
@@ -58,7 +60,8 @@ class ImageGrid(EpochPicture):
         self.low = low
 
     def draw(self, logs):
-        return image_grid(self.model.generate(self.count, seed=self.seed), low=self.low)
+        pictures = self.model.generate(self.count, seed=self.seed)
+        return image_grid(pictures, columns=self.model.classes or None, low=self.low)
 
 
 def image_grid(images, columns=None, least_side=560, gap=2, low=-1.0):

@@ -20,12 +20,17 @@ class ImageConfig(TrainConfig):
         None, "1 grey, 3 colour (folder: colour if any picture is)", choices=(1, 3)
     )
 
+    conditional: bool = option(
+        False, "learn pictures given their label, so that generate --label can ask for one"
+    )
+
     low: ClassVar[float]  # the value of black that the model learns; white is 1
 
     def source(self):
         """The arguments of `load_images`: which pictures, and how they are dealt."""
         names = (
             "dataset", "data_dir", "batch_size", "seed", "limit", "image_size", "channels", "low",
+            "conditional",
         )  # fmt: skip
         return {name: getattr(self, name) for name in names}
 
@@ -173,9 +178,7 @@ The default learns 5,000 real handwritten digits in about 1.5 minutes on two CPU
     evaluate: int = option(
         0, "estimate log p(x) of so many validation samples in the end", at_least=0
     )
-    evaluation_samples: int = option(
-        200, "draws of z for each of them, a multiple of 20", at_least=20
-    )
+    evaluation_samples: int = option(200, "draws of z for each of them", at_least=1)
 
     @property
     def binarizes(self):

@@ -1,5 +1,6 @@
 """Batches in an order that depends on seed and step alone: a resumed run sees the same ones."""
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,7 +27,8 @@ class Batches:
             at each training step; in `in_order` by the sample's index alone, so that every run is
             measured on the same ones. A likelihood of binary pixels in nats is only defined so
             (Salakhutdinov and Murray 2008).
-        labels: of the samples in order, or None.
+        labels: of the samples in order, `(count,)` int, or None.
+        classes: deal each sample with its label, one-hot of so many: `(samples, labels)` a batch.
         epoch_steps: batches an epoch, where a full pass would be too long to wait for; None, or
             more than there are, for the full pass.
     """
@@ -38,6 +40,7 @@ class Batches:
     seed: int = 0
     binarize: bool = False
     labels: np.ndarray | None = None
+    classes: int | None = None
     epoch_steps: int | None = None
 
     @property
@@ -86,8 +89,9 @@ class Batches:
         return self._deal(batches.enumerate(), binarize)
 
     def first(self, count):
-        """The first `count` samples in order, as NumPy arrays; all of them if there are fewer."""
-        batches = list(self.in_order().take(-(-count // self.batch_size)).as_numpy_iterator())
+        """The first `count` samples in order, without labels, as NumPy arrays; or all there are."""
+        samples = dataclasses.replace(self, classes=None).in_order()
+        batches = list(samples.take(-(-count // self.batch_size)).as_numpy_iterator())
         if self._several:
             return tuple(np.concatenate(parts)[:count] for parts in zip(*batches, strict=True))
         return np.concatenate(batches)[:count]
@@ -106,6 +110,8 @@ class Batches:
             samples = tf.ensure_shape(samples, (None, *self.element_shape))
             if self.binarize:
                 samples = tf.cast(binarize(number, indices, samples), tf.float32)
+            if self.classes:
+                return samples, tf.one_hot(tf.gather(self.labels, indices), self.classes)
             return samples
 
         return numbered_indices.map(fetch, num_parallel_calls=2).prefetch(2)

@@ -20,6 +20,7 @@ from genai_keras.data.folder import read_folder
 from genai_keras.errors import UserError
 
 DEFAULT_SIZE = 64  # pixels a side of `folder` and `photos`
+CLASSES = 10  # of every data set that has labels
 OFFLINE_WAYS_OUT = "use --dataset mnist5k, which needs no download"
 
 
@@ -33,6 +34,7 @@ def load_images(
     channels=None,
     low=-1.0,
     binarize=False,
+    conditional=False,
 ):
     """Loads pictures in two parts that share no sample.
 
@@ -50,26 +52,40 @@ def load_images(
         channels: 1 for grey, 3 for colour; None keeps the data's own.
         low: the value of black; white is 1.
         binarize: draw black or white from each pixel's value; see `Batches`.
+        conditional: deal each picture with its label, one-hot, `(CLASSES,)`.
 
     Returns:
-        `(training, validation)`, two `Batches` of `(height, width, channels)`; the validation part
-        has `labels` where the data has them.
+        `(training, validation)`, two `Batches` of `(height, width, channels)`, with `labels` where
+        the data have them.
 
     Raises:
         UserError: what is missing or unusable, and what to do about it.
     """
-    labels = None
+    labels = [None, None]
     if dataset == "folder":
         parts = read_folder(data_dir, image_size or DEFAULT_SIZE, channels, limit)
     else:
         if dataset == "photos":
             train, validation = _read_photos(image_size or DEFAULT_SIZE)
         else:
-            train, validation, labels = READERS[dataset](Path(data_dir) if data_dir else None)
-        train = train[_fixed_order(len(train))[:limit]]
-        parts = [_conform(part, image_size, channels) for part in (train, validation)]
-    train, validation = (_batches(part, batch_size, seed, low, binarize) for part in parts)
-    return train, dataclasses.replace(validation, labels=labels)
+            train, validation, *labels = READERS[dataset](Path(data_dir) if data_dir else None)
+        order = _fixed_order(len(train))[:limit]
+        if labels[0] is not None:
+            labels[0] = labels[0][order]
+        parts = [_conform(part, image_size, channels) for part in (train[order], validation)]
+    if conditional and any(part is None for part in labels):
+        raise UserError(
+            f"--conditional needs labels, and {dataset} has none here: use mnist5k, mnist, "
+            "fashion_mnist or cifar10, with their labels"
+        )
+    return tuple(
+        dataclasses.replace(
+            _batches(part, batch_size, seed, low, binarize),
+            labels=part_labels,
+            classes=CLASSES if conditional else None,
+        )
+        for part, part_labels in zip(parts, labels, strict=True)
+    )
 
 
 def _batches(part, batch_size, seed, low, binarize):
@@ -128,7 +144,8 @@ def _read_mnist5k(data_dir):
         table = np.loadtxt(file, delimiter=",", dtype="uint8")
     table = table[_fixed_order(len(table))]
     digits = table[:, :784].reshape(-1, 28, 28, 1)  # the last column is the label
-    return digits[500:], digits[:500], table[:500, 784]
+    labels = table[:, 784]
+    return digits[500:], digits[:500], labels[500:], labels[:500]
 
 
 def _read_npz_or_idx(name):
@@ -139,10 +156,12 @@ def _read_npz_or_idx(name):
             if (folder / f"{name}.npz").exists():
                 return _read_npz(folder / f"{name}.npz")
             if list(folder.glob("train-images*idx3-ubyte*")):
-                return (
+                return _checked(
                     _read_idx(folder, "train-images", 3)[..., None],
                     _read_idx(folder, "t10k-images", 3)[..., None],
+                    _read_idx(folder, "train-labels", 1, needed=False),
                     _read_idx(folder, "t10k-labels", 1, needed=False),
+                    folder,
                 )
         return _download(name, data_dir)
 
@@ -157,8 +176,9 @@ def _read_cifar10(data_dir):
             train = [_read_cifar_file(path) for path in sorted(folder.glob("data_batch_*.bin"))]
             if not train:
                 raise UserError(f"{folder} has test_batch.bin but no data_batch_1.bin to 5.bin")
-            pictures = [each for each, _ in train]
-            return np.concatenate(pictures), *_read_cifar_file(folder / "test_batch.bin")
+            pictures, labels = (np.concatenate(side) for side in zip(*train, strict=True))
+            test_pictures, test_labels = _read_cifar_file(folder / "test_batch.bin")
+            return _checked(pictures, test_pictures, labels, test_labels, folder)
     return _download("cifar10", data_dir)
 
 
@@ -173,14 +193,28 @@ def _read_npz(path):
     try:
         with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             parts = file["x_train"], file["x_test"]
-            labels = file["y_test"].ravel() if "y_test" in file else None
+            labels = [
+                file[name].ravel() if name in file else None for name in ("y_train", "y_test")
+            ]
         if any(part.dtype != "uint8" or part.ndim not in (3, 4) for part in parts):
             raise ValueError(
                 "they are not uint8 of (n, height, width) or (n, height, width, channels)"
             )
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"{path} does not hold x_train and x_test as pictures: {error}") from None
-    return *(part.reshape(*part.shape[:3], -1) for part in parts), labels
+    return _checked(*(part.reshape(*part.shape[:3], -1) for part in parts), *labels, path)
+
+
+def _checked(train, test, train_labels, test_labels, path):
+    """Four arrays as they are, if there is one label of 0 to 9 for each picture, or none at all."""
+    for pictures, labels in ((train, train_labels), (test, test_labels)):
+        if labels is None:
+            continue
+        if len(labels) != len(pictures):
+            raise UserError(f"{path} has {len(labels)} labels for {len(pictures)} pictures")
+        if len(labels) and not 0 <= labels.min() <= labels.max() < CLASSES:
+            raise UserError(f"{path} has labels that are not 0 to {CLASSES - 1}")
+    return train, test, train_labels, test_labels
 
 
 def _read_idx(folder, name, rank, needed=True):
@@ -215,7 +249,7 @@ def _download(name, data_dir):
     import keras
 
     try:
-        (train, _), (test, labels) = getattr(keras.datasets, name).load_data()
+        (train, train_labels), (test, labels) = getattr(keras.datasets, name).load_data()
     except Exception as error:  # whatever a network, a proxy or a damaged cache can raise
         looked = f"is not in {data_dir} and " if data_dir else ""
         reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
@@ -223,7 +257,8 @@ def _download(name, data_dir):
             f"{name} {looked}could not be downloaded ({reason}): go online once, point --data-dir "
             f"at a folder that has it, or {OFFLINE_WAYS_OUT}"
         ) from None
-    return *(part.reshape(*part.shape[:3], -1) for part in (train, test)), labels.ravel()
+    pictures = (part.reshape(*part.shape[:3], -1) for part in (train, test))
+    return *pictures, train_labels.ravel(), labels.ravel()
 
 
 def _read_photos(size):

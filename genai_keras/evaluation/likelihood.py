@@ -1,27 +1,26 @@
 """The likelihood of held-out data under a model with latents: p(x) = integral p(x|z) p(z) dz."""
 
-import keras
 import numpy as np
 import tensorflow as tf
+from scipy.special import logsumexp
 
 from genai_keras.layers.reparameterization import Reparameterization
 
+IMAGES_AT_ONCE = 50
+SAMPLES_AT_ONCE = 20
 
-def importance_weighted_log_likelihood(
-    vae, x, samples=200, batch_size=50, samples_at_once=20, seed=0
-):
+
+def importance_weighted_log_likelihood(vae, x, samples=200, labels=None, seed=0):
     """Estimates log p(x) of each sample by importance sampling from q(z | x).
 
     The mean of the weights p(x, z) / q(z | x) is an unbiased estimate of p(x); its logarithm is a
-    lower bound of log p(x) on average, tighter the more samples. Memory is constant: the weights
-    are summed a chunk at a time.
+    lower bound of log p(x) on average, tighter the more samples.
 
     Args:
         vae: a `VAE`.
         x: `(n, *sample_shape)` as it was trained on: binary for a Bernoulli likelihood.
         samples: z drawn for each x.
-        batch_size: x at a time.
-        samples_at_once: z at a time; must divide `samples`.
+        labels: `(n,)` int if the VAE is conditional.
         seed: of z.
 
     Returns:
@@ -29,21 +28,47 @@ def importance_weighted_log_likelihood(
 
     Reference: Burda et al. 2016, section 5, https://arxiv.org/abs/1509.00519
     """
-    if samples % samples_at_once:
-        raise ValueError(f"samples_at_once={samples_at_once} does not divide samples={samples}")
+    return importance_weighted_bound(log_importance_weights(vae, x, samples, labels, seed), samples)
+
+
+def log_importance_weights(vae, x, samples=200, labels=None, seed=0):
+    """log p(x, z) - log q(z | x) of draws of z from q(z | x), `(samples, n)` float32, in nats.
+
+    The arguments are those of `importance_weighted_log_likelihood`.
+    """
     sample = Reparameterization(seed)
+    one_hot = vae.one_hot(labels, len(x))
 
     @tf.function(reduce_retracing=True)
-    def log_sum(batch):
-        return keras.ops.logsumexp(
-            vae.log_importance_weights(batch, samples_at_once, sample), axis=0
-        )
+    def weigh(batch, count, label):
+        return vae.log_importance_weights(batch, count, sample, label)
 
-    results = []
-    for start in range(0, len(x), batch_size):
-        batch = tf.constant(x[start : start + batch_size])
-        total = np.full(len(batch), -np.inf)
-        for _ in range(samples // samples_at_once):
-            total = np.logaddexp(total, log_sum(batch).numpy().astype("float64"))
-        results.append(total - np.log(samples))
-    return np.concatenate(results)
+    found = np.empty((samples, len(x)), "float32")
+    for start in range(0, len(x), IMAGES_AT_ONCE):
+        part = slice(start, start + IMAGES_AT_ONCE)
+        batch = tf.constant(x[part])
+        label = None if one_hot is None else tf.constant(one_hot[part])
+        for first in range(0, samples, SAMPLES_AT_ONCE):
+            count = min(SAMPLES_AT_ONCE, samples - first)
+            found[first : first + count, part] = weigh(batch, count, label)
+    return found
+
+
+def importance_weighted_bound(log_weights, k):
+    """The bound of k importance samples on log p(x) of each sample, `(n,)` float64, in nats.
+
+    Its mean over all disjoint groups of k draws. So bounds for growing k, each a multiple of the
+    one before, never fall: the logarithm of a mean is at least the mean of the logarithms.
+
+    Args:
+        log_weights: `(draws, n)`, from `log_importance_weights`.
+        k: must divide the number of draws.
+
+    Raises:
+        ValueError: it does not.
+    """
+    draws, n = log_weights.shape
+    if draws % k:
+        raise ValueError(f"k={k} does not divide the {draws} draws")
+    groups = log_weights.astype("float64").reshape(draws // k, k, n)
+    return np.mean(logsumexp(groups, axis=1) - np.log(k), axis=0)

@@ -5,12 +5,12 @@ import tensorflow as tf
 from keras import ops
 
 from genai_keras import losses
-from genai_keras.models.base import FromFile
+from genai_keras.models.base import FromFile, FromNoise, classes_of, conditioned
 from genai_keras.models.means import Means
 
 
 @keras.saving.register_keras_serializable(package="genai_keras")
-class GAN(FromFile, keras.Model):
+class GAN(FromFile, FromNoise, keras.Model):
     """A generator and a discriminator that train each other.
 
     One training step draws the noise once and runs the generator once; both networks' gradients
@@ -18,14 +18,17 @@ class GAN(FromFile, keras.Model):
 
     Args:
         generator: `(batch, latent_dim)` -> `(batch, *sample_shape)`.
-        discriminator: `(batch, *sample_shape)` -> `(batch, 1)`, logits.
+        discriminator: `(batch, *sample_shape)` -> `(batch, 1)`, logits. If both take a one-hot
+            label beside it, `(batch, classes)`, the GAN is conditional and learns from pairs of
+            samples and labels.
         ema_decay: decay of the generator's averaged weights, which `generate` and `test_step` use;
             0 keeps them equal to the generator's own. The decay starts lower, as
             `(1 + step) / (10 + step)`, so that the first random weights are soon forgotten.
         seed: seeds the training noise; validation draws from a generator of its own.
 
     Call arguments:
-        noise: `(batch, latent_dim)`; the result is what the averaged generator makes of it.
+        noise: `(batch, latent_dim)`, or with a label `[noise, label]`; the result is what the
+            averaged generator makes of it.
 
     Example:
         gan = GAN(build_dcgan_generator(64, (28, 28, 1)), build_dcgan_discriminator((28, 28, 1)))
@@ -35,6 +38,7 @@ class GAN(FromFile, keras.Model):
 
     Reference:
         Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661;
+        conditional: Mirza and Osindero 2014, https://arxiv.org/abs/1411.1784;
         averaging: Yazici et al. 2019, https://arxiv.org/abs/1806.04498
     """
 
@@ -44,7 +48,8 @@ class GAN(FromFile, keras.Model):
         self.discriminator = discriminator
         self.ema_decay = ema_decay
         self.seed = seed
-        self.latent_dim = generator.input_shape[-1]
+        self.latent_dim = generator.inputs[0].shape[-1]
+        self.classes = classes_of(generator)
         self.averaged_generator = keras.models.clone_model(generator)
         self.averaged_generator.set_weights(generator.get_weights())
         self.averaged_generator.trainable = False
@@ -90,12 +95,12 @@ class GAN(FromFile, keras.Model):
         return [self.means]
 
     def train_step(self, data):
-        real, _, _ = keras.utils.unpack_x_y_sample_weight(data)  # (batch, *sample_shape)
+        real, label, _ = keras.utils.unpack_x_y_sample_weight(data)  # (batch, *sample_shape)
         noise = self._noise(real, self.seed_generator)
         with tf.GradientTape(persistent=True) as tape:
-            fake = self.generator(noise, training=True)
-            real_logits = self.discriminator(real, training=True)
-            fake_logits = self.discriminator(fake, training=True)
+            fake = self.generator(conditioned(noise, label), training=True)
+            real_logits = self.discriminator(conditioned(real, label), training=True)
+            fake_logits = self.discriminator(conditioned(fake, label), training=True)
             generator_loss, discriminator_loss = self._both_losses(real_logits, fake_logits)
         for network, optimizer, loss in (
             (self.discriminator, self.discriminator_optimizer, discriminator_loss),
@@ -107,30 +112,20 @@ class GAN(FromFile, keras.Model):
         return self._record(generator_loss, discriminator_loss, real_logits, fake_logits)
 
     def test_step(self, data):
-        real, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        fake = self.averaged_generator(self._noise(real, self.validation_seed_generator))
+        real, label, _ = keras.utils.unpack_x_y_sample_weight(data)
+        noise = self._noise(real, self.validation_seed_generator)
+        fake = self.averaged_generator(conditioned(noise, label))
         # As in training, each batch is normalized by its own statistics. Their running averages mix
         # real with generated batches and would make a discriminator that never was; they are kept.
         kept = [ops.copy(v) for v in self.discriminator.non_trainable_variables]
-        real_logits = self.discriminator(real, training=True)
-        fake_logits = self.discriminator(fake, training=True)
+        real_logits = self.discriminator(conditioned(real, label), training=True)
+        fake_logits = self.discriminator(conditioned(fake, label), training=True)
         for variable, value in zip(self.discriminator.non_trainable_variables, kept, strict=True):
             variable.assign(value)
         return self._record(*self._both_losses(real_logits, fake_logits), real_logits, fake_logits)
 
-    def generate(self, n, seed=0, batch_size=250):
-        """Draws samples with the averaged weights; equal seeds give equal samples.
-
-        Args:
-            n: how many.
-            seed: an integer.
-            batch_size: how many at a time.
-
-        Returns:
-            A NumPy array `(n, *sample_shape)`; pictures are in [-1, 1].
-        """
-        noise = keras.random.normal((n, self.latent_dim), seed=seed)
-        return self.averaged_generator.predict(noise, batch_size=batch_size, verbose=0)
+    def _decode(self, inputs):
+        return self.averaged_generator.predict_on_batch(inputs)
 
     def _noise(self, real, seed_generator):
         return keras.random.normal((ops.shape(real)[0], self.latent_dim), seed=seed_generator)

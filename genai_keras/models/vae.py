@@ -8,19 +8,21 @@ from keras import ops
 from genai_keras import losses
 from genai_keras.layers.reparameterization import Reparameterization
 from genai_keras.likelihoods import LIKELIHOODS
-from genai_keras.models.base import OneOptimizer
+from genai_keras.models.base import BLOCK, FromNoise, OneOptimizer, classes_of, conditioned
 from genai_keras.models.means import Means
 
 ACTIVE = 0.01  # variance over the data of E[z | x], above which a latent counts as used
 
 
 @keras.saving.register_keras_serializable(package="genai_keras")
-class VAE(OneOptimizer):
+class VAE(FromNoise, OneOptimizer):
     """An encoder q(z | x) and a decoder p(x | z), trained to raise a lower bound on log p(x).
 
     Args:
         encoder: `(batch, *sample_shape)` -> mean and log-variance, two of `(batch, latent_dim)`.
-        decoder: `(batch, latent_dim)` -> the outputs that `likelihood` takes.
+        decoder: `(batch, latent_dim)` -> the outputs that `likelihood` takes. If both networks
+            take a one-hot label beside it, `(batch, classes)`, the VAE is conditional: it learns
+            p(x | label) from pairs of samples and labels.
         likelihood: "bernoulli" for binary pixels, "logistic" for 256 grey values or colours.
         beta: weight of the KL divergence; 1 is the bound on log p(x).
         warmup_steps: the KL's weight rises from 0 to `beta` over so many training steps.
@@ -29,7 +31,8 @@ class VAE(OneOptimizer):
         seed: seeds z; validation draws from a generator of its own.
 
     Call arguments:
-        x: `(batch, *sample_shape)` in [0, 1]; the result is `reconstruct(x)`.
+        x: `(batch, *sample_shape)` in [0, 1], or with a label `[x, label]`; the result is
+            `reconstruct(x)`.
 
     Raises:
         ValueError: an unknown likelihood, or one of beta, warm-up and free bits together with
@@ -37,6 +40,8 @@ class VAE(OneOptimizer):
 
     Reference:
         Kingma and Welling 2014, https://arxiv.org/abs/1312.6114;
+        conditional: Sohn et al. 2015,
+        https://papers.nips.cc/paper/5775-learning-structured-output-representation;
         beta: Higgins et al. 2017, https://openreview.net/forum?id=Sy2fzU9gl;
         free bits: Kingma et al. 2016, https://arxiv.org/abs/1606.04934;
         IWAE and active units: Burda et al. 2016, https://arxiv.org/abs/1509.00519
@@ -70,7 +75,8 @@ class VAE(OneOptimizer):
         self.free_bits = free_bits
         self.importance_samples = importance_samples
         self.seed = seed
-        self.latent_dim = decoder.input_shape[-1]
+        self.latent_dim = decoder.inputs[0].shape[-1]
+        self.classes = classes_of(decoder)
         self.sample = Reparameterization(seed)
         self.validation_sample = Reparameterization(seed + 1)
         self.means = Means(("loss", "elbo", "reconstruction", "kl"))
@@ -79,40 +85,42 @@ class VAE(OneOptimizer):
 
     def call(self, x, training=False):
         mean, _ = self.encoder(x, training=training)
-        return self.likelihood.mean(self.decoder(mean, training=training))
+        label = x[1] if self.classes else None
+        return self.likelihood.mean(self.decoder(conditioned(mean, label), training=training))
 
     @property
     def metrics(self):
         return [self.means, self.active_units]
 
     def train_step(self, data):
-        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)  # (batch, *sample_shape)
+        x, label, _ = keras.utils.unpack_x_y_sample_weight(data)  # (batch, *sample_shape)
         with tf.GradientTape() as tape:
-            terms = self.terms(x, self.sample, training=True)
+            terms = self.terms(x, self.sample, label, training=True)
         gradients = tape.gradient(terms["loss"], self.trainable_variables)
         self.optimizer.apply(gradients, self.trainable_variables)
         return self._record(terms)
 
     def test_step(self, data):
-        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        return self._record(self.terms(x, self.validation_sample))
+        x, label, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return self._record(self.terms(x, self.validation_sample, label))
 
-    def terms(self, x, sample, training=False):
+    def terms(self, x, sample, label=None, training=False):
         """The loss of a batch and what it is made of; training and validation share it.
 
         Args:
             x: `(batch, *sample_shape)`.
             sample: the `Reparameterization` that draws z.
+            label: `(batch, classes)`, one-hot, if the VAE is conditional.
             training: passed on to the networks.
 
         Returns:
             A dictionary of `loss`, a scalar in nats; `elbo`, `reconstruction` (-log p(x | z)) and
             `kl`, each `(batch,)`, without beta, warm-up or free bits; and `mean`, E[z | x].
         """
-        mean, log_variance = self.encoder(x, training=training)
+        mean, log_variance = self.encoder(conditioned(x, label), training=training)
         log_variance = sample.clip(log_variance)
         z = sample(mean, log_variance, samples=self.importance_samples)  # (k, batch, latent_dim)
-        log_likelihood = self._log_likelihood(x, z, training)  # (k, batch)
+        log_likelihood = self._log_likelihood(x, z, label, training)  # (k, batch)
         kl = losses.gaussian_kl(mean, log_variance)  # (batch, latent_dim)
         reconstruction = -ops.mean(log_likelihood, axis=0)
         if self.importance_samples > 1:
@@ -130,36 +138,29 @@ class VAE(OneOptimizer):
             "mean": mean,
         }
 
-    def log_importance_weights(self, x, samples, sample):
+    def log_importance_weights(self, x, samples, sample, label=None):
         """log p(x, z) - log q(z | x) for z drawn from q(z | x): `(samples, batch)`, in nats."""
-        mean, log_variance = self.encoder(x)
+        mean, log_variance = self.encoder(conditioned(x, label))
         log_variance = sample.clip(log_variance)
         z = sample(mean, log_variance, samples=samples)
-        return self._log_likelihood(x, z) + _log_prior_ratio(z, mean, log_variance)
+        return self._log_likelihood(x, z, label) + _log_prior_ratio(z, mean, log_variance)
 
-    def encode(self, x, batch_size=250):
-        """Returns mean and log-variance of q(z | x), two NumPy arrays `(n, latent_dim)`."""
-        mean, log_variance = self.encoder.predict(x, batch_size=batch_size, verbose=0)
+    def encode(self, x, labels=None):
+        """Mean and log-variance of q(z | x), two NumPy arrays `(n, latent_dim)`.
+
+        Args:
+            x: `(n, *sample_shape)` in [0, 1].
+            labels: `(n,)` int if the VAE is conditional.
+        """
+        inputs = conditioned(x, self.one_hot(labels, len(x)))
+        mean, log_variance = self.encoder.predict(inputs, batch_size=BLOCK, verbose=0)
         return mean, np.array(self.sample.clip(log_variance))
 
-    def decode(self, z, batch_size=250):
-        """Returns E[x | z], a NumPy array `(n, *sample_shape)` in [0, 1]."""
-        outputs = self.decoder.predict(z, batch_size=batch_size, verbose=0)
-        return np.array(self.likelihood.mean(outputs))
+    def reconstruct(self, x, labels=None):
+        """What the decoder makes of E[z | x]: `(n, *sample_shape)` in [0, 1]."""
+        return self.decode(self.encode(x, labels)[0], labels)
 
-    def generate(self, n, seed=0, batch_size=250):
-        """Decodes `n` draws of z from N(0, 1); equal seeds give equal samples.
-
-        Returns:
-            A NumPy array `(n, *sample_shape)` of E[x | z], in [0, 1].
-        """
-        return self.decode(keras.random.normal((n, self.latent_dim), seed=seed), batch_size)
-
-    def reconstruct(self, x):
-        """Returns what the decoder makes of E[z | x]: `(n, *sample_shape)` in [0, 1]."""
-        return self.decode(self.encode(x)[0])
-
-    def interpolate(self, start, end, steps=8, method="spherical"):
+    def interpolate(self, start, end, steps=8, method="spherical", label=None):
         """Decodes a path between the codes of two samples, both ends included.
 
         Args:
@@ -167,16 +168,24 @@ class VAE(OneOptimizer):
             end: another.
             steps: points on the path.
             method: "spherical" keeps to where N(0, 1) has its mass, "linear" cuts through.
+            label: of both, an integer, if the VAE is conditional.
 
         Returns:
             `(steps, *sample_shape)` in [0, 1].
         """
-        first, last = self.encode(np.stack([start, end]))[0]
-        return self.decode(interpolation(first, last, steps, method))
+        labels = None if label is None else np.full(steps, label)
+        both = None if label is None else labels[:2]
+        first, last = self.encode(np.stack([start, end]), both)[0]
+        return self.decode(interpolation(first, last, steps, method), labels)
 
-    def _log_likelihood(self, x, z, training=False):
+    def _decode(self, inputs):
+        return self.likelihood.mean(self.decoder.predict_on_batch(inputs))
+
+    def _log_likelihood(self, x, z, label=None, training=False):
         k, batch = ops.shape(z)[0], ops.shape(z)[1]
-        outputs = self.decoder(ops.reshape(z, (-1, self.latent_dim)), training=training)
+        label = None if label is None else ops.tile(label, (k, 1))  # (k * batch, classes)
+        z = ops.reshape(z, (-1, self.latent_dim))
+        outputs = self.decoder(conditioned(z, label), training=training)
         outputs = ops.reshape(outputs, (k, batch, *outputs.shape[1:]))
         return self.likelihood.log_prob(x, outputs)
 

@@ -5,9 +5,17 @@ import math
 import keras
 from keras import layers
 
+from genai_keras.networks.labels import join_label
+
 
 def build_conv_encoder(
-    image_shape, latent_dim, widths=(32, 64), dense_units=256, kernel_size=4, activation="elu"
+    image_shape,
+    latent_dim,
+    widths=(32, 64),
+    dense_units=256,
+    kernel_size=4,
+    activation="elu",
+    classes=0,
 ):
     """Builds picture -> one halving of the size a stage -> mean and log-variance.
 
@@ -18,18 +26,20 @@ def build_conv_encoder(
         dense_units: of the layer between the last stage and z.
         kernel_size: side of the kernels.
         activation: of the hidden layers.
+        classes: how many classes a second input chooses from, one-hot; 0 is no such input.
 
     Returns:
-        A `keras.Model`: `(batch, *image_shape)` -> two of `(batch, latent_dim)`, float32.
+        A `keras.Model`: `(batch, *image_shape)` -> two of `(batch, latent_dim)`, float32; with
+        classes, of `[image, label]`.
     """
     image = x = keras.Input(image_shape, name="image")
     for filters in widths:
         x = layers.Conv2D(filters, kernel_size, 2, "same", activation=activation)(x)
-    x = layers.Flatten()(x)
+    inputs, x = join_label(image, layers.Flatten()(x), classes)
     x = layers.Dense(dense_units, activation=activation)(x)
     mean = layers.Dense(latent_dim, name="mean", dtype="float32")(x)
     log_variance = layers.Dense(latent_dim, name="log_variance", dtype="float32")(x)
-    return keras.Model(image, [mean, log_variance], name="encoder")
+    return keras.Model(inputs, [mean, log_variance], name="encoder")
 
 
 def build_conv_decoder(
@@ -40,6 +50,7 @@ def build_conv_decoder(
     dense_units=256,
     kernel_size=4,
     activation="elu",
+    classes=0,
 ):
     """Builds z -> the mirror of the encoder -> the parameters of every pixel's distribution.
 
@@ -51,9 +62,11 @@ def build_conv_decoder(
         dense_units: the encoder's.
         kernel_size: side of the kernels.
         activation: of the hidden layers.
+        classes: the encoder's.
 
     Returns:
-        A `keras.Model`: `(batch, latent_dim)` -> `(batch, height, width, outputs)`, float32.
+        A `keras.Model`: `(batch, latent_dim)` -> `(batch, height, width, outputs)`, float32; with
+        classes, of `[z, label]`.
     """
     height, width, channels = image_shape
     # The sizes that the encoder went through, such as 30, 15, 8.
@@ -62,7 +75,8 @@ def build_conv_decoder(
         sizes.append(tuple(math.ceil(side / 2) for side in sizes[-1]))
     base = sizes.pop()
     z = keras.Input((latent_dim,), name="z")
-    x = layers.Dense(dense_units, activation=activation)(z)
+    inputs, x = join_label(z, z, classes)
+    x = layers.Dense(dense_units, activation=activation)(x)
     x = layers.Dense(base[0] * base[1] * widths[-1], activation=activation)(x)
     x = layers.Reshape((*base, widths[-1]))(x)
     outputs = [*widths[-2::-1], output_channels or channels]
@@ -73,4 +87,4 @@ def build_conv_decoder(
         if any(cut for _, cut in surplus):  # where the encoder halved an odd side upwards
             x = layers.Cropping2D(surplus)(x)
     parameters = layers.Activation(None, dtype="float32")(x)
-    return keras.Model(z, parameters, name="decoder")
+    return keras.Model(inputs, parameters, name="decoder")

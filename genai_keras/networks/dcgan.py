@@ -9,13 +9,14 @@ import keras
 from keras import layers
 
 from genai_keras.errors import UserError
+from genai_keras.networks.labels import join_label, match_label
 
 # Of the running batch statistics, which inference uses: they follow the weights over some 10 steps.
 # Keras' own 0.99 lags behind a generator as young as those of a short run.
 MOMENTUM = 0.9
 
 
-def build_dcgan_generator(latent_dim, image_shape, widths=(64, 32), kernel_size=4):
+def build_dcgan_generator(latent_dim, image_shape, widths=(64, 32), kernel_size=4, classes=0):
     """Builds noise -> a small map of `widths[0]` channels -> one doubling of the size a stage.
 
     Args:
@@ -24,16 +25,17 @@ def build_dcgan_generator(latent_dim, image_shape, widths=(64, 32), kernel_size=
         widths: channels before each stage: (256, 128, 64) makes 8x8x256, 16x16x128, 32x32x64 and
             then 64x64 pictures.
         kernel_size: side of the kernels; a multiple of the stride 2 avoids a checkerboard.
+        classes: how many classes a second input chooses from, one-hot; 0 is no such input.
 
     Returns:
-        A `keras.Model`: `(batch, latent_dim)` -> `(batch, *image_shape)` in [-1, 1], float32.
+        A `keras.Model`: `(batch, latent_dim)` -> `(batch, *image_shape)` in [-1, 1], float32; with
+        classes, of `[noise, label]`.
     """
     channels = image_shape[-1]
     base = check_size(image_shape, stages=len(widths))
     noise = keras.Input((latent_dim,), name="noise")
-    x = layers.Dense(base[0] * base[1] * widths[0], use_bias=False, kernel_initializer=_normal())(
-        noise
-    )
+    inputs, x = join_label(noise, noise, classes)
+    x = layers.Dense(base[0] * base[1] * widths[0], use_bias=False, kernel_initializer=_normal())(x)
     x = layers.Reshape((*base, widths[0]))(x)  # (batch, height / 2^stages, width / 2^stages, C)
     for filters in widths[1:]:
         x = layers.BatchNormalization(momentum=MOMENTUM)(x)
@@ -45,19 +47,21 @@ def build_dcgan_generator(latent_dim, image_shape, widths=(64, 32), kernel_size=
     x = layers.ReLU()(x)
     x = layers.Conv2DTranspose(channels, kernel_size, 2, "same", kernel_initializer=_normal())(x)
     image = layers.Activation("tanh", dtype="float32")(x)  # (batch, height, width, channels)
-    return keras.Model(noise, image, name="generator")
+    return keras.Model(inputs, image, name="generator")
 
 
-def build_dcgan_discriminator(image_shape, widths=(32, 64), kernel_size=5):
+def build_dcgan_discriminator(image_shape, widths=(32, 64), kernel_size=5, classes=0):
     """Builds picture -> one halving of the size a stage -> one logit.
 
     Args:
         image_shape: `(height, width, channels)`; `2 ** len(widths)` must divide height and width.
         widths: channels after each stage.
         kernel_size: side of the kernels.
+        classes: as of the generator.
 
     Returns:
         A `keras.Model`: `(batch, *image_shape)` -> `(batch, 1)`, float32; positive means real.
+        With classes, of `[image, label]`.
     """
     check_size(image_shape, stages=len(widths))
     image = x = keras.Input(image_shape, name="image")
@@ -71,7 +75,8 @@ def build_dcgan_discriminator(image_shape, widths=(32, 64), kernel_size=5):
         x = layers.LeakyReLU(0.2)(x)
     x = layers.Flatten()(x)
     logit = layers.Dense(1, kernel_initializer=_normal(), dtype="float32")(x)
-    return keras.Model(image, logit, name="discriminator")
+    inputs, logit = match_label(image, x, logit, classes, _normal())
+    return keras.Model(inputs, logit, name="discriminator")
 
 
 def check_size(image_shape, stages):

@@ -5,9 +5,11 @@ import math
 import keras
 from keras import layers
 
+from genai_keras.networks.labels import join_label, match_label
+
 
 def build_dense_generator(
-    latent_dim, output_shape, widths, output_activation="tanh", normalize=False
+    latent_dim, output_shape, widths, output_activation="tanh", normalize=False, classes=0
 ):
     """Builds noise -> dense layers -> a sample of any shape.
 
@@ -17,11 +19,14 @@ def build_dense_generator(
         widths: units of each hidden layer.
         output_activation: "tanh" for pictures in [-1, 1], None for numbers without bounds.
         normalize: put batch normalization behind every hidden layer.
+        classes: how many classes a second input chooses from, one-hot; 0 is no such input.
 
     Returns:
-        A `keras.Model`: `(batch, latent_dim)` -> `(batch, *output_shape)`, float32.
+        A `keras.Model`: `(batch, latent_dim)` -> `(batch, *output_shape)`, float32; with classes,
+        of `[noise, label]`.
     """
-    noise = x = keras.Input((latent_dim,), name="noise")
+    noise = keras.Input((latent_dim,), name="noise")
+    inputs, x = join_label(noise, noise, classes)
     for units in widths:
         x = layers.Dense(units, use_bias=not normalize)(x)
         if normalize:
@@ -30,18 +35,20 @@ def build_dense_generator(
     x = layers.Dense(math.prod(output_shape))(x)
     x = layers.Reshape(output_shape)(x)
     sample = layers.Activation(output_activation, dtype="float32")(x)
-    return keras.Model(noise, sample, name="generator")
+    return keras.Model(inputs, sample, name="generator")
 
 
-def build_dense_discriminator(input_shape, widths):
+def build_dense_discriminator(input_shape, widths, classes=0):
     """Builds sample -> dense layers -> one logit.
 
     Args:
         input_shape: shape of a sample.
         widths: units of each hidden layer.
+        classes: as of the generator.
 
     Returns:
         A `keras.Model`: `(batch, *input_shape)` -> `(batch, 1)`, float32; positive means real.
+        With classes, of `[sample, label]`.
     """
     sample = keras.Input(input_shape, name="sample")
     x = layers.Flatten()(sample)
@@ -53,10 +60,11 @@ def build_dense_discriminator(input_shape, widths):
         x = layers.Dense(units, bias_initializer=spread)(x)
         x = layers.LeakyReLU(0.2)(x)
     logit = layers.Dense(1, dtype="float32")(x)
-    return keras.Model(sample, logit, name="discriminator")
+    inputs, logit = match_label(sample, x, logit, classes)
+    return keras.Model(inputs, logit, name="discriminator")
 
 
-def build_dense_encoder(input_shape, latent_dim, widths, activation="relu"):
+def build_dense_encoder(input_shape, latent_dim, widths, activation="relu", classes=0):
     """Builds sample -> dense layers -> mean and log-variance of z.
 
     Args:
@@ -64,21 +72,23 @@ def build_dense_encoder(input_shape, latent_dim, widths, activation="relu"):
         latent_dim: length of z.
         widths: units of each hidden layer.
         activation: of the hidden layers.
+        classes: how many classes a second input chooses from, one-hot; 0 is no such input.
 
     Returns:
-        A `keras.Model`: `(batch, *input_shape)` -> two of `(batch, latent_dim)`, float32.
+        A `keras.Model`: `(batch, *input_shape)` -> two of `(batch, latent_dim)`, float32; with
+        classes, of `[sample, label]`.
     """
     sample = keras.Input(input_shape, name="sample")
-    x = layers.Flatten()(sample)
+    inputs, x = join_label(sample, layers.Flatten()(sample), classes)
     for units in widths:
         x = layers.Dense(units, activation=activation)(x)
     # Linear both: a mean may be negative, and so may the logarithm of a variance.
     mean = layers.Dense(latent_dim, name="mean", dtype="float32")(x)
     log_variance = layers.Dense(latent_dim, name="log_variance", dtype="float32")(x)
-    return keras.Model(sample, [mean, log_variance], name="encoder")
+    return keras.Model(inputs, [mean, log_variance], name="encoder")
 
 
-def build_dense_decoder(latent_dim, output_shape, widths, activation="relu"):
+def build_dense_decoder(latent_dim, output_shape, widths, activation="relu", classes=0):
     """Builds z -> dense layers -> the parameters of every pixel's distribution.
 
     Args:
@@ -86,12 +96,15 @@ def build_dense_decoder(latent_dim, output_shape, widths, activation="relu"):
         output_shape: shape of the parameters, such as `(28, 28, 1)`.
         widths: units of each hidden layer, in the order that z meets them.
         activation: of the hidden layers.
+        classes: as of the encoder.
 
     Returns:
-        A `keras.Model`: `(batch, latent_dim)` -> `(batch, *output_shape)`, float32.
+        A `keras.Model`: `(batch, latent_dim)` -> `(batch, *output_shape)`, float32; with classes,
+        of `[z, label]`.
     """
-    z = x = keras.Input((latent_dim,), name="z")
+    z = keras.Input((latent_dim,), name="z")
+    inputs, x = join_label(z, z, classes)
     for units in widths:
         x = layers.Dense(units, activation=activation)(x)
     x = layers.Dense(math.prod(output_shape), dtype="float32")(x)
-    return keras.Model(z, layers.Reshape(output_shape, dtype="float32")(x), name="decoder")
+    return keras.Model(inputs, layers.Reshape(output_shape, dtype="float32")(x), name="decoder")
