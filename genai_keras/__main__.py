@@ -2,7 +2,10 @@
 
 import importlib
 
-COMMANDS = ("train_gan", "train_vae", "train_lm", "train_seq2seq")
+COMMANDS = (
+    "train_gan", "train_vae", "train_lm", "train_seq2seq", "evaluate", "generate", "export",
+    "augment", "train_lenet",
+)  # fmt: skip
 
 
 def main():

@@ -21,11 +21,17 @@ LEVELS = {
     "evaluation": 5,
     "callbacks": 5,
     "training": 6,
+    "serving": 5,
     "runs": 7,
     "train_gan": 8,
     "train_vae": 8,
     "train_lm": 8,
     "train_seq2seq": 8,
+    "evaluate": 8,
+    "generate": 8,
+    "export": 8,
+    "augment": 8,
+    "train_lenet": 8,
     "__main__": 9,
 }
 # These know nothing of the command line, so that a notebook can use them.
@@ -39,6 +45,7 @@ CONFIG_FREE = (
     "models",
     "evaluation",
     "callbacks",
+    "serving",
 )
 
 

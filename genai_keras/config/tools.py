@@ -1,0 +1,154 @@
+"""The options of the commands that use what was trained."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from genai_keras.config.base import Config, option
+
+LABELLED = ("mnist5k", "mnist", "fashion_mnist", "cifar10")
+RULED = ("mnist", "fashion_mnist")  # what a LeNet is shipped for
+RUN = "the folder of a finished run"
+DATA_DIR = "where its data are now, if they have moved"
+
+
+@dataclass
+class EvaluateConfig(Config):
+    """The options of `evaluate`."""
+
+    command: ClassVar[str] = "evaluate"
+    examples: ClassVar[str] = """\
+examples:
+  python -m genai_keras.evaluate runs/mine
+  python -m genai_keras.evaluate --compare runs/gan runs/vae --picture both.png
+
+A GAN of all of MNIST takes about a minute on two CPU cores.
+"""
+
+    run: Path | None = option(None, RUN, positional=True)
+    compare: tuple[Path, ...] = option(
+        (), "several runs: one table, and their samples side by side"
+    )
+    picture: Path = option(Path("comparison.png"), "where --compare draws the samples")
+    data_dir: Path | None = option(None, DATA_DIR)
+    json: Path | None = option(None, "write all figures to this file, too")
+    samples: int = option(
+        10_000, "generated pictures that are compared with as many real ones, at most", at_least=100
+    )
+    likelihoods: int = option(
+        1_000, "validation pictures whose likelihood is estimated, at most", at_least=2
+    )
+    importance_samples: int = option(
+        100, "draws of z for each of them, a multiple of 100", at_least=100
+    )
+    seed: int = option(0, "of samples and of resampling", at_least=0, at_most=2**32 - 2)
+
+
+@dataclass
+class GenerateConfig(Config):
+    """The options of `generate`."""
+
+    command: ClassVar[str] = "generate"
+    examples: ClassVar[str] = """\
+examples:
+  python -m genai_keras.generate runs/mine --count 100 --out digits.png
+  python -m genai_keras.generate runs/shakespeare --prompt "ROMEO:" --temperature 0.7
+
+64 pictures take a few seconds on two CPU cores, most of them to load TensorFlow.
+"""
+
+    run: Path = option(None, RUN, positional=True)
+    count: int | None = option(
+        None, "samples (default: 64 pictures, 1 text, 1000 numbers)", at_least=1
+    )
+    seed: int = option(0, "same seed, same samples", at_least=0, at_most=2**32 - 2)
+    out: Path | None = option(
+        None, "a .png, .npy or .txt file (default: RUN/generated.png; text goes to the terminal)"
+    )
+    label: tuple[int, ...] = option(
+        (), "classes to make, in turn, by a conditional model (default: all)", at_least=0
+    )
+    interpolate: bool = option(False, "walk from one picture to the next, a walk a row")
+    complete: bool = option(
+        False, "pixels: complete the upper halves of digits that training did not see"
+    )
+    data_dir: Path | None = option(None, f"--complete: {DATA_DIR}")
+    prompt: str | None = option(None, "what to continue (text) or translate (pairs)")
+    length: int | None = option(
+        None, "tokens to write (text; default: the run's --sample-length)", at_least=1
+    )
+    temperature: float | None = option(
+        None, "of text and pixels; 0 takes the likeliest (default: the run's)", at_least=0
+    )
+    top_k: int | None = option(None, "draw from the k likeliest tokens", at_least=1)
+    top_p: float | None = option(
+        None, "draw from the likeliest tokens of this mass", above=0, at_most=1
+    )
+
+
+@dataclass
+class ExportConfig(Config):
+    """The options of `export`."""
+
+    command: ClassVar[str] = "export"
+    examples: ClassVar[str] = """\
+examples:
+  python -m genai_keras.export runs/mine --out served/digits
+  python -m genai_keras.export runs/dates --out served/dates
+
+It takes about ten seconds on two CPU cores.
+"""
+
+    run: Path = option(None, RUN, positional=True)
+    out: Path | None = option(None, "a new folder (default: RUN/export)")
+
+
+@dataclass
+class AugmentConfig(Config):
+    """The options of `augment`."""
+
+    command: ClassVar[str] = "augment"
+    examples: ClassVar[str] = """\
+examples:
+  python -m genai_keras.augment --dataset mnist --data-dir my_data
+  python -m genai_keras.augment runs/conditional --per-class 10 --seeds 3
+
+The default takes about 10 minutes on two CPU cores.
+"""
+
+    run: Path | None = option(
+        None,
+        "a finished --conditional run to take pictures from, which may have seen more labels "
+        "(default: train a VAE on the same few pictures)",
+        positional=True,
+    )
+    dataset: str = option("mnist5k", "what to classify", choices=LABELLED)
+    data_dir: Path | None = option(None, "folder to look in for the data, before its usual places")
+    per_class: tuple[int, ...] = option(
+        (10, 50, 200), "real training pictures of each class", at_least=2
+    )
+    generated: int = option(200, "generated pictures of each class", at_least=1)
+    seeds: int = option(5, "repetitions, each with other pictures and weights", at_least=2)
+    steps: int = option(1_000, "training steps of each classifier", at_least=1)
+    vae_steps: int = option(1_500, "training steps of each VAE", at_least=1)
+    json: Path | None = option(None, "write all figures to this file, too")
+
+
+@dataclass
+class LeNetConfig(Config):
+    """The options of `train_lenet`."""
+
+    command: ClassVar[str] = "train_lenet"
+    examples: ClassVar[str] = """\
+examples:
+  python -m genai_keras.train_lenet --dataset mnist --out lenet.npz
+  python -m genai_keras.train_lenet --dataset fashion_mnist --data-dir my_data --out lenet.npz
+
+It takes about 3 minutes on two CPU cores.
+"""
+
+    dataset: str = option("mnist", "what to classify", choices=RULED)
+    data_dir: Path | None = option(None, "folder to look in for the data, before its usual places")
+    out: Path = option(Path("lenet.npz"), "the file for its weights")
+    epochs: int = option(10, "passes over the training data", at_least=1)
+    seed: int = option(0, "same seed, same weights", at_least=0, at_most=2**32 - 2)
