@@ -31,11 +31,12 @@ def train_on_text(config):
     from genai_keras.callbacks.attention import AttentionMaps
     from genai_keras.callbacks.text import TextSample
     from genai_keras.data.text import load_text
+    from genai_keras.data.tokenizers import encode_prompt
     from genai_keras.training.run import run_training
 
     text = load_text(**config.source())
     tokenizer = text.tokenizer
-    check_prompt(config.prompt, tokenizer)
+    encode_prompt(config.prompt, tokenizer)  # says now what is wrong with it
     model = build_model(
         config,
         text.train,
@@ -109,21 +110,6 @@ def build_model(config, train, vocabulary_size, window, scales, start_token=Fals
     model = LanguageModel(decoder, scales)
     model.compile(adamw(config, config.epochs * train.steps_per_epoch))
     return model
-
-
-def check_prompt(prompt, tokenizer):
-    """A prompt has at least one token; characters that the text does not have are named."""
-    from genai_keras.errors import UserError
-
-    if not prompt:
-        raise UserError("--prompt is empty: give the sample at least one character to begin with")
-    unknown = tokenizer.unknown_in(prompt)
-    if unknown and unknown != ["\n"]:
-        print(
-            f"warning: the text has no {' '.join(map(repr, unknown))}, so the model reads it in "
-            "--prompt as an unknown character",
-            file=sys.stderr,
-        )
 
 
 if __name__ == "__main__":

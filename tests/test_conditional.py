@@ -8,8 +8,8 @@ from helpers import assert_same_bits, trained_straight_and_in_two
 from genai_keras.data.images import load_images
 from genai_keras.errors import UserError
 from genai_keras.evaluation.likelihood import importance_weighted_log_likelihood
-from genai_keras.models.base import classes_of
 from genai_keras.models.gan import GAN
+from genai_keras.models.noise import classes_of
 from genai_keras.models.vae import VAE
 from genai_keras.networks import conv_vae, dcgan, dense
 

@@ -8,6 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "genai_keras"
 LEVELS = {
     "errors": 0,
+    "files": 1,
     "config": 1,
     "parsing": 2,
     "losses": 1,

@@ -46,12 +46,37 @@ class Completions(EpochPicture):
         self.sampling = sampling
 
     def draw(self, logs):
-        count, pixels = self.sequences.shape
-        side = round(pixels**0.5)
-        half = side * (side // 2)
-        given = np.full_like(self.sequences, 0.5, dtype="float32")  # grey: not given
-        given[:, :half] = self.sequences[:, :half]
-        prompts = np.tile(self.sequences[:, :half], (COMPLETIONS, 1))
-        completed = self.model.generate(prompts, pixels - half, **self.sampling)
-        rows = np.concatenate([self.sequences, given, completed])
-        return image_grid(to_images(rows), columns=count, low=0.0)
+        completed = complete(self.model, self.sequences, COMPLETIONS, **self.sampling)
+        return completion_grid(self.sequences, completed)
+
+
+def complete(model, sequences, times=1, **sampling):
+    """Writes the lower halves of pictures whose upper halves are given.
+
+    Args:
+        model: a `LanguageModel` of pixels.
+        sequences: `(n, pixels)` int.
+        times: how often to complete each of them.
+        **sampling: as of `LanguageModel.generate`.
+
+    Returns:
+        `(times * n, pixels)` int32: all n, then all n again.
+    """
+    half = _half(sequences)
+    prompts = np.tile(sequences[:, :half], (times, 1))
+    return np.concatenate(list(model.stream(prompts, sequences.shape[1] - half, **sampling)))
+
+
+def completion_grid(sequences, completed):
+    """Columns: a picture, its upper half, and its completions below; `(height, width, 3)` uint8."""
+    half = _half(sequences)
+    given = np.full_like(sequences, 0.5, dtype="float32")  # grey: not given
+    given[:, :half] = sequences[:, :half]
+    rows = np.concatenate([sequences, given, completed])
+    return image_grid(to_images(rows), columns=len(sequences), low=0.0)
+
+
+def _half(sequences):
+    """The pixels of a picture's upper half, whole rows."""
+    side = round(sequences.shape[1] ** 0.5)
+    return side * (side // 2)

@@ -1,6 +1,7 @@
 """Tokenizers: text to whole numbers and back, by character or by byte-pair encoding."""
 
 import json
+import sys
 from itertools import chain, pairwise
 from pathlib import Path
 
@@ -206,6 +207,24 @@ def load_tokenizer(path):
         raise UserError(f"cannot read the tokenizer {path}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is no tokenizer, or is damaged: {error}") from None
+
+
+def encode_prompt(prompt, tokenizer):
+    """What a model shall continue, as tokens, `(length,)` int32; warns of unknown characters.
+
+    Raises:
+        UserError: it is empty.
+    """
+    if not prompt:
+        raise UserError("--prompt is empty: give the sample at least one character to begin with")
+    unknown = tokenizer.unknown_in(prompt)
+    if unknown and unknown != ["\n"]:
+        print(
+            f"warning: the text has no {' '.join(map(repr, unknown))}, so the model reads it in "
+            "--prompt as an unknown character",
+            file=sys.stderr,
+        )
+    return tokenizer.encode(prompt)
 
 
 def _visible(text):

@@ -5,8 +5,9 @@ import tensorflow as tf
 from keras import ops
 
 from genai_keras import losses
-from genai_keras.models.base import FromFile, FromNoise, classes_of, conditioned
+from genai_keras.models.base import FromFile
 from genai_keras.models.means import Means
+from genai_keras.models.noise import FromNoise, classes_of, conditioned
 
 
 @keras.saving.register_keras_serializable(package="genai_keras")

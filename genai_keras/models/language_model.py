@@ -8,6 +8,7 @@ from keras import ops
 from genai_keras import losses, samplers
 from genai_keras.models.base import OneOptimizer
 from genai_keras.models.means import Means
+from genai_keras.models.noise import BLOCK
 from genai_keras.networks import transformer  # noqa: F401  whose classes saved models have
 
 COLDEST = 1e-4  # temperature, below which logits would overflow
@@ -136,6 +137,15 @@ class LanguageModel(OneOptimizer):
             use_cache,
         )
         return sequence.numpy()[:, int(self.decoder.has_start_token) :]
+
+    def stream(self, prompts, count, seed=0, **sampling):
+        """Yields what `generate` makes of prompts `(n, length)`, some of them at a time.
+
+        Each part has random numbers of its own, so that n may be large.
+        """
+        for number, start in enumerate(range(0, len(prompts), BLOCK)):
+            (key,) = np.random.SeedSequence([seed, number]).generate_state(1)
+            yield self.generate(prompts[start : start + BLOCK], count, seed=int(key), **sampling)
 
     def _inputs(self, tokens):
         """What the decoder reads: each token but the last, behind the start token if it has one."""

@@ -8,8 +8,9 @@ from keras import ops
 from genai_keras import losses
 from genai_keras.layers.reparameterization import Reparameterization
 from genai_keras.likelihoods import LIKELIHOODS
-from genai_keras.models.base import BLOCK, FromNoise, OneOptimizer, classes_of, conditioned
+from genai_keras.models.base import OneOptimizer
 from genai_keras.models.means import Means
+from genai_keras.models.noise import BLOCK, FromNoise, classes_of, conditioned, interpolation
 
 ACTIVE = 0.01  # variance over the data of E[z | x], above which a latent counts as used
 
@@ -238,27 +239,6 @@ class ActiveUnits(keras.metrics.Metric):
 
     def result(self):
         return ops.sum(ops.cast(self.variances() > ACTIVE, "float32"))
-
-
-def interpolation(first, last, steps, method="spherical"):
-    """A path of `steps` points from one latent vector to another, both included.
-
-    "spherical" turns at a constant rate about the origin (Shoemake 1985) while the length changes
-    evenly; for vectors along one line that is the same as "linear".
-    """
-    if method not in ("linear", "spherical"):
-        raise ValueError(f"method must be 'linear' or 'spherical', not {method!r}")
-    t = np.linspace(0.0, 1.0, steps)[:, None]  # (steps, 1)
-    lengths = np.linalg.norm(first), np.linalg.norm(last)
-    straight = (1.0 - t) * first + t * last
-    if method == "linear" or min(lengths) == 0.0:
-        return straight
-    first, last = first / lengths[0], last / lengths[1]
-    angle = np.arccos(np.clip(np.dot(first, last), -1.0, 1.0))
-    if np.sin(angle) < 1e-6:
-        return straight
-    turned = (np.sin((1.0 - t) * angle) * first + np.sin(t * angle) * last) / np.sin(angle)
-    return turned * ((1.0 - t) * lengths[0] + t * lengths[1])
 
 
 def _log_prior_ratio(z, mean, log_variance):

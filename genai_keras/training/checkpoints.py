@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import sys
 
 import keras
@@ -10,23 +9,10 @@ import numpy as np
 from keras import ops
 
 from genai_keras.errors import TrainingDiverged, UserError
+from genai_keras.files import whole_file
 
 MANIFEST = "manifest.json"
 KEPT = 2  # generations: if the newest is damaged, the one before still serves
-
-
-def save_model(model, path):
-    """Saves a model to a `.keras` file in one move: a crash leaves the old file or the new one."""
-    unfinished = path.with_name(f"unfinished-{path.name}")
-    model.save(unfinished)
-    _move(unfinished, path)
-
-
-def _move(unfinished, path):
-    """Puts a written file in its place once it is on the disk, not only in the system's memory."""
-    with open(unfinished, "rb") as file:
-        os.fsync(file.fileno())
-    os.replace(unfinished, path)
 
 
 def check_weights(model):
@@ -58,15 +44,15 @@ class Checkpoints:
         """Saves everything that training needs to go on after global step `step`."""
         self.directory.mkdir(parents=True, exist_ok=True)
         path = self.directory / f"step_{step:08d}.keras"
-        save_model(model, path)
+        with whole_file(path) as unfinished:
+            model.save(unfinished)
         entry = {"file": path.name, "step": step, **_fingerprint(path)}
         # Not in the file: Keras thinks nobody goes on in the middle of an epoch.
         entry["metrics"] = [np.array(v).tolist() for v in _metric_variables(model)]
         others = [old for old in self._entries() if old["file"] != path.name]
         entries = [entry, *others][:KEPT]
-        unfinished = self.directory / f"unfinished-{MANIFEST}"
-        unfinished.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
-        _move(unfinished, self.directory / MANIFEST)
+        with whole_file(self.directory / MANIFEST) as unfinished:
+            unfinished.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
         for old in self.directory.glob("*.keras"):
             if old.name not in {each["file"] for each in entries}:
                 old.unlink()

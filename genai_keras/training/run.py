@@ -13,8 +13,9 @@ import keras
 import tensorflow as tf
 
 from genai_keras.errors import Interrupted, TrainingDiverged, UserError
+from genai_keras.files import whole_file
 from genai_keras.parsing import resume_command, save_config
-from genai_keras.training.checkpoints import CheckpointCallback, Checkpoints, save_model
+from genai_keras.training.checkpoints import CheckpointCallback, Checkpoints
 from genai_keras.training.stops import DivergenceStop, SignalStop, TimeLimit
 from genai_keras.training.tensorboard import EpochTensorBoard
 
@@ -106,7 +107,8 @@ def run_training(model, train, validation, config, callbacks=(), files=None, fin
         callbacks.append(TimeLimit(config.max_minutes, checkpoint))
     with stop, _ended_also_on_failure(callbacks):
         _fit(model, train, train_dataset, validation, checkpoint.step, config, callbacks)
-    save_model(model, folder / "model.keras")
+    with whole_file(folder / "model.keras") as unfinished:
+        model.save(unfinished)
     _say_where(config)
 
 

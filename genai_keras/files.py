@@ -1,0 +1,28 @@
+"""Files that are there whole or not at all."""
+
+import contextlib
+import os
+
+from genai_keras.errors import UserError
+
+
+@contextlib.contextmanager
+def whole_file(path):
+    """Gives a path to write to, and moves what was written to `path` once it is complete.
+
+    A crash leaves what was there before; what was begun is called `unfinished-...`, and is removed
+    unless the process itself is killed.
+
+    Raises:
+        UserError: there is no such folder.
+    """
+    if not path.parent.is_dir():
+        raise UserError(f"{path.parent} is no folder: make it first, or name another")
+    unfinished = path.with_name(f"unfinished-{path.name}")
+    try:
+        yield unfinished
+        with open(unfinished, "rb") as file:
+            os.fsync(file.fileno())  # on the disk, not only in the system's memory
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,122 @@
+"""What the models share that decode noise: sampling in parts, labels, walks between samples."""
+
+import numpy as np
+import tensorflow as tf
+
+BLOCK = 250  # samples that are made at a time
+
+
+class FromNoise:
+    """Samples of a model that decodes noise: name it before `keras.Model`.
+
+    The model has `latent_dim`, and `classes`, 0 if it takes no labels; and it implements
+    `_decode(inputs)`, of what `conditioned` returns.
+    """
+
+    def generate(self, n, seed=0, labels=None):
+        """Makes samples from noise; equal seeds give equal samples, and few are the first of many.
+
+        Args:
+            n: how many.
+            seed: an integer.
+            labels: `(n,)` int, of a conditional model; None takes the classes in turn.
+
+        Returns:
+            A NumPy array `(n, *sample_shape)`; pictures are in [-1, 1] (GAN) or [0, 1] (VAE).
+        """
+        return np.concatenate(list(self.stream(n, seed, labels)))
+
+    def stream(self, n, seed=0, labels=None):
+        """Yields what `generate` returns in parts, so that there may be more than memory holds."""
+        if labels is None and self.classes:
+            labels = np.arange(n) % self.classes
+        for number, start in enumerate(range(0, n, BLOCK)):
+            part = slice(start, min(start + BLOCK, n))
+            key = tf.constant([seed, number], "int64")
+            noise = tf.random.stateless_normal((BLOCK, self.latent_dim), key)
+            noise = noise[: part.stop - start]
+            yield self.decode(noise, None if labels is None else labels[part])
+
+    def decode(self, noise, labels=None):
+        """What the model makes of noise or codes.
+
+        Args:
+            noise: `(n, latent_dim)`.
+            labels: `(n,)` int if the model is conditional, else None.
+
+        Returns:
+            A NumPy array `(n, *sample_shape)`.
+        """
+        one_hot = self.one_hot(labels, len(noise))
+        made = []
+        for start in range(0, len(noise), BLOCK):
+            part = slice(start, start + BLOCK)
+            label = None if one_hot is None else one_hot[part]
+            made.append(np.array(self._decode(conditioned(noise[part], label))))
+        return np.concatenate(made)
+
+    def walks(self, n, steps=10, seed=0, labels=None):
+        """Yields walks from one draw of the noise to the next, decoded, `(steps, *sample_shape)`.
+
+        Args:
+            n: how many walks.
+            steps: points of each, both ends included; see `interpolation`.
+            seed: of the draws.
+            labels: `(n,)` int, one a walk, of a conditional model; None takes the classes in turn.
+        """
+        if labels is None and self.classes:
+            labels = np.arange(n) % self.classes
+        key = tf.constant([seed, 0], "int64")
+        ends = np.array(tf.random.stateless_normal((n, 2, self.latent_dim), key))
+        for walk, (first, last) in enumerate(ends):
+            label = None if labels is None else np.repeat(labels[walk], steps)
+            yield self.decode(interpolation(first, last, steps), label)
+
+    def one_hot(self, labels, n):
+        """Labels as the networks take them, `(n, classes)` float32; None if they take none.
+
+        Raises:
+            ValueError: there are labels and the model takes none, or the other way round, or they
+                are not n of its classes.
+        """
+        if labels is None and not self.classes:
+            return None
+        if labels is None:
+            raise ValueError("this model is conditional: it needs a label for each sample")
+        if not self.classes:
+            raise ValueError("this model takes no labels: it was trained without --conditional")
+        labels = np.asarray(labels)
+        if labels.shape != (n,) or not np.isin(labels, np.arange(self.classes)).all():
+            raise ValueError(f"labels must be {n} integers from 0 to {self.classes - 1}")
+        return np.eye(self.classes, dtype="float32")[labels]
+
+
+def conditioned(x, label=None):
+    """What a network is called with: `x`, and the one-hot label if there is one."""
+    return x if label is None else [x, label]
+
+
+def classes_of(network):
+    """How many classes a network's second input chooses from; 0 if it has no such input."""
+    return network.inputs[1].shape[-1] if len(network.inputs) > 1 else 0
+
+
+def interpolation(first, last, steps, method="spherical"):
+    """A path of `steps` points from one latent vector to another, both included.
+
+    "spherical" turns at a constant rate about the origin (Shoemake 1985) while the length changes
+    evenly; for vectors along one line that is the same as "linear".
+    """
+    if method not in ("linear", "spherical"):
+        raise ValueError(f"method must be 'linear' or 'spherical', not {method!r}")
+    t = np.linspace(0.0, 1.0, steps)[:, None]  # (steps, 1)
+    lengths = np.linalg.norm(first), np.linalg.norm(last)
+    straight = (1.0 - t) * first + t * last
+    if method == "linear" or min(lengths) == 0.0:
+        return straight
+    first, last = first / lengths[0], last / lengths[1]
+    angle = np.arccos(np.clip(np.dot(first, last), -1.0, 1.0))
+    if np.sin(angle) < 1e-6:
+        return straight
+    turned = (np.sin((1.0 - t) * angle) * first + np.sin(t * angle) * last) / np.sin(angle)
+    return turned * ((1.0 - t) * lengths[0] + t * lengths[1])
