@@ -34,6 +34,10 @@ def data_dir():
 @pytest.fixture
 def few_digits(monkeypatch):
     """Few of the real digits, and few in a grid: for tests that are about the run, not the data."""
+    use_few_digits(monkeypatch)
+
+
+def use_few_digits(monkeypatch):
     from genai_keras.callbacks.pictures import ImageGrid
     from genai_keras.data import images
 
@@ -42,3 +46,28 @@ def few_digits(monkeypatch):
         images.READERS, "mnist5k", lambda data_dir: [part[:100] for part in whole(data_dir)]
     )
     monkeypatch.setattr(ImageGrid.__init__, "__defaults__", (9, 0, -1.0))
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A function from a name in `helpers.RUNS` to the folder of a small finished run of that kind.
+
+    Each is trained once, for all tests: they must leave it as it is.
+    """
+    from helpers import RUNS
+
+    folders = {}
+
+    def train(name):
+        if name not in folders:
+            folder = tmp_path_factory.mktemp("finished") / name
+            main, argv = RUNS[name]
+            with pytest.MonkeyPatch.context() as monkeypatch:
+                use_few_digits(monkeypatch)
+                assert (
+                    main([*argv, "--epochs", "1", "--verbose", "0", "--run-dir", str(folder)]) == 0
+                )
+            folders[name] = folder
+        return folders[name]
+
+    return train

@@ -11,9 +11,37 @@ import h5py
 import keras
 import numpy as np
 
+from genai_keras import train_gan, train_lm, train_seq2seq, train_vae
 from genai_keras.callbacks.pictures import ImageGrid
 from genai_keras.models.gan import GAN
 from genai_keras.networks import dcgan, dense
+
+DIGITS = ["--limit", "64", "--batch-size", "16"]
+WORDS = ["--width", "8", "--num-heads", "2", "--num-layers", "2", "--steps-per-epoch", "4"]
+# Small runs of each kind, one epoch each; the fixture `finished` trains them.
+RUNS = {
+    "gan": (
+        train_gan.main,
+        [*DIGITS, "--preset", "mlp", "--generator-widths", "16", "--discriminator-widths", "16"],
+    ),
+    "conditional-gan": (
+        train_gan.main,
+        [*DIGITS, "--conditional", "--generator-widths", "4", "4"],
+    ),
+    "numbers": (train_gan.main, ["--preset", "dense-1d", "--limit", "2048"]),
+    "vae": (
+        train_vae.main,
+        [*DIGITS, "--widths", "4", "4", "--dense-units", "8", "--latent-dim", "3"],
+    ),
+    "conditional-vae": (
+        train_vae.main,
+        [*DIGITS, "--preset", "mlp", "--widths", "16", "--conditional", "--image-size", "14"],
+    ),
+    "vae14": (train_vae.main, [*DIGITS, "--preset", "mlp", "--widths", "16", "--image-size", "14"]),
+    "text": (train_lm.main, [*WORDS, "--window", "8"]),
+    "pixels": (train_lm.main, [*WORDS, "--preset", "pixels"]),
+    "pairs": (train_seq2seq.main, WORDS),
+}
 
 
 def saved_arrays(path):

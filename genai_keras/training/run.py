@@ -17,7 +17,7 @@ from genai_keras.files import whole_file
 from genai_keras.parsing import resume_command, save_config
 from genai_keras.training.checkpoints import CheckpointCallback, Checkpoints
 from genai_keras.training.stops import DivergenceStop, SignalStop, TimeLimit
-from genai_keras.training.tensorboard import EpochTensorBoard
+from genai_keras.training.tensorboard import EpochTensorBoard, write_settings
 
 # All that a run writes into its folder, and so all that --overwrite takes away.
 # The config, which makes a folder a run, goes last.
@@ -33,6 +33,9 @@ CONTENTS = (
     "source-tokenizer.json",
     "target-tokenizer.json",
     "translations.tsv",
+    "generated.png",
+    "nearest.png",
+    "export",
     "config.json",
 )
 PACKAGES = ("genai_keras", "keras", "tensorflow", "numpy")
@@ -179,6 +182,7 @@ def _start_folder(config, counts, files, fingerprint):
     save_config(config, folder / "config.json")
     versions = {**_versions(), "samples": counts, "data": fingerprint}
     (folder / "versions.json").write_text(json.dumps(versions, indent=2) + "\n")
+    write_settings(config)
 
 
 def _check_data(folder, counts, files, fingerprint):

@@ -1,6 +1,15 @@
-"""The curves of a run."""
+"""The curves of a run, and what TensorBoard's page of hyperparameters compares runs by."""
+
+import dataclasses
 
 import keras
+import tensorflow as tf
+from tensorboard.plugins.hparams import api as hparams
+
+# What steers a start or says where things are: no two runs are compared by it.
+NO_SETTINGS = {
+    "run_dir", "data_dir", "resume", "overwrite", "max_minutes", "verbose", "debug", "histograms",
+}  # fmt: skip
 
 
 class EpochTensorBoard(keras.callbacks.TensorBoard):
@@ -12,3 +21,30 @@ class EpochTensorBoard(keras.callbacks.TensorBoard):
 
     def on_train_batch_end(self, batch, logs=None):
         super().on_train_batch_end(batch)
+
+
+def write_settings(config):
+    """Writes a run's settings for the page of hyperparameters.
+
+    What belongs to them is found there by TensorBoard itself: every curve below this folder, with
+    its last value.
+    """
+    settings = {"command": config.command}
+    for each in dataclasses.fields(config):
+        value = getattr(config, each.name)
+        if each.name not in NO_SETTINGS and value is not None:
+            plain = isinstance(value, (bool, int, float, str))
+            settings[each.name] = value if plain else " ".join(map(str, value))
+    writer = tf.summary.create_file_writer(str(config.run_dir / "tensorboard"))
+    with writer.as_default():
+        hparams.hparams(settings, trial_id=config.run_dir.name)
+    writer.close()
+
+
+def write_figures(run_dir, figures):
+    """Writes final figures, by name, as further columns of that page."""
+    writer = tf.summary.create_file_writer(str(run_dir / "tensorboard" / "evaluation"))
+    with writer.as_default(step=0):
+        for name, value in figures.items():
+            tf.summary.scalar(name, value)
+    writer.close()
