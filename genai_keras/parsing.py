@@ -89,6 +89,8 @@ def make_parser(cls, description=None):
                 each.name,
                 type=kind,
                 nargs="?" if optional else None,
+                # argparse would convert its own mark of an absent one.
+                **({"default": None} if optional else {}),
                 metavar=each.name.upper(),
                 help=text,
             )

@@ -94,4 +94,5 @@ def _figure(statistics):
     # A resample has fewer different points than the sample, which adds a bias of its own: notably
     # the Frechet distance grows by as much again as it is too large. Hence the shift.
     low, high = np.percentile(replicates, [2.5, 97.5]) + value - replicates.mean()
-    return Figure(value, float(low), float(high))
+    # A whole number's replicates may all lie on one side of it.
+    return Figure(value, float(min(low, value)), float(max(high, value)))

@@ -1,10 +1,13 @@
 """How good translations are: exact match, and chrF from sacrebleu."""
 
 import csv
+import json
 from dataclasses import dataclass
 
 import numpy as np
 import sacrebleu
+
+from genai_keras.evaluation.bootstrap import Figure
 
 
 @dataclass(frozen=True)
@@ -48,16 +51,29 @@ def evaluate_translations(model, pairs, batch_size=250, beam_width=1, length_pen
         Translation(source, text, targets[source])
         for source, text in zip(targets, written, strict=True)
     ]
-    most = max(map(len, targets.values()))
-    references = [  # one list for the first target of each, one for the second, ...
+    scores = {
+        "exact_match": float(np.mean([each.written in each.targets for each in translations])),
+        "chrf": sacrebleu.corpus_chrf(written, _references(translations)).score,
+    }
+    return scores, translations
+
+
+def bootstrap_chrf(translations, resamples=200):
+    """chrF of translations, 0 to 100, as a `Figure`; sacrebleu resamples whole sentences."""
+    written, metric = [each.written for each in translations], sacrebleu.CHRF()
+    score = metric.corpus_score(written, _references(translations), resamples)
+    facts = score.format(width=6, signature=metric.get_signature().format(), is_json=True)
+    error = json.loads(facts)["confidence_var"]
+    return Figure(score.score, score.score - error, score.score + error)
+
+
+def _references(translations):
+    """What sacrebleu wants: a list of the first target of each, one of the second, ...."""
+    most = max(len(each.targets) for each in translations)
+    return [
         [each.targets[i] if i < len(each.targets) else None for each in translations]
         for i in range(most)
     ]
-    scores = {
-        "exact_match": float(np.mean([each.written in each.targets for each in translations])),
-        "chrf": sacrebleu.corpus_chrf(written, references).score,
-    }
-    return scores, translations
 
 
 def save_translations(path, translations):

@@ -1,0 +1,133 @@
+"""What each kind of model is measured by, as rows of a report."""
+
+import math
+
+import numpy as np
+
+from genai_keras.data.toy import GaussianMixture
+from genai_keras.evaluation.bootstrap import bootstrap, bootstrap_mean
+from genai_keras.evaluation.likelihood import importance_weighted_bound, log_importance_weights
+from genai_keras.evaluation.report import Row
+from genai_keras.evaluation.translation import bootstrap_chrf, evaluate_translations
+from genai_keras.models.vae import ACTIVE
+
+BOUNDS = (1, 10, 100)  # importance samples of the bounds that are reported
+PER_IMAGE = "nats a picture; higher is better"
+
+
+def judge_likelihood(vae, x, labels=None, draws=100, seed=0):
+    """Bounds on the log-likelihood of pictures under a VAE, and how many latents it uses.
+
+    All bounds are of the same draws, so they never fall as they get tighter.
+
+    Args:
+        vae: a `VAE`.
+        x: `(n, height, width, channels)`, as it was trained on.
+        labels: `(n,)` if it is conditional.
+        draws: of z for each picture, a multiple of 100.
+        seed: of z and of the resampling.
+
+    Returns:
+        A list of `Row`.
+    """
+    log_weights = log_importance_weights(vae, x, draws, labels, seed)
+    given = "" if labels is None else ", given the label"
+    rows = []
+    for k in sorted({*BOUNDS, draws}):
+        name = "elbo" if k == 1 else f"iw_bound_{k}"
+        what = "the ELBO" if k == 1 else f"with {k} importance samples"
+        figure = bootstrap_mean(importance_weighted_bound(log_weights, k), seed=seed)
+        rows.append(Row(name, figure, None, f"lower bound on log p(x){given}, {what}; {PER_IMAGE}"))
+    means, _ = vae.encode(x, labels)
+
+    def active(weights):
+        average = np.average(means, axis=0, weights=weights)
+        return np.sum(np.average((means - average) ** 2, axis=0, weights=weights) > ACTIVE)
+
+    figure = bootstrap(active, [len(x)], seed=seed)
+    rows.append(Row("active_units", figure, None, f"latents in use, of {vae.latent_dim}"))
+    return rows
+
+
+def judge_pixels(model, sequences, seed=0):
+    """The exact log-likelihood of pictures under a language model of pixels; a list of `Row`."""
+    found, pixels = model.log_likelihood(sequences), sequences.shape[1]
+    return [
+        Row("log_likelihood", bootstrap_mean(found, seed=seed), None, f"exact; {PER_IMAGE}"),
+        Row(
+            "bits_per_pixel",
+            bootstrap_mean(-found / pixels / math.log(2), seed=seed),
+            None,
+            "lower is better",
+        ),
+    ]
+
+
+def judge_text(model, windows, tokens_per_character, seed=0):
+    """How well a language model predicts text it has not seen; a list of `Row`.
+
+    Args:
+        model: a `LanguageModel`.
+        windows: `(n, length)` int, of which all tokens but the first are predicted.
+        tokens_per_character: of the text.
+        seed: of the resampling, window by window.
+    """
+    predicted = windows.shape[1] - 1
+    nats = -model.log_likelihood(windows) / predicted * tokens_per_character  # (n,)
+    return [
+        Row("nats_per_character", bootstrap_mean(nats, seed=seed), None, "lower is better"),
+        Row(
+            "bits_per_character",
+            bootstrap_mean(nats / math.log(2), seed=seed),
+            None,
+            "the same in bits",
+        ),
+    ]
+
+
+def judge_translations(model, pairs, beam_width=1, length_penalty=0.0, seed=0):
+    """How well an encoder-decoder does sources that it has not seen; a list of `Row`."""
+    _, translations = evaluate_translations(
+        model, pairs, beam_width=beam_width, length_penalty=length_penalty
+    )
+    exact = [each.written in each.targets for each in translations]
+    right, tokens = _token_accuracies(model, pairs)
+
+    def accuracy(weights):
+        return np.sum(weights * right * tokens) / np.sum(weights * tokens)
+
+    search = "greedily" if beam_width == 1 else f"with {beam_width} hypotheses"
+    return [
+        Row(
+            "exact_match",
+            bootstrap_mean(exact, seed=seed),
+            None,
+            f"share of {len(exact)} sources translated to the letter, {search}",
+        ),
+        Row(
+            "token_accuracy",
+            bootstrap(accuracy, [len(right)], seed=seed),
+            None,
+            "how often the next token is right, the true ones before it given",
+        ),
+        Row("chrf", bootstrap_chrf(translations), None, "0 to 100; higher is better"),
+    ]
+
+
+def judge_numbers(numbers, mixture=None, seed=0):
+    """How far numbers `(n, 1)` are from the mixture they should be of; a list of `Row`."""
+    mixture = mixture or GaussianMixture()
+    points = np.ravel(numbers)
+    figure = bootstrap(
+        lambda weights: mixture.wasserstein(np.repeat(points, weights)), [len(points)], seed=seed
+    )
+    floor = mixture.wasserstein(mixture.sample(len(points), seed=3))
+    return [Row("wasserstein", figure, floor, f"of {len(points)} samples, in units of x")]
+
+
+def _token_accuracies(model, pairs):
+    """Token accuracy of each validation batch, and its number of tokens, `(batches,)` each."""
+    terms = [model.terms(*batch) for batch in pairs.validation.in_order()]
+    return (
+        np.array([float(each[name]) for each in terms]) for name in ("token_accuracy", "tokens")
+    )

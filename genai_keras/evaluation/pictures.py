@@ -1,0 +1,144 @@
+"""How good generated pictures are: against pictures that training did not see, on features."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from genai_keras.data.images import CLASSES
+from genai_keras.evaluation import distances
+from genai_keras.evaluation.bootstrap import (
+    bootstrap,
+    bootstrap_frechet,
+    bootstrap_kernel,
+    bootstrap_mean,
+)
+from genai_keras.evaluation.report import Row
+
+NEIGHBOURS = 5
+
+
+class Thumbnails:
+    """Features for pictures that no classifier is shipped for: their pixels at 8 x 8.
+
+    A crude ruler: it sees colours and the coarse layout, and nothing of the content.
+    """
+
+    name = "8x8 thumbnails"
+
+    def look(self, images):
+        """Features `(n, 64 * c)` of pictures `(n, height, width, c)` in [0, 1]; no classes."""
+        small = tf.image.resize(images, (8, 8), method="area").numpy()
+        return small.reshape(len(small), -1), None
+
+
+def judge_pictures(ours, reference, training, ruler, asked=None, reference_labels=None, seed=0):
+    """Holds generated pictures against real ones.
+
+    The floor of each figure is what as many real training pictures score in place of ours; of
+    distances to the nearest training picture, what the reference scores.
+
+    Args:
+        ours: generated pictures, `(n, height, width, channels)` in [0, 1].
+        reference: real ones that training did not see.
+        training: real ones that it did.
+        ruler: has a `name`, and `look(images)`, which returns features `(n, d)`, and labels `(n,)`
+            or None.
+        asked: the labels that were asked for, `(n,)`, if the model is conditional.
+        reference_labels: the true labels, `(m,)`, if the model is conditional.
+        seed: of the resampling.
+
+    Returns:
+        A list of `Row`, and the index of the nearest training picture of each of ours, `(n,)`.
+    """
+    features, labels = ruler.look(ours)
+    real, real_labels = ruler.look(reference)
+    seen, seen_labels = ruler.look(training)
+    floor, floor_labels = seen[: len(ours)], None if labels is None else seen_labels[: len(ours)]
+    precise, recalled = distances.precision_recall(features, real, NEIGHBOURS)
+    floor_precise, floor_recalled = distances.precision_recall(floor, real, NEIGHBOURS)
+    gaps, places = distances.nearest(features, seen)
+    floor_gaps, _ = distances.nearest(real, seen)
+    on = f"on {ruler.name}"
+    rows = [
+        Row(
+            "frechet_distance",
+            bootstrap_frechet(features, real, seed=seed),
+            distances.frechet_distance(floor, real),
+            f"of {len(ours)} samples to {len(real)} real ones, {on}; lower is better",
+        ),
+        Row(
+            "kernel_distance",
+            bootstrap_kernel(features, real, seed=seed),
+            distances.kernel_distance(floor, real),
+            f"the like without a bias, {on}; lower is better",
+        ),
+        Row(
+            "precision",
+            bootstrap_mean(precise, seed=seed),
+            floor_precise.mean(),
+            "share of the samples that lie among the real ones",
+        ),
+        Row(
+            "recall",
+            bootstrap_mean(recalled, seed=seed),
+            floor_recalled.mean(),
+            "share of the real ones that lie among the samples",
+        ),
+        Row(
+            "nearest_training",
+            bootstrap_mean(gaps, seed=seed),
+            floor_gaps.mean(),
+            "distance to the nearest training picture; far below real data is memorizing",
+        ),
+    ]
+    if labels is not None:
+        rows.append(
+            Row(
+                "class_coverage",
+                bootstrap_coverage(labels, real_labels, seed=seed),
+                distances.class_coverage(floor_labels, real_labels, CLASSES),
+                "1 if all classes come as often as they should",
+            )
+        )
+    if labels is not None and asked is not None:
+        rows += _judge_labels(
+            (features, labels, asked), (real, real_labels, reference_labels), seed
+        )
+    return rows, places
+
+
+def _judge_labels(ours, real, seed):
+    """Whether samples are of the class that was asked for, and as various as it is."""
+    features, labels, asked = ours
+    real_features, real_labels, truth = real
+    rows = [
+        Row(
+            "label_agreement",
+            bootstrap_mean(labels == asked, seed=seed),
+            np.mean(real_labels == truth),
+            "how often the classifier sees the label that was asked for",
+        )
+    ]
+    for label in range(CLASSES):
+        members, real_members = features[asked == label], real_features[truth == label]
+        if min(len(members), len(real_members)) <= NEIGHBOURS:
+            continue
+        _, recalled = distances.precision_recall(members, real_members, NEIGHBOURS)
+        figure = bootstrap_mean(recalled, seed=seed)
+        rows.append(Row(f"recall_of_{label}", figure, None, f"recall within class {label}"))
+    return rows
+
+
+def bootstrap_coverage(labels, reference, seed=0):
+    """`class_coverage` of labels `(n,)` and `(m,)`, both resampled, as a `Figure`."""
+
+    def coverage(*weights):
+        repeated = (
+            np.repeat(each, weight)
+            for each, weight in zip((labels, reference), weights, strict=True)
+        )
+        return distances.class_coverage(*repeated, CLASSES)
+
+    figure = bootstrap(coverage, [len(labels), len(reference)], seed=seed)
+    return dataclasses.replace(figure, high=min(figure.high, 1.0))  # it was shifted

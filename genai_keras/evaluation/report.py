@@ -1,0 +1,82 @@
+"""What was found about a model: rows of figures, as tables and as JSON."""
+
+from dataclasses import dataclass
+
+from genai_keras.evaluation.bootstrap import Figure
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure.
+
+    Args:
+        name: a short name, the key in JSON.
+        figure: the estimate and its interval.
+        floor: what real data score against real data, if that can be said.
+        meaning: what it is, with its unit and which way is better.
+    """
+
+    name: str
+    figure: Figure
+    floor: float | None
+    meaning: str
+
+
+def table(rows):
+    """A table of one model's rows, as text."""
+    lines = [("", "value", "95 % interval", "real data", "")]
+    for row in rows:
+        low, high = shown(row.figure.low), shown(row.figure.high)
+        floor = "" if row.floor is None else shown(row.floor)
+        lines.append((row.name, shown(row.figure.value), f"{low} to {high}", floor, row.meaning))
+    return _aligned(lines)
+
+
+def comparison(reports):
+    """A table of several models, one a column, as text.
+
+    Args:
+        reports: lists of rows by the models' names; a row that a model has not is left empty.
+    """
+    names = list(dict.fromkeys(row.name for rows in reports.values() for row in rows))
+    lines = [("", *reports)]
+    for name in names:
+        found = [next((r for r in rows if r.name == name), None) for rows in reports.values()]
+        lines.append((name, *("" if r is None else _with_error(r.figure) for r in found)))
+    return _aligned(lines)
+
+
+def as_json(rows):
+    """The rows as a dictionary that `json` can write."""
+    return {
+        row.name: {
+            "value": row.figure.value,
+            "low": row.figure.low,
+            "high": row.figure.high,
+            "real_data": row.floor,
+            "meaning": row.meaning,
+        }
+        for row in rows
+    }
+
+
+def shown(number):
+    """A number with as many digits as tell something."""
+    digits = 5 if abs(number) < 0.1 else 4 if abs(number) < 10 else 2
+    return f"{number:.{digits}f}"
+
+
+def _with_error(figure):
+    return f"{shown(figure.value)} ±{shown((figure.high - figure.low) / 2)}"
+
+
+def _aligned(lines):
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(
+            # Names and meanings to the left, numbers to the right.
+            each.ljust(width) if index in (0, 4) else each.rjust(width)
+            for index, (each, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )

@@ -1,0 +1,319 @@
+"""`evaluate`: what it says of samples of known quality, of each kind of run, and of several."""
+
+import json
+import math
+import shutil
+import urllib.request
+
+import numpy as np
+import pytest
+from helpers import RUNS, history
+from PIL import Image
+from scipy import ndimage
+from tensorboard import program
+
+from genai_keras.data.images import load_images
+from genai_keras.data.toy import GaussianMixture
+from genai_keras.evaluate import main
+from genai_keras.evaluation.lenet import load_ruler
+from genai_keras.evaluation.models import judge_numbers, judge_pixels, judge_text
+from genai_keras.evaluation.pictures import Thumbnails, judge_pictures
+from genai_keras.runs import open_run
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """Three times 1,400 real digits that share none, in [0, 1]."""
+    train, _ = load_images("mnist5k", low=0.0)
+    return np.split(train.first(4_200), 3)
+
+
+def figures(ours, reference, training, ruler, **arguments):
+    rows, places = judge_pictures(ours, reference, training, ruler, **arguments)
+    return {row.name: row for row in rows}, places
+
+
+@pytest.mark.slow
+def test_samples_of_known_quality_are_told_apart(digits):
+    """Real digits at the floor; one copied digit, blurred digits and noise each below it."""
+    real, reference, training = digits
+    rng = np.random.default_rng(0)
+    samples = {
+        "real": real,
+        "collapsed": np.clip(real[:1] + rng.normal(0, 0.02, real.shape), 0, 1),
+        "blurred": ndimage.gaussian_filter(real, (0, 3, 3, 0)),
+        "noise": rng.uniform(0, 1, real.shape),
+    }
+    ruler = load_ruler("mnist")
+    found = {
+        name: figures(each.astype("float32"), reference, training, ruler)[0]
+        for name, each in samples.items()
+    }
+    value = {
+        name: {key: row.figure.value for key, row in rows.items()} for name, rows in found.items()
+    }
+    for row in found["real"].values():  # real data against real data
+        assert abs(row.figure.value - row.floor) <= 2 * (row.figure.high - row.figure.low)
+        assert row.figure.low <= row.figure.value <= row.figure.high
+    distance = {name: each["frechet_distance"] for name, each in value.items()}
+    assert distance["real"] < distance["blurred"] < min(distance["collapsed"], distance["noise"])
+    kernel = {name: each["kernel_distance"] for name, each in value.items()}
+    assert kernel["real"] < min(kernel["blurred"], kernel["collapsed"], kernel["noise"])
+    assert value["collapsed"]["recall"] < 0.05 < 0.6 < value["real"]["recall"]
+    assert value["collapsed"]["precision"] > 0.9  # a good digit, if always the same
+    assert value["blurred"]["precision"] < 0.6 < 0.9 < value["real"]["precision"]
+    assert distance["noise"] > 40 > 100 * distance["real"]
+    assert value["collapsed"]["class_coverage"] < 0.2 < 0.9 < value["real"]["class_coverage"]
+
+
+@pytest.mark.slow
+def test_pictures_without_a_classifier_are_judged_by_their_thumbnails():
+    rng = np.random.default_rng(0)
+    colours = rng.uniform(0, 1, (450, 1, 1, 3))
+    real, reference, training = np.split(
+        np.clip(colours + rng.normal(0, 0.05, (450, 16, 16, 3)), 0, 1).astype("float32"), 3
+    )
+    same, _ = figures(real, reference, training, Thumbnails())
+    grey, _ = figures(
+        real.mean(axis=-1, keepdims=True).repeat(3, -1), reference, training, Thumbnails()
+    )
+    assert same["frechet_distance"].figure.value < 0.1 * grey["frechet_distance"].figure.value
+    assert grey["recall"].figure.value < 0.5 < same["recall"].figure.value
+    assert (
+        "class_coverage" not in same
+        and "thumbnails" in same["precision"].meaning + same["kernel_distance"].meaning
+    )
+
+
+@pytest.mark.slow
+def test_a_model_that_copies_its_training_pictures_is_seen(digits):
+    _, reference, training = digits
+    order = np.random.default_rng(0).permutation(len(training))
+    rows, places = figures(training[order], reference, training, load_ruler("mnist"))
+    row = rows["nearest_training"]
+    assert row.figure.value == pytest.approx(0, abs=1e-3) and row.floor > 0.5
+    assert np.array_equal(places, order)
+
+
+@pytest.mark.slow
+def test_agreement_and_recall_are_within_the_class_that_was_asked_for():
+    train, _ = load_images("mnist5k", low=0.0)
+    pictures, labels = train.first(3_000), train.labels[:3_000]
+    parts = [slice(0, 1_000), slice(1_000, 2_000), slice(2_000, 3_000)]
+    ours, reference, training = (pictures[part] for part in parts)
+    asked, truth = labels[parts[0]].copy(), labels[parts[1]]
+    ours = ours.copy()
+    ours[asked == 7] = ours[asked == 7][:1]  # one seven only
+    wrong = np.flatnonzero(asked == 3)
+    asked[wrong] = 5  # every three was asked for as a five
+    rows, _ = figures(
+        ours, reference, training, load_ruler("mnist"), asked=asked, reference_labels=truth
+    )
+    share = len(wrong) / len(asked)
+    assert rows["label_agreement"].figure.value == pytest.approx(1 - share, abs=0.02)
+    assert rows["label_agreement"].floor > 0.97
+    assert rows["recall_of_7"].figure.value < 0.1 < 0.5 < rows["recall_of_8"].figure.value
+    assert "recall_of_3" not in rows  # nobody asked for one
+
+
+def run_figures(folder, path, *argv):
+    """The figures in the JSON that `evaluate` writes."""
+    small = ["--samples", "100", "--likelihoods", "40"]
+    assert main([str(folder), "--json", str(path), *small, *argv]) == 0
+    return json.loads(path.read_text())[str(folder)]
+
+
+PICTURES = {"frechet_distance", "kernel_distance", "precision", "recall", "nearest_training"}
+PICTURES |= {"class_coverage"}
+BOUNDS = {"elbo", "iw_bound_10", "iw_bound_100", "active_units"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "kind, names",
+    [
+        ("gan", PICTURES),
+        ("vae", PICTURES | BOUNDS),
+        ("conditional-vae", PICTURES | BOUNDS | {"label_agreement"}),
+        ("pixels", PICTURES | {"log_likelihood", "bits_per_pixel"}),
+        ("numbers", {"wasserstein"}),
+        ("text", {"nats_per_character", "bits_per_character"}),
+        ("pairs", {"exact_match", "token_accuracy", "chrf"}),
+    ],
+)
+def test_every_kind_of_run_has_its_figures(finished, tmp_path, kind, names, capsys):
+    folder = shutil.copytree(finished(kind), tmp_path / "run")
+    found = run_figures(folder, tmp_path / "a.json")
+    assert {name for name in found if not name.startswith("recall_of")} == names
+    said = capsys.readouterr().out
+    for name, figure in found.items():
+        assert figure["low"] <= figure["value"] <= figure["high"]
+        assert name in said and figure["meaning"] in said
+    if names > PICTURES:
+        assert "LeNet features" in said and "nearest.png" in said
+        with Image.open(folder / "nearest.png") as grid:
+            assert grid.width > 500
+    if kind not in ("text", "pairs"):  # which draw nothing
+        assert run_figures(folder, tmp_path / "b.json") == found
+        assert run_figures(folder, tmp_path / "c.json", "--seed", "1") != found
+    last = history(folder)[-1]
+    if kind == "text":
+        assert found["nats_per_character"]["value"] == pytest.approx(float(last["val_loss"]))
+        nats, bits = (found[f"{name}_per_character"]["value"] for name in ("nats", "bits"))
+        assert bits == pytest.approx(nats / math.log(2))
+    if kind == "pairs":
+        for name in ("exact_match", "token_accuracy"):
+            assert found[name]["value"] == pytest.approx(float(last[f"val_{name}"]), abs=1e-6)
+    if kind == "vae":
+        assert found["elbo"]["value"] == pytest.approx(float(last["val_elbo"]), rel=0.05)
+        assert found["active_units"]["value"] == float(last["val_active_units"])
+
+
+def test_nats_of_text_and_pixels_are_those_of_a_model_that_is_known():
+    """A model of coin tosses: log 2 a token, whatever the text."""
+
+    class Coin:
+        def log_likelihood(self, windows):
+            return np.full(len(windows), -math.log(2) * PREDICTED)
+
+    PREDICTED = 10
+    text = {r.name: r.figure for r in judge_text(Coin(), np.zeros((6, PREDICTED + 1)), 0.5)}
+    assert text["nats_per_character"].value == pytest.approx(math.log(2) / 2)
+    assert text["bits_per_character"].value == pytest.approx(0.5)
+    assert text["bits_per_character"].low == pytest.approx(0.5)
+    pixels = {r.name: r.figure for r in judge_pixels(Coin(), np.zeros((6, PREDICTED)))}
+    assert pixels["log_likelihood"].value == pytest.approx(-PREDICTED * math.log(2))
+    assert pixels["bits_per_pixel"].value == pytest.approx(1.0)
+
+
+def test_numbers_of_the_truth_are_at_the_floor_and_shifted_ones_by_the_shift():
+    mixture = GaussianMixture()
+    true = mixture.sample(4_000, seed=9)
+    (row,) = judge_numbers(true)
+    assert row.figure.value < 0.08 and row.floor < 0.08
+    (row,) = judge_numbers(true + 1.0)
+    assert row.figure.low < 1.0 < row.figure.high and row.figure.high - row.figure.low < 0.3
+
+
+@pytest.mark.slow
+def test_several_runs_are_in_one_table_with_one_ladder(finished, tmp_path, capsys):
+    names = ("gan", "vae", "vae14", "pixels")
+    folders = [str(shutil.copytree(finished(name), tmp_path / name)) for name in names]
+    argv = ["--samples", "100", "--likelihoods", "30", "--importance-samples", "200"]
+    path = tmp_path / "all.png"
+    json_path = tmp_path / "all.json"
+    argv += ["--picture", str(path), "--json", str(json_path)]
+    assert main(["--compare", *folders, *argv]) == 0
+    said = capsys.readouterr().out
+    found = json.loads(json_path.read_text())
+    table = next(line for line in said.splitlines() if line.split() == list(names))
+    row = next(line for line in said.splitlines() if line.startswith("frechet_distance"))
+    assert table and row.count("±") == 4
+    # The VAE of 28 x 28 pixels has a ladder of its own.
+    ladders = [part for part in said.split("\n\n") if part.startswith("log p(x)")]
+    (small,) = [part for part in ladders if "side 14" in part]
+    rungs = [line.split(maxsplit=1) for line in small.splitlines()[1:]]
+    values = [float(value) for value, _ in rungs]
+    assert values == sorted(values) and len(rungs) == 5
+    of_vae = [float(value) for value, text in rungs if text.startswith("vae14: lower bound")]
+    bounds = [found[folders[2]][name]["value"] for name in ("elbo", "iw_bound_10", "iw_bound_100")]
+    bounds.append(found[folders[2]]["iw_bound_200"]["value"])
+    assert bounds == sorted(bounds) and of_vae == pytest.approx(bounds, abs=0.01)
+    exact = found[folders[3]]["log_likelihood"]["value"]
+    assert any(f"{exact:.2f}  pixels: exact" in line for line in small.splitlines())
+    with Image.open(path) as picture:
+        assert picture.width > 4 * 500 and picture.height > 500
+
+
+@pytest.mark.slow
+def test_the_ladder_of_a_model_is_of_the_same_pictures_as_the_others(finished):
+    """Bit for bit: a VAE's validation pictures are those of the language model of pixels."""
+    from genai_keras.data.pixels import load_pixels, to_images
+
+    _, ours = load_images(**open_run(finished("vae14")).config.source())
+    _, theirs = load_pixels(**open_run(finished("pixels")).config.source())
+    assert np.array_equal(ours.first(50), to_images(theirs.first(50)))
+
+
+@pytest.mark.slow
+def test_tensorboard_compares_runs_by_settings_and_figures(finished, tmp_path):
+    """The page of hyperparameters of a real server."""
+    for name in ("gan", "numbers"):
+        run_figures(shutil.copytree(finished(name), tmp_path / "runs" / name), tmp_path / "x.json")
+    server = program.TensorBoard()
+    argv = ["--logdir", str(tmp_path / "runs"), "--port", "0", "--load_fast=false"]
+    server.configure(argv=[None, *argv, "--host", "127.0.0.1"])
+    url = server.launch() + "data/plugin/hparams/"
+
+    def ask(what, **body):
+        request = urllib.request.Request(
+            url + what,
+            json.dumps({"experimentName": "", **body}).encode(),
+            {"Content-Type": "application/json"},
+        )
+        return json.loads(urllib.request.urlopen(request).read())
+
+    def columns():
+        try:
+            return ask("experiment")
+        except urllib.error.HTTPError:  # nothing has been read yet
+            return {}
+
+    import time
+
+    end = time.monotonic() + 60
+    while len(columns().get("metricInfos", [])) < 10 and time.monotonic() < end:
+        time.sleep(0.2)
+    found = columns()
+    groups = ask(
+        "session_groups",
+        allowedStatuses=["STATUS_UNKNOWN", "STATUS_SUCCESS", "STATUS_RUNNING"],
+        colParams=[{"metric": each["name"]} for each in found["metricInfos"]],
+        startIndex=0,
+        sliceSize=10,
+    )["sessionGroups"]
+    runs = {each["hparams"]["preset"]: each for each in groups}
+    assert set(runs) == {"mlp", "dense-1d"}
+    assert runs["mlp"]["hparams"]["generator_widths"] == "16"
+    assert runs["mlp"]["hparams"]["learning_rate"] == pytest.approx(1e-3)
+    metrics = {
+        (each["name"].get("group"), each["name"]["tag"]): each["value"]
+        for each in runs["mlp"]["metricValues"]
+    }
+    assert metrics["evaluation", "frechet_distance"] > 0
+    last = history(tmp_path / "runs" / "gan")[-1]
+    expected = float(last["val_generator_loss"])
+    assert metrics["validation", "epoch_generator_loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_what_cannot_be_evaluated_is_one_clear_line(tmp_path, capsys):
+    for argv, words in (
+        ([], "name one run, or two and more behind --compare"),
+        (["a", "--compare", "b", "c"], "name one run"),
+        (["--compare", "a"], "needs two runs or more"),
+        (["--compare", "a", "a"], "each of them once"),
+        (["a", "--importance-samples", "150"], "a multiple of 100"),
+        ([str(tmp_path / "none")], "the folder does not exist"),
+        ([str(tmp_path)], "is not a run"),
+    ):
+        assert main(argv) == 1
+        said = capsys.readouterr().err
+        assert words in said and len(said.splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_data_that_are_gone_are_named(finished, tmp_path, capsys, data_dir):
+    """A run of MNIST whose data have moved: --data-dir says where they are."""
+    folder = shutil.copytree(finished("gan"), tmp_path / "run")
+    config = json.loads((folder / "config.json").read_text())
+    config.update(dataset="mnist", data_dir=str(tmp_path / "gone"), limit=300)
+    (folder / "config.json").write_text(json.dumps(config))
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "gone" / "mnist.npz").write_bytes(b"")
+    assert main([str(folder)]) == 1
+    assert "mnist.npz does not hold" in capsys.readouterr().err
+    assert main([str(folder), "--data-dir", str(data_dir), "--samples", "200"]) == 0
+
+
+def test_there_are_runs_to_test_with():
+    assert set(RUNS) >= {"gan", "vae", "vae14", "pixels", "text", "pairs", "numbers"}
