@@ -64,6 +64,8 @@ def _import_tensorflow(quietly):
         import tensorflow as tf
 
         tf.config.list_physical_devices()  # looks for GPUs, which has notes of its own
+    if quietly:
+        tf.get_logger().setLevel("ERROR")  # hints on speed, for whoever wrote the program
 
 
 @contextlib.contextmanager

@@ -7,6 +7,8 @@ from genai_keras.config.tools import EvaluateConfig
 from genai_keras.errors import UserError
 
 DRAWN = 24  # samples that are shown beside their nearest training pictures
+COLUMNS, GAP, CAPTION = 3, 12, 24  # of its picture: grids a row, and pixels
+DRAWABLE = ("pictures", "pixels")  # kinds of runs
 GRID = 64  # samples of each run that --compare shows
 MOST_WRITTEN = 1_000  # pictures that a language model of pixels writes: it takes 196 steps for each
 
@@ -29,15 +31,28 @@ def main(config):
     if len(set(folders)) < len(folders) or len(config.compare) == 1:
         raise UserError("--compare needs two runs or more, each of them once")
     runs = {str(folder): open_run(folder, config.data_dir) for folder in folders}
+    if any(run.kind == "pixels" for run in runs.values()):  # of each run, so that they compare
+        config.samples = min(config.samples, MOST_WRITTEN)
+    datasets = sorted({run.config.dataset for run in runs.values()})
+    if len(datasets) > 1:
+        print(
+            f"warning: the runs learnt {' and '.join(datasets)}: figures of one do not compare "
+            "with those of another",
+            file=sys.stderr,
+        )
     reports = {name: judge(run, config) for name, run in runs.items()}
     if config.run:
-        print(table(reports[str(config.run)]))
+        print(f"{table(reports[str(config.run)])}\n")
     else:
         short = _short_names(runs)
         print(comparison({short[name]: rows for name, rows in reports.items()}))
         for text in ladders(runs, reports, short):
             print(f"\n{text}")
         draw_side_by_side({short[name]: run for name, run in runs.items()}, config)
+    for run in runs.values():
+        if run.kind in DRAWABLE:
+            path = run.folder / "nearest.png"
+            print(f"nearest   {path} has samples, each before its nearest training picture")
     if config.json:
         found = {name: as_json(rows) for name, rows in reports.items()}
         with whole_file(config.json) as unfinished:
@@ -109,8 +124,7 @@ def judge_pictures(run, config):
     else:
         source["binarize"] = False  # a VAE's samples are grey, and so are the real ones
     train, validation = load_images(**source)
-    most = config.samples if run.kind == "pictures" else min(config.samples, MOST_WRITTEN)
-    reference, training = validation.first(most), train.first(train.count)
+    reference, training = validation.first(config.samples), train.first(train.count)
     labels = validation.labels[: len(reference)] if conditional else None
     ours = sample(run, len(reference), config.seed, labels)
     has_ruler = run.config.dataset in RULER_OF and ours.shape[-1] == 1
@@ -120,7 +134,6 @@ def judge_pictures(run, config):
     with whole_file(run.folder / "nearest.png") as unfinished:
         grid = image_grid(pairs.reshape(-1, *ours.shape[1:]), columns=8, low=0.0)
         Image.fromarray(grid).save(unfinished)
-    print(f"{run.folder / 'nearest.png'} shows samples, each before its nearest training picture\n")
     return rows
 
 
@@ -148,7 +161,7 @@ def ladders(runs, reports, short):
         binary = isinstance(run.config, VAEConfig) and run.config.binarizes
         if not binary and run.kind != "pixels":
             continue
-        side = run.config.image_size or "its own size"
+        size = run.config.image_size or run.model.encoder.inputs[0].shape[1]
         for row in reports[name]:
             if row.name == "log_likelihood":
                 kind = "exact"
@@ -157,36 +170,36 @@ def ladders(runs, reports, short):
             else:
                 continue
             given = " given the label" if getattr(run.config, "conditional", False) else ""
-            rungs.setdefault((run.config.dataset, side), []).append(
+            rungs.setdefault((run.config.dataset, size), []).append(
                 (row.figure.value, f"{shown(row.figure.value)}  {short[name]}: {kind}{given}")
             )
-    for (dataset, side), found in rungs.items():
-        lines = [f"log p(x) of the same binary pictures of {dataset}, side {side}, nats a picture:"]
+    for (dataset, size), found in rungs.items():
+        lines = [f"log p(x) of the same binary {size}x{size} pictures of {dataset}, in nats:"]
         yield "\n".join([*lines, *(f"  {line}" for _, line in sorted(found))])
 
 
 def draw_side_by_side(runs, config):
-    """The sample grids of all runs that make pictures, each below its name."""
-    import numpy as np
+    """The sample grids of all runs that make pictures, three a row, each below its name."""
     from PIL import Image, ImageDraw
 
     from genai_keras.callbacks.pictures import image_grid
     from genai_keras.files import whole_file
 
     grids = {
-        name: image_grid(sample(run, GRID, config.seed), low=0.0)
+        name: image_grid(sample(run, GRID, config.seed), least_side=240, low=0.0)
         for name, run in runs.items()
-        if run.kind in ("pictures", "pixels")
+        if run.kind in DRAWABLE
     }
     if not grids:
         return
-    height = max(grid.shape[0] for grid in grids.values())
-    sheet = Image.new("RGB", (sum(g.shape[1] + 12 for g in grids.values()), height + 28), "white")
-    left = 6
-    for name, grid in grids.items():
-        ImageDraw.Draw(sheet).text((left, 6), name, fill="black", font_size=16)
-        sheet.paste(Image.fromarray(grid), (left, 28))
-        left += np.shape(grid)[1] + 12
+    width, height = (max(grid.shape[axis] for grid in grids.values()) + GAP for axis in (1, 0))
+    height += CAPTION
+    rows = -(-len(grids) // COLUMNS)
+    sheet = Image.new("RGB", (min(len(grids), COLUMNS) * width + GAP, rows * height), "white")
+    for index, (name, grid) in enumerate(grids.items()):
+        x, y = GAP + index % COLUMNS * width, index // COLUMNS * height
+        ImageDraw.Draw(sheet).text((x, y + 4), name, fill="black", font_size=15)
+        sheet.paste(Image.fromarray(grid), (x, y + CAPTION))
     with whole_file(config.picture) as unfinished:
         sheet.save(unfinished)
     print(f"\nsamples   {config.picture}")

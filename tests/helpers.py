@@ -16,30 +16,29 @@ from genai_keras.callbacks.pictures import ImageGrid
 from genai_keras.models.gan import GAN
 from genai_keras.networks import dcgan, dense
 
-DIGITS = ["--limit", "64", "--batch-size", "16"]
+DIGITS = ["--limit", "64", "--batch-size", "16", "--latent-dim", "4"]
 WORDS = ["--width", "8", "--num-heads", "2", "--num-layers", "2", "--steps-per-epoch", "4"]
+DENSE = ["--preset", "mlp", "--generator-widths", "16", "--discriminator-widths", "16"]
 # Small runs of each kind, one epoch each; the fixture `finished` trains them.
 RUNS = {
-    "gan": (
-        train_gan.main,
-        [*DIGITS, "--preset", "mlp", "--generator-widths", "16", "--discriminator-widths", "16"],
-    ),
+    "gan": (train_gan.main, [*DIGITS, *DENSE]),
     "conditional-gan": (
         train_gan.main,
-        [*DIGITS, "--conditional", "--generator-widths", "4", "4"],
+        # So fast that its pictures are no longer all grey after one epoch.
+        [*DIGITS, "--conditional", "--generator-widths", "4", "4", "--learning-rate", "0.05"],
     ),
-    "numbers": (train_gan.main, ["--preset", "dense-1d", "--limit", "2048"]),
-    "vae": (
-        train_vae.main,
-        [*DIGITS, "--widths", "4", "4", "--dense-units", "8", "--latent-dim", "3"],
+    "numbers": (
+        train_gan.main,
+        ["--preset", "dense-1d", "--limit", "2048", "--latent-dim", "4"],
     ),
+    "vae": (train_vae.main, [*DIGITS, "--widths", "4", "4", "--dense-units", "8"]),
     "conditional-vae": (
         train_vae.main,
-        [*DIGITS, "--preset", "mlp", "--widths", "16", "--conditional", "--image-size", "14"],
+        [*DIGITS, "--preset", "dense", "--conditional", "--no-binarize", "--widths", "8"],
     ),
-    "vae14": (train_vae.main, [*DIGITS, "--preset", "mlp", "--widths", "16", "--image-size", "14"]),
+    "small-vae": (train_vae.main, [*DIGITS, "--preset", "dense", "--image-size", "8"]),
     "text": (train_lm.main, [*WORDS, "--window", "8"]),
-    "pixels": (train_lm.main, [*WORDS, "--preset", "pixels"]),
+    "pixels": (train_lm.main, [*WORDS, "--preset", "pixels", "--image-size", "8"]),
     "pairs": (train_seq2seq.main, WORDS),
 }
 

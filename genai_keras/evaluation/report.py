@@ -29,7 +29,7 @@ def table(rows):
         low, high = shown(row.figure.low), shown(row.figure.high)
         floor = "" if row.floor is None else shown(row.floor)
         lines.append((row.name, shown(row.figure.value), f"{low} to {high}", floor, row.meaning))
-    return _aligned(lines)
+    return _aligned(lines, left=(0, 4))
 
 
 def comparison(reports):
@@ -70,12 +70,11 @@ def _with_error(figure):
     return f"{shown(figure.value)} ±{shown((figure.high - figure.low) / 2)}"
 
 
-def _aligned(lines):
+def _aligned(lines, left=(0,)):
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(
-            # Names and meanings to the left, numbers to the right.
-            each.ljust(width) if index in (0, 4) else each.rjust(width)
+            each.ljust(width) if index in left else each.rjust(width)
             for index, (each, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
         for line in lines

@@ -126,7 +126,7 @@ class LanguageModel(OneOptimizer):
             prompt = np.concatenate([start, prompt], axis=1)
         if not prompt.shape[1]:
             raise ValueError("a prompt needs at least one token")
-        sequence = _generate(
+        sequence = continue_tokens(
             self.decoder,
             tf.constant(prompt),
             tf.constant(count),
@@ -216,7 +216,7 @@ def _nats(model, tokens):
 
 
 @tf.function(reduce_retracing=True, autograph=False)
-def _generate(decoder, prompt, count, seed, temperature, top_k, top_p, use_cache):
+def continue_tokens(decoder, prompt, count, seed, temperature, top_k, top_p, use_cache):
     """The loop of `generate`, in one graph; a temperature of None is 0."""
     # Of no known shape, so that a loop of one shape serves every prompt.
     prompt = tf.compat.v1.placeholder_with_default(prompt, (None, None))

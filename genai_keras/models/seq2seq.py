@@ -140,7 +140,7 @@ class Seq2Seq(OneOptimizer):
         max_length = window if max_length is None else max_length
         if not 1 <= max_length <= window:
             raise ValueError(f"max_length must be 1 to {window}, the window, not {max_length}")
-        written, log_p = _search(
+        written, log_p = search_targets(
             self,
             tf.constant(np.asarray(source, "int32")),
             beam_width,
@@ -168,7 +168,7 @@ class Seq2Seq(OneOptimizer):
 
 
 @tf.function(reduce_retracing=True, autograph=False)
-def _search(model, source, width, max_length, length_penalty, use_cache):
+def search_targets(model, source, width, max_length, length_penalty, use_cache):
     """The loop of `generate`, in one graph. Rows are sentences times hypotheses."""
     decoder, size = model.decoder, model.decoder.vocabulary_size
     source = tf.compat.v1.placeholder_with_default(source, (None, None))  # one loop for every shape

@@ -1,0 +1,48 @@
+"""Exports a finished run for TensorFlow Serving, or any program that has TensorFlow alone."""
+
+import sys
+
+from genai_keras.command import command
+from genai_keras.config.tools import ExportConfig
+from genai_keras.errors import UserError
+
+
+@command(ExportConfig)
+def main(config):
+    """Exports a finished run for TensorFlow Serving, or any program that has TensorFlow alone."""
+    # Imported here: TensorFlow takes seconds, and --help should not.
+    import shutil
+    import tempfile
+    from pathlib import Path
+
+    import tensorflow as tf
+
+    from genai_keras.runs import open_run
+    from genai_keras.serving import describe, export_model
+
+    out = config.out or config.run / "export"
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise UserError(f"{out} is there already: name another with --out, or delete it")
+    run = open_run(config.run)
+    names = ("beam_width", "length_penalty") if run.kind == "pairs" else ()
+    place = out.resolve()
+    place.parent.mkdir(parents=True, exist_ok=True)
+    # A folder beside it, so that what is complete moves there in one step.
+    with tempfile.TemporaryDirectory(prefix="unfinished-", dir=place.parent) as unfinished:
+        made = Path(unfinished) / place.name
+        made.mkdir()
+        try:
+            search = {name: getattr(run.config, name) for name in names}
+            signatures = export_model(run.model, made, **search)
+        except tf.errors.OpError as error:  # such as a full disk
+            raise UserError(f"{out} cannot be written: {error.message}") from None
+        for path in run.folder.glob("*tokenizer.json"):
+            shutil.copy(path, made)
+        made.replace(place)
+    for name, signature in signatures.items():
+        print(describe(name, signature))
+    print(f"export    {out}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
