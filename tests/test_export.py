@@ -8,6 +8,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
@@ -381,6 +382,26 @@ def test_the_signatures_are_printed(exported):
     for run in (*RUNS, BEAM):
         called = {call.name for call in CALLS if call.run == run and ".keras" not in call.name}
         assert {line.split()[0] for line in printed(run)[:-1]} == called
+
+
+@pytest.mark.slow
+def test_what_the_readme_sends_fits_the_signatures(exported):
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    (request,) = re.findall(r"digits:predict -d '(.*)'", readme)
+    request = json.loads(request)
+    signature = next(
+        line for line in exported.printed["gan"].splitlines() if line.startswith("generate")
+    )
+    assert request["signature_name"] == "generate"
+    assert re.findall(r"(\w+) int\d+ \(\)", signature) == list(request["inputs"])
+    code = readme[readme.index("    import tensorflow as tf\n    digits =") :].split("\n\n")[0]
+    names = {}
+    exec(
+        textwrap.dedent(code).replace("served/digits", str(exported.folder / "gan" / "export")),
+        names,
+    )
+    expected = exported.models["gan"].generate(16, seed=0)
+    np.testing.assert_allclose(names["pictures"], expected, atol=1e-5)
 
 
 @pytest.mark.slow
