@@ -113,7 +113,7 @@ examples:
   python -m genai_keras.augment --dataset mnist --data-dir my_data
   python -m genai_keras.augment runs/conditional --per-class 10 --seeds 3
 
-The default takes about 10 minutes on two CPU cores.
+The default takes about 5 minutes on two CPU cores.
 """
 
     run: Path | None = option(
@@ -122,7 +122,7 @@ The default takes about 10 minutes on two CPU cores.
         "(default: train a VAE on the same few pictures)",
         positional=True,
     )
-    dataset: str = option("mnist5k", "what to classify", choices=LABELLED)
+    dataset: str = option("mnist5k", "what to classify", choices=("mnist5k", *RULED))
     data_dir: Path | None = option(None, "folder to look in for the data, before its usual places")
     per_class: tuple[int, ...] = option(
         (10, 50, 200), "real training pictures of each class", at_least=2
@@ -150,5 +150,6 @@ It takes about 3 minutes on two CPU cores.
     dataset: str = option("mnist", "what to classify", choices=RULED)
     data_dir: Path | None = option(None, "folder to look in for the data, before its usual places")
     out: Path = option(Path("lenet.npz"), "the file for its weights")
-    epochs: int = option(10, "passes over the training data", at_least=1)
+    epochs: int = option(20, "passes over the training data", at_least=1)
     seed: int = option(0, "same seed, same weights", at_least=0, at_most=2**32 - 2)
+    verbose: int = option(2, "0 silent, 1 progress bar, 2 a line an epoch", choices=(0, 1, 2))

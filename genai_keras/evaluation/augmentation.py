@@ -1,0 +1,240 @@
+"""Do generated pictures help a classifier that has few real ones?
+
+Two classifiers start with the same weights and take the same number of steps on batches of the same
+size: one sees N real pictures of each class, the other the same ones and generated ones, in one
+pool. Both are measured on all test pictures, with several seeds, which change everything: the real
+pictures, the generated ones, the weights and the order.
+"""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+from scipy import stats
+
+from genai_keras.data.batches import Batches
+from genai_keras.errors import UserError
+from genai_keras.evaluation.lenet import Ruler, train_lenet
+from genai_keras.models.vae import VAE
+from genai_keras.networks import dense
+
+LEVEL = 0.95  # of the intervals
+BATCH = 64
+CONCLUSIONS = ("better", "worse", "no difference that these seeds can tell")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What generated pictures did to a classifier of so many real ones.
+
+    Args:
+        per_class: real pictures of each class.
+        without: accuracies without generated pictures, 0 to 1, one for each seed.
+        augmented: accuracies with them, of the same seeds.
+    """
+
+    per_class: int
+    without: tuple[float, ...]
+    augmented: tuple[float, ...]
+
+    @property
+    def differences(self):
+        """What each seed gained, `(seeds,)`; below 0 where it lost."""
+        return np.subtract(self.augmented, self.without)
+
+    @property
+    def interval(self):
+        """The mean difference, and half the width of its 95 % interval."""
+        return paired_interval(self.differences)
+
+    @property
+    def conclusion(self):
+        """One of `CONCLUSIONS`: whether the interval lies above 0, below 0, or holds it."""
+        mean, half_width = self.interval
+        if mean - half_width > 0:
+            return CONCLUSIONS[0]
+        return CONCLUSIONS[1] if mean + half_width < 0 else CONCLUSIONS[2]
+
+
+def paired_interval(differences):
+    """The mean of differences, and half the width of its 95 % interval by Student's t.
+
+    Args:
+        differences: `(n,)`, at least 2, independent of each other.
+    """
+    differences = np.asarray(differences, "float64")
+    if differences.ndim != 1 or len(differences) < 2:
+        raise ValueError(f"differences must be (n,), at least 2, not {differences.shape}")
+    n = len(differences)
+    error = differences.std(ddof=1) / np.sqrt(n)
+    return float(differences.mean()), float(stats.t.ppf((1 + LEVEL) / 2, n - 1) * error)
+
+
+def augmentation_experiment(
+    images,
+    labels,
+    test_images,
+    test_labels,
+    make,
+    per_class=(10, 50, 200),
+    generated=200,
+    seeds=5,
+    steps=1_000,
+    classes=10,
+    progress=print,
+):
+    """Trains classifiers with and without generated pictures.
+
+    Nothing is chosen by a result: all settings are the same for both, and for all seeds.
+
+    Args:
+        images: real pictures to draw from, `(n, 28, 28, 1)` in [0, 1].
+        labels: theirs, `(n,)` int.
+        test_images: all are classified.
+        test_labels: theirs.
+        make: a function of `(images, labels, generated, seed)` that returns generated pictures and
+            their labels. It is given the few real pictures that the classifier has, and no others.
+        per_class: numbers of real pictures of each class to try.
+        generated: how many pictures of each class to ask `make` for.
+        seeds: repetitions, at least 2.
+        steps: training steps of each classifier.
+        classes: how many there are.
+        progress: a function of a text, called after each repetition; None for silence.
+
+    Returns:
+        A `Comparison` for each of `per_class`.
+
+    Raises:
+        UserError: there are not as many pictures of each class.
+        ValueError: fewer than 2 seeds, or `make` returns what are no labelled pictures.
+    """
+    if seeds < 2:
+        raise ValueError(f"seeds must be at least 2, not {seeds}: one has no spread")
+    labels, test_labels = np.asarray(labels), np.asarray(test_labels)
+    for count in per_class:  # before the minutes that the others take
+        draw_few(labels, count, 0, classes)
+
+    def accuracy(pictures, seed, batch_size):
+        lenet = train_lenet(
+            *pictures, seed=seed, steps=steps, batch_size=batch_size, classes=classes
+        )
+        return float(np.mean(Ruler(lenet).classify(test_images) == test_labels))
+
+    comparisons = []
+    for count in per_class:
+        batch_size = min(BATCH, count * classes)  # of both
+        pairs = []
+        for seed in range(seeds):
+            few = draw_few(labels, count, seed, classes)
+            real = images[few], labels[few]
+            made = _checked(make(*real, generated, seed), images.shape[1:], classes)
+            both = [np.concatenate(parts) for parts in zip(real, made, strict=True)]
+            pairs.append([accuracy(each, seed, batch_size) for each in (real, both)])
+            if progress:
+                without, augmented = (f"{100 * each:.2f} %" for each in pairs[-1])
+                progress(
+                    f"{count} a class, seed {seed + 1} of {seeds}: {without} without, "
+                    f"{augmented} with {len(made[1]):,} generated pictures"
+                )
+        comparisons.append(Comparison(count, *zip(*pairs, strict=True)))
+    return comparisons
+
+
+def draw_few(labels, per_class, seed, classes=10):
+    """Indices of so many pictures of each class, none twice; few are among the more of that seed.
+
+    Raises:
+        UserError: there are not as many.
+    """
+    order = np.random.default_rng(seed).permutation(len(labels))
+    few = []
+    for label in range(classes):
+        found = order[labels[order] == label][:per_class]
+        if len(found) < per_class:
+            raise UserError(
+                f"there are only {len(found)} pictures of class {label}, not {per_class}: ask for "
+                "fewer of each class, or use a larger data set"
+            )
+        few.append(found)
+    return np.concatenate(few)
+
+
+def _checked(made, shape, classes):
+    """What a `make` returned, with integers for labels, or a `ValueError`."""
+    images, labels = (np.asarray(each) for each in made)
+    if images.shape != (len(labels), *shape) or labels.ndim != 1:
+        raise ValueError(
+            f"make must return pictures (n, {', '.join(map(str, shape))}) and labels (n,), "
+            f"not {images.shape} and {labels.shape}"
+        )
+    if not np.isin(labels, np.arange(classes)).all():
+        raise ValueError(f"make must return labels that are integers from 0 to {classes - 1}")
+    return images, labels.astype("int64")
+
+
+def vae_maker(steps=1_500, latent_dim=2, widths=(128,), learning_rate=1e-3, classes=10):
+    """A `make` that trains a conditional VAE on the few pictures it is given.
+
+    Its pixels are black or white, drawn anew from the grey value at each step. It makes the
+    probabilities of white: they are as grey as the real ones. It seeds Keras' global random state.
+
+    Args:
+        steps: training steps.
+        latent_dim: length of z. Few: with 8, z tells the class, too, and half of the digits drawn
+            from the prior are not what was asked for, says the LeNet of MNIST; with 2, 1 in 20.
+        widths: units of the encoder's hidden layers; the decoder has them in reverse.
+        learning_rate: Adam's.
+        classes: how many there are.
+    """
+
+    def make(images, labels, generated, seed):
+        shape, pictures = images.shape[1:], tf.constant(images)
+        batches = Batches(
+            lambda indices: tf.gather(pictures, indices),
+            len(images),
+            shape,
+            min(BATCH, len(images)),
+            seed,
+            binarize=True,
+            labels=labels,
+            classes=classes,
+        )
+        keras.utils.set_random_seed(seed)  # of the weights
+        vae = VAE(
+            dense.build_dense_encoder(shape, latent_dim, widths, classes=classes),
+            dense.build_dense_decoder(latent_dim, shape, widths[::-1], classes=classes),
+            seed=seed,
+        )
+        vae.compile(keras.optimizers.Adam(learning_rate))
+        vae.fit(batches.shuffled(), epochs=1, steps_per_epoch=steps, shuffle=False, verbose=0)
+        asked = np.arange(generated * classes) % classes
+        noise = tf.random.stateless_normal((len(asked), latent_dim), [seed, 0])
+        # Called directly: `generate` would compile a function that is used but once.
+        outputs = vae.decoder([noise, tf.one_hot(asked, classes)])
+        return vae.likelihood.mean(outputs).numpy(), asked
+
+    return make
+
+
+def model_maker(model, low=0.0):
+    """A `make` that takes pictures from a conditional model that was trained before.
+
+    The model may have seen labels that the classifier does not have. Then what it adds is no gain
+    from few pictures, but an upper bound of it.
+
+    Args:
+        model: a `GAN` or a `VAE`, with `classes`.
+        low: its value of black: -1 for a GAN, 0 for a VAE.
+
+    Raises:
+        ValueError: it is not conditional.
+    """
+    if not model.classes:
+        raise ValueError("the model must be conditional: its pictures need labels")
+
+    def make(images, labels, generated, seed):
+        asked = np.arange(generated * model.classes) % model.classes
+        return (model.generate(len(asked), seed, asked) - low) / (1.0 - low), asked
+
+    return make

@@ -1,0 +1,39 @@
+"""Trains the classifier that generated pictures are measured with."""
+
+import sys
+
+from genai_keras.command import command
+from genai_keras.config.tools import LeNetConfig
+from genai_keras.errors import UserError
+
+
+@command(LeNetConfig)
+def main(config):
+    """Trains the classifier that generated pictures are measured with."""
+    # Imported here: TensorFlow takes seconds, and --help should not.
+    import numpy as np
+
+    from genai_keras.data.images import load_images
+    from genai_keras.evaluation.lenet import Ruler, checksum, load_lenet, save_lenet, train_lenet
+
+    if not config.out.parent.is_dir():  # before the minutes that training takes
+        raise UserError(f"{config.out.parent} is no folder: make it first, or name another")
+    train, test = load_images(config.dataset, config.data_dir, low=0.0)
+    for part in (train, test):
+        if part.labels is None:
+            raise UserError(f"{config.dataset} has no labels here: add its files of labels")
+        if part.element_shape != (28, 28, 1):
+            raise UserError(f"pictures of {part.element_shape}: a LeNet takes (28, 28, 1)")
+    lenet = train_lenet(
+        train.first(train.count), train.labels, config.epochs, config.seed, verbose=config.verbose
+    )
+    save_lenet(lenet, config.out)
+    # Measured as it comes back: the file's weights are shorter numbers.
+    found = Ruler(load_lenet(config.out)).classify(test.first(test.count))
+    print(f"accuracy  {100 * np.mean(found == test.labels):.2f} % of {test.count:,} test pictures")
+    print(f"file      {config.out}, {config.out.stat().st_size:,} bytes")
+    print(f"sha256    {checksum(config.out)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
