@@ -123,6 +123,7 @@ def test_frechet_interval_is_about_its_estimate_and_shrinks_with_the_root_of_the
     assert widths[0] / widths[1] == pytest.approx(np.sqrt(16), rel=0.35)
 
 
+@pytest.mark.slow
 def test_frechet_interval_holds_the_truth_in_about_95_of_100_cases():
     # Two features, and a distance that dwarfs the estimate's own bias.
     mean, spread = np.array([1.0, -0.5]), np.array([1.5, 0.7])

@@ -86,6 +86,7 @@ def test_the_terminal_shows_samples_unless_told_not_to(tmp_path, verse, capsys):
     assert out.count("  | The cat") == 4 and "val_bits_per_character: " in out
 
 
+@pytest.mark.slow
 def test_byte_pairs_have_bits_per_character_too(tmp_path, verse):
     folder = tmp_path / "run"
     argv = ["--tokenizer", "bpe", "--vocabulary-size", "262"]
@@ -138,6 +139,7 @@ def test_wrong_input_is_one_clear_line(argv, says, tmp_path, verse, capsys):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_changed_text_is_not_gone_on_with(tmp_path, verse, capsys):
     folder = tmp_path / "run"
     assert run(folder, verse) == 0

@@ -50,6 +50,7 @@ def resume(folder, *argv):
     return main(["--run-dir", str(folder), "--resume", *argv])
 
 
+@pytest.mark.slow
 def test_a_run_leaves_translations_attention_maps_and_its_tokenizers(tmp_path, sentences, capsys):
     folder = tmp_path / "run"
     assert run(folder, sentences, "--label-smoothing", "0.1", "--beam-width", "3") == 0

@@ -224,8 +224,9 @@ def test_killed_and_resumed_is_bit_for_bit_the_run_never_killed(tmp_path):
     ("argv", "says"),
     [
         (["--importance-samples", "2", "--beta", "2"], "leave one or the other out"),
+        (["--conditional", "--dataset", "photos"], "photos has none here"),
     ],
-    ids=["iwae", "samples"],
+    ids=["iwae", "labels"],
 )
 def test_wrong_input_is_one_clear_line(argv, says, tmp_path, capsys):
     assert run(tmp_path / "run", *argv) == 1

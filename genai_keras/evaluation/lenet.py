@@ -23,7 +23,8 @@ FEATURES = 84
 SHIFTS = 718  # any constant
 BLOCK = 500  # pictures that are looked at together
 FOLDER = Path(__file__).parent
-# sha256 of the shipped files: what is measured with another ruler cannot be compared.
+# sha256 of the shipped files: what is measured with another ruler cannot be compared. Made on
+# one core: two round differently.
 CHECKSUMS = {
     "mnist": "3da80849f97b58c81bfd7ac3ba0d1c3281fb30333545cd599b1ea0e27dd7f040",
     "fashion_mnist": "088c0172ddc03559264c82e40d45231dff4b601e8c1cc2e0c9a591fdfa1807a2",
@@ -83,7 +84,7 @@ def train_lenet(
         labels: `(n,)` int.
         epochs: passes over the pictures; this or `steps` must be given.
         seed: of the weights, the order and the shifts. Equal seeds give equal weights on the same
-            machine.
+            machine with as many cores.
         steps: training steps.
         batch_size: pictures a step, or all if there are fewer.
         learning_rate: Adam's at the beginning.
