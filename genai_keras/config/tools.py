@@ -6,7 +6,6 @@ from typing import ClassVar
 
 from genai_keras.config.base import Config, option
 
-LABELLED = ("mnist5k", "mnist", "fashion_mnist", "cifar10")
 RULED = ("mnist", "fashion_mnist")  # what a LeNet is shipped for
 RUN = "the folder of a finished run"
 DATA_DIR = "where its data are now, if they have moved"
