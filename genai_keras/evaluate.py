@@ -7,6 +7,7 @@ from genai_keras.config.tools import EvaluateConfig
 from genai_keras.errors import UserError
 
 DRAWN = 24  # samples that are shown beside their nearest training pictures
+MOST_REMEMBERED = 60_000  # training pictures that samples are looked up among
 COLUMNS, GAP, CAPTION = 3, 12, 24  # of its picture: grids a row, and pixels
 DRAWABLE = ("pictures", "pixels")  # kinds of runs
 GRID = 64  # samples of each run that --compare shows
@@ -30,6 +31,7 @@ def main(config):
     folders = config.compare or (config.run,)
     if len(set(folders)) < len(folders) or len(config.compare) == 1:
         raise UserError("--compare needs two runs or more, each of them once")
+    check_writable(config)  # before the minutes that it takes
     runs = {str(folder): open_run(folder, config.data_dir) for folder in folders}
     if any(run.kind == "pixels" for run in runs.values()):  # of each run, so that they compare
         config.samples = min(config.samples, MOST_WRITTEN)
@@ -57,6 +59,15 @@ def main(config):
         found = {name: as_json(rows) for name, rows in reports.items()}
         with whole_file(config.json) as unfinished:
             unfinished.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+def check_writable(config):
+    """Refuses files that could not be written in the end."""
+    for path in (config.json, config.picture if config.compare else None):
+        if path and not path.parent.is_dir():
+            raise UserError(f"{path.parent} is no folder: make it first, or name another")
+    if config.picture.suffix not in (".png", ".jpg"):
+        raise UserError(f"--picture {config.picture}: name a .png or .jpg file")
 
 
 def judge(run, config):
@@ -113,7 +124,7 @@ def judge_pictures(run, config):
     from genai_keras.callbacks.pictures import image_grid
     from genai_keras.data.images import load_images
     from genai_keras.evaluation.lenet import RULER_OF, load_ruler
-    from genai_keras.evaluation.pictures import Thumbnails, judge_pictures
+    from genai_keras.evaluation.pictures import NEIGHBOURS, Thumbnails, judge_pictures
     from genai_keras.files import whole_file
 
     source = {**run.config.source(), "low": 0.0}
@@ -124,7 +135,12 @@ def judge_pictures(run, config):
     else:
         source["binarize"] = False  # a VAE's samples are grey, and so are the real ones
     train, validation = load_images(**source)
-    reference, training = validation.first(config.samples), train.first(train.count)
+    reference, training = validation.first(config.samples), train.first(MOST_REMEMBERED)
+    if min(len(reference), len(training)) <= NEIGHBOURS:
+        raise UserError(
+            f"{run.folder} has {len(reference)} pictures for validation and {len(training)} for "
+            f"training: more than {NEIGHBOURS} of each are needed to say how good it is"
+        )
     labels = validation.labels[: len(reference)] if conditional else None
     ours = sample(run, len(reference), config.seed, labels)
     has_ruler = run.config.dataset in RULER_OF and ours.shape[-1] == 1

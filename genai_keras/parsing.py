@@ -130,10 +130,15 @@ def load_config(path, classes):
         UserError: it is damaged, of another command, or of a newer version.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        command, number = values.pop("command"), int(values.pop("format"))
-    except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
-        raise UserError(f"{path} cannot be read as a run's config: {error!r}") from None
+        values = dict(json.loads(path.read_text(encoding="utf-8")))
+        command, number = values.pop("command", None), int(values.pop("format", 0))
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{path} cannot be read as a run's config: {error}") from None
+    if command is None:
+        raise UserError(
+            f"{path} does not say which command made it, so it is of no run, or of one of an "
+            "earlier version: train it again"
+        )
     if number > FORMAT:
         raise UserError(f"{path.parent} is of a newer version of genai_keras: update this one")
     cls = next((each for each in classes if each.command == command), None)

@@ -84,11 +84,10 @@ def test_the_length_of_a_cosine_is_part_of_the_run(tmp_path):
     [
         "{",
         "[1]",
-        "{}",
         json.dumps({"command": "train_gan", "format": 1, "epochs": "x"}),
         json.dumps({"command": "train_gan", "format": "new"}),
     ],
-    ids=["cut", "list", "empty", "text", "format"],
+    ids=["cut", "list", "text", "format"],
 )
 def test_an_unusable_config_file_is_named(tmp_path, content):
     (tmp_path / "config.json").write_text(content)
@@ -110,6 +109,12 @@ def test_a_config_of_a_newer_version_or_another_command_is_refused(tmp_path, cha
     save_config(parse_config(GANConfig, []), path)
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     with pytest.raises(UserError, match=words):
+        parse_config(GANConfig, ["--run-dir", str(tmp_path), "--resume"])
+
+
+def test_a_run_of_an_earlier_version_says_so(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"epochs": 3}))
+    with pytest.raises(UserError, match="of an earlier version: train it again"):
         parse_config(GANConfig, ["--run-dir", str(tmp_path), "--resume"])
 
 

@@ -306,6 +306,9 @@ def test_what_cannot_be_evaluated_is_one_clear_line(tmp_path, capsys):
         (["--compare", "a"], "needs two runs or more"),
         (["--compare", "a", "a"], "each of them once"),
         (["a", "--importance-samples", "150"], "a multiple of 100"),
+        (["a", "--json", str(tmp_path / "no" / "x.json")], "no is no folder"),
+        (["--compare", "a", "b", "--picture", str(tmp_path / "no" / "x.png")], "no is no folder"),
+        (["--compare", "a", "b", "--picture", "x.txt"], "name a .png or .jpg file"),
         ([str(tmp_path / "none")], "the folder does not exist"),
         ([str(tmp_path)], "is not a run"),
     ):
@@ -326,6 +329,22 @@ def test_data_that_are_gone_are_named(finished, tmp_path, capsys, data_dir):
     assert main([str(folder)]) == 1
     assert "mnist.npz does not hold" in capsys.readouterr().err
     assert main([str(folder), "--data-dir", str(data_dir), "--samples", "200"]) == 0
+
+
+@pytest.mark.slow
+def test_too_few_pictures_to_say_anything(tmp_path, capsys):
+    from genai_keras.train_gan import main as train
+
+    (tmp_path / "pictures").mkdir()
+    for index in range(20):
+        noise = np.random.default_rng(index).integers(0, 255, (8, 8), "uint8")
+        Image.fromarray(noise).save(tmp_path / "pictures" / f"{index}.png")
+    argv = ["--dataset", "folder", "--data-dir", str(tmp_path / "pictures"), "--preset", "dense"]
+    argv += ["--image-size", "8", "--batch-size", "8", "--epochs", "1", "--verbose", "0"]
+    assert train([*argv, "--run-dir", str(tmp_path / "run")]) == 0
+    assert main([str(tmp_path / "run")]) == 1
+    said = capsys.readouterr().err
+    assert "more than 5 of each are needed" in said and len(said.splitlines()) == 1
 
 
 def test_there_are_runs_to_test_with():

@@ -1,6 +1,7 @@
 """The curves of a run, and what TensorBoard's page of hyperparameters compares runs by."""
 
 import dataclasses
+import shutil
 
 import keras
 import tensorflow as tf
@@ -42,8 +43,11 @@ def write_settings(config):
 
 
 def write_figures(run_dir, figures):
-    """Writes final figures, by name, as further columns of that page."""
-    writer = tf.summary.create_file_writer(str(run_dir / "tensorboard" / "evaluation"))
+    """Writes final figures, by name, as further columns of that page; former ones are replaced."""
+    folder = run_dir / "tensorboard" / "evaluation"
+    if folder.exists():
+        shutil.rmtree(folder)
+    writer = tf.summary.create_file_writer(str(folder))
     with writer.as_default(step=0):
         for name, value in figures.items():
             tf.summary.scalar(name, value)
