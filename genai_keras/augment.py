@@ -5,6 +5,7 @@ import sys
 from genai_keras.command import command
 from genai_keras.config.tools import AugmentConfig
 from genai_keras.errors import UserError
+from genai_keras.files import check_folder
 
 SHAPE = (28, 28, 1)  # of the pictures that a LeNet takes
 
@@ -13,11 +14,11 @@ SHAPE = (28, 28, 1)  # of the pictures that a LeNet takes
 def main(config):
     """Measures whether generated pictures help a classifier that has few real ones."""
     # Imported here: TensorFlow takes seconds, and --help should not.
-    from genai_keras.data.images import load_images
+    from genai_keras.data.images import CLASSES, load_images
     from genai_keras.evaluation.augmentation import augmentation_experiment, vae_maker
 
-    if config.json and not config.json.parent.is_dir():  # before the minutes that it takes
-        raise UserError(f"{config.json.parent} is no folder: make it first, or name another")
+    if config.json:
+        check_folder(config.json)  # before the minutes that it takes
     if config.run:
         make, source, trained_on = from_run(config)
     else:
@@ -45,17 +46,16 @@ def main(config):
     )
     print(table(found))
     if config.run:
-        print(f"\n{caution(config.run, trained_on, config.per_class, train.classes or 10)}")
+        print(f"\n{caution(config.run, trained_on, config.per_class, CLASSES)}")
     if config.json:
         write_json(config, found, trained_on)
 
 
 def from_run(config):
     """What makes the pictures, its name, and how many labelled pictures the run had, if known."""
-    import json
-
     from genai_keras.evaluation.augmentation import model_maker
     from genai_keras.runs import open_run
+    from genai_keras.training.run import read_versions
 
     run = open_run(config.run, config.data_dir)
     if run.kind != "pictures" or not run.model.classes:
@@ -71,9 +71,7 @@ def from_run(config):
     shape = run.model.generate(1, labels=[0]).shape[1:]
     if shape != SHAPE:
         raise UserError(f"{config.run} makes pictures of {shape}, and the classifier takes {SHAPE}")
-    path = config.run / "versions.json"
-    versions = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    trained_on = versions.get("samples", {}).get("training")
+    trained_on = read_versions(config.run).get("samples", {}).get("training")
     return model_maker(run.model, run.config.low), str(config.run), trained_on
 
 

@@ -1,10 +1,12 @@
 """Measures finished runs: pictures, likelihoods, text, translations, each with an interval."""
 
+import contextlib
 import sys
 
 from genai_keras.command import command
 from genai_keras.config.tools import EvaluateConfig
 from genai_keras.errors import UserError
+from genai_keras.files import check_folder
 
 DRAWN = 24  # samples that are shown beside their nearest training pictures
 MOST_REMEMBERED = 60_000  # training pictures that samples are looked up among
@@ -29,51 +31,70 @@ def main(config):
     if config.importance_samples % 100:
         raise UserError("--importance-samples must be a multiple of 100")
     folders = config.compare or (config.run,)
-    if len(set(folders)) < len(folders) or len(config.compare) == 1:
+    if len({each.resolve() for each in folders}) < len(folders) or len(config.compare) == 1:
         raise UserError("--compare needs two runs or more, each of them once")
     check_writable(config)  # before the minutes that it takes
     runs = {str(folder): open_run(folder, config.data_dir) for folder in folders}
-    if any(run.kind == "pixels" for run in runs.values()):  # of each run, so that they compare
-        config.samples = min(config.samples, MOST_WRITTEN)
-    datasets = sorted({run.config.dataset for run in runs.values()})
-    if len(datasets) > 1:
-        print(
-            f"warning: the runs learnt {' and '.join(datasets)}: figures of one do not compare "
-            "with those of another",
-            file=sys.stderr,
-        )
-    reports = {name: judge(run, config) for name, run in runs.items()}
-    if config.run:
-        print(f"{table(reports[str(config.run)])}\n")
-    else:
+    if any(run.kind == "pixels" for run in runs.values()) and config.samples > MOST_WRITTEN:
+        config.samples = MOST_WRITTEN  # of each run, so that they compare
+        print(f"{MOST_WRITTEN} samples of each run: to write pixel by pixel takes long\n")
+    warn_of_differences(runs.values())
+    reports = {}
+    for name, run in runs.items():
+        reports[name] = judge(run, config)
+        print(f"{name}\n{table(reports[name])}\n")
+        if config.json:  # after each run: the next may fail
+            found = {name: as_json(rows) for name, rows in reports.items()}
+            with whole_file(config.json) as unfinished:
+                unfinished.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    if config.compare:
         short = _short_names(runs)
         print(comparison({short[name]: rows for name, rows in reports.items()}))
         for text in ladders(runs, reports, short):
             print(f"\n{text}")
         draw_side_by_side({short[name]: run for name, run in runs.items()}, config)
-    for run in runs.values():
-        if run.kind in DRAWABLE:
-            path = run.folder / "nearest.png"
-            print(f"nearest   {path} has samples, each before its nearest training picture")
-    if config.json:
-        found = {name: as_json(rows) for name, rows in reports.items()}
-        with whole_file(config.json) as unfinished:
-            unfinished.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
 
 def check_writable(config):
     """Refuses files that could not be written in the end."""
     for path in (config.json, config.picture if config.compare else None):
-        if path and not path.parent.is_dir():
-            raise UserError(f"{path.parent} is no folder: make it first, or name another")
+        if path:
+            check_folder(path)
     if config.picture.suffix not in (".png", ".jpg"):
         raise UserError(f"--picture {config.picture}: name a .png or .jpg file")
 
 
+def warn_of_differences(runs):
+    """Says in what the runs differ that makes figures of one name different figures."""
+    from genai_keras.config.images import VAEConfig
+
+    facts = [
+        {
+            "data set": run.config.dataset,
+            "size": getattr(run.config, "image_size", None),
+            "binarization": isinstance(run.config, VAEConfig) and run.config.binarizes,
+            "labels": getattr(run.config, "conditional", False),
+        }
+        for run in runs
+    ]
+    # A GAN's pictures are held against grey ones, and so are those of any VAE.
+    vaes = [
+        fact for fact, run in zip(facts, runs, strict=True) if isinstance(run.config, VAEConfig)
+    ]
+    different = [name for name in ("data set", "size") if len({str(f[name]) for f in facts}) > 1]
+    different += [
+        name for name in ("binarization", "labels") if len({str(f[name]) for f in vaes}) > 1
+    ]
+    if different:
+        print(
+            f"warning: the runs differ in {' and '.join(different)}, so not all of their figures "
+            "compare",
+            file=sys.stderr,
+        )
+
+
 def judge(run, config):
     """All rows of one run."""
-    from genai_keras.data.pairs import load_pairs
-    from genai_keras.data.text import load_text
     from genai_keras.evaluation import models
     from genai_keras.training.tensorboard import write_figures
 
@@ -81,36 +102,47 @@ def judge(run, config):
         samples = run.model.generate(config.samples, config.seed)
         rows = models.judge_numbers(samples, seed=config.seed)
     elif run.kind == "text":
-        text = load_text(**run.config.source())
+        text = run.data()
         windows = text.validation.first(text.validation.count)
         rows = models.judge_text(run.model, windows, text.tokens_per_character, config.seed)
     elif run.kind == "pairs":
         rows = models.judge_translations(
             run.model,
-            load_pairs(**run.config.source()),
+            run.data(),
             run.config.beam_width,
             run.config.length_penalty,
             config.seed,
         )
     else:
         rows = judge_likelihood(run, config) + judge_pictures(run, config)
-    write_figures(run.folder, {row.name: row.figure.value for row in rows})
+    with left_in(run, "tensorboard"):
+        write_figures(run.folder, {row.name: row.figure.value for row in rows})
     return rows
+
+
+@contextlib.contextmanager
+def left_in(run, name):
+    """Makes a warning of it if what is left in the run's folder cannot be written there."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        reason = str(error).splitlines()[0]
+        print(f"warning: {run.folder / name} cannot be written: {reason}", file=sys.stderr)
 
 
 def judge_likelihood(run, config):
     """What a VAE or a language model of pixels says of pictures that it has not seen."""
     from genai_keras.config.images import VAEConfig
-    from genai_keras.data.images import load_images
-    from genai_keras.data.pixels import load_pixels
     from genai_keras.evaluation import models
 
     if run.kind == "pixels":
-        _, validation = load_pixels(**run.config.source())
+        _, validation = run.data()
         return models.judge_pixels(run.model, validation.first(config.likelihoods), config.seed)
     if not isinstance(run.config, VAEConfig):
         return []  # a GAN has no likelihood
-    _, validation = load_images(**run.config.source())
+    _, validation = run.data()
     x = validation.first(config.likelihoods)
     labels = validation.labels[: len(x)] if run.config.conditional else None
     return models.judge_likelihood(run.model, x, labels, config.importance_samples, config.seed)
@@ -122,19 +154,17 @@ def judge_pictures(run, config):
     from PIL import Image
 
     from genai_keras.callbacks.pictures import image_grid
-    from genai_keras.data.images import load_images
+    from genai_keras.data.pixels import as_pictures
     from genai_keras.evaluation.lenet import RULER_OF, load_ruler
     from genai_keras.evaluation.pictures import NEIGHBOURS, Thumbnails, judge_pictures
     from genai_keras.files import whole_file
 
-    source = {**run.config.source(), "low": 0.0}
-    conditional = source.pop("conditional", False)
     if run.kind == "pixels":
-        del source["steps_per_epoch"]
-        source.update(channels=1, binarize=True)
-    else:
-        source["binarize"] = False  # a VAE's samples are grey, and so are the real ones
-    train, validation = load_images(**source)
+        parts = [as_pictures(part) for part in run.data()]
+    else:  # a VAE's samples are grey, and so are the real ones
+        parts = run.data(low=0.0, binarize=False, conditional=False)
+    train, validation = parts
+    conditional = getattr(run.config, "conditional", False)
     reference, training = validation.first(config.samples), train.first(MOST_REMEMBERED)
     if min(len(reference), len(training)) <= NEIGHBOURS:
         raise UserError(
@@ -147,9 +177,11 @@ def judge_pictures(run, config):
     ruler = load_ruler(run.config.dataset) if has_ruler else Thumbnails()
     rows, places = judge_pictures(ours, reference, training, ruler, labels, labels, config.seed)
     pairs = np.stack([ours[:DRAWN], training[places[:DRAWN]]], axis=1)
-    with whole_file(run.folder / "nearest.png") as unfinished:
+    path = run.folder / "nearest.png"
+    with left_in(run, path.name), whole_file(path) as unfinished:
         grid = image_grid(pairs.reshape(-1, *ours.shape[1:]), columns=8, low=0.0)
         Image.fromarray(grid).save(unfinished)
+        print(f"{path} has samples, each before its nearest training picture")
     return rows
 
 
@@ -168,7 +200,7 @@ def sample(run, count, seed, labels=None):
 
 
 def ladders(runs, reports, short):
-    """Likelihoods of the same binary pictures, tightest last, for each kind of picture there is."""
+    """Likelihoods of the same binary pictures, lowest first, for each kind of picture there is."""
     from genai_keras.config.images import VAEConfig
     from genai_keras.evaluation.report import shown
 
@@ -185,12 +217,14 @@ def ladders(runs, reports, short):
                 kind = "lower bound, k = " + row.name.removeprefix("iw_bound_").replace("elbo", "1")
             else:
                 continue
-            given = " given the label" if getattr(run.config, "conditional", False) else ""
-            rungs.setdefault((run.config.dataset, size), []).append(
-                (row.figure.value, f"{shown(row.figure.value)}  {short[name]}: {kind}{given}")
+            given = " | label" if getattr(run.config, "conditional", False) else ""
+            rungs.setdefault((run.config.dataset, size, given), []).append(
+                (row.figure.value, f"{shown(row.figure.value)}  {short[name]}: {kind}")
             )
-    for (dataset, size), found in rungs.items():
-        lines = [f"log p(x) of the same binary {size}x{size} pictures of {dataset}, in nats:"]
+    for (dataset, size, given), found in rungs.items():
+        lines = [
+            f"log p(x{given}) of the same binary {size}x{size} pictures of {dataset}, in nats:"
+        ]
         yield "\n".join([*lines, *(f"  {line}" for _, line in sorted(found))])
 
 
@@ -223,11 +257,9 @@ def draw_side_by_side(runs, config):
 
 def _short_names(runs):
     """The folders' own names where these are unique, else their paths."""
-    names = [run.folder.name for run in runs.values()]
-    return {
-        path: run.folder.name if names.count(run.folder.name) == 1 else path
-        for path, run in runs.items()
-    }
+    names = {path: run.folder.resolve().name for path, run in runs.items()}
+    unique = [name for name in names.values() if list(names.values()).count(name) == 1]
+    return {path: name if name in unique else path for path, name in names.items()}
 
 
 if __name__ == "__main__":

@@ -11,19 +11,19 @@ from genai_keras.errors import UserError
 def main(config):
     """Exports a finished run for TensorFlow Serving, or any program that has TensorFlow alone."""
     # Imported here: TensorFlow takes seconds, and --help should not.
-    import shutil
     import tempfile
     from pathlib import Path
 
     import tensorflow as tf
 
-    from genai_keras.runs import open_run
+    from genai_keras.runs import open_run, tokenizer_file
     from genai_keras.serving import describe, export_model
 
     out = config.out or config.run / "export"
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise UserError(f"{out} is there already: name another with --out, or delete it")
     run = open_run(config.run)
+    tokenizers = {tokenizer_file(side): run.tokenizer(side) for side in run.sides}
     names = ("beam_width", "length_penalty") if run.kind == "pairs" else ()
     place = out.resolve()
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -36,8 +36,8 @@ def main(config):
             signatures = export_model(run.model, made, **search)
         except tf.errors.OpError as error:  # such as a full disk
             raise UserError(f"{out} cannot be written: {error.message}") from None
-        for path in run.folder.glob("*tokenizer.json"):
-            shutil.copy(path, made)
+        for path, tokenizer in tokenizers.items():
+            (made / path).write_text(tokenizer.to_json(), encoding="utf-8")
         made.replace(place)
     for name, signature in signatures.items():
         print(describe(name, signature))

@@ -16,8 +16,7 @@ def whole_file(path):
     Raises:
         UserError: there is no such folder.
     """
-    if not path.parent.is_dir():
-        raise UserError(f"{path.parent} is no folder: make it first, or name another")
+    check_folder(path)
     unfinished = path.with_name(f"unfinished-{path.name}")
     try:
         yield unfinished
@@ -26,3 +25,9 @@ def whole_file(path):
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def check_folder(path):
+    """Raises a `UserError` if a file cannot be written to `path` since there is no such folder."""
+    if not path.parent.is_dir():
+        raise UserError(f"{path.parent} is no folder: make it first, or name another")

@@ -5,6 +5,7 @@ import sys
 from genai_keras.command import command
 from genai_keras.config.tools import GenerateConfig
 from genai_keras.errors import UserError
+from genai_keras.files import check_folder
 
 # By what a run makes: the files it can be written to, and the options that have an effect.
 SUFFIXES = {
@@ -49,6 +50,8 @@ def main(config):
 
 def check(config, kind):
     """Refuses what cannot be written, and options that would do nothing."""
+    if config.out:
+        check_folder(config.out)
     if config.out and config.out.suffix not in SUFFIXES[kind]:
         raise UserError(
             f"{config.out}: a run of {kind} is written to {' or '.join(SUFFIXES[kind])}"
@@ -93,14 +96,14 @@ def make_pixels(run, config):
 
     from genai_keras.callbacks.pixels import complete, completion_grid
     from genai_keras.data.images import to_pixels
-    from genai_keras.data.pixels import load_pixels, to_images
+    from genai_keras.data.pixels import to_images
 
     def pictures(sequences):
         return to_pixels(to_images(sequences), low=0.0)
 
     sampling = sampling_of(run, config)
     if config.complete:
-        _, validation = load_pixels(**run.config.source())
+        _, validation = run.data()
         given = validation.first(config.count or 12).astype("int32")
         completed = complete(run.model, given, **sampling)
 

@@ -158,6 +158,11 @@ def load_config(path, classes):
             kind, is_sequence = _value_type(types_of[name])
             if value is not None:
                 values[name] = tuple(value) if is_sequence else kind(value)
+            choices = next(f.metadata["choices"] for f in dataclasses.fields(cls) if f.name == name)
+            if choices and value is not None and values[name] not in choices:
+                raise ValueError(
+                    f"{name} is {value!r}, and not one of {', '.join(map(str, choices))}"
+                )
     except (ValueError, TypeError) as error:
         raise UserError(f"{path} cannot be read as a run's config: {error}") from None
     return cls, values

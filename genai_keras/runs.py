@@ -9,12 +9,26 @@ import keras
 from genai_keras.config.base import TrainConfig
 from genai_keras.config.images import GANConfig, VAEConfig
 from genai_keras.config.text import LanguageModelConfig, Seq2SeqConfig
+from genai_keras.data.images import load_images
+from genai_keras.data.pairs import load_pairs
+from genai_keras.data.pixels import load_pixels
+from genai_keras.data.text import load_text
 from genai_keras.data.tokenizers import Tokenizer, load_tokenizer
 from genai_keras.errors import UserError
-from genai_keras.models import gan, language_model, seq2seq, vae  # noqa: F401  what files hold
+from genai_keras.models.gan import GAN
+from genai_keras.models.language_model import LanguageModel
+from genai_keras.models.seq2seq import Seq2Seq
+from genai_keras.models.vae import VAE
 from genai_keras.parsing import load_config, resume_command
+from genai_keras.training.run import check_data, read_versions
 
-TRAINED = (GANConfig, VAEConfig, LanguageModelConfig, Seq2SeqConfig)
+TRAINED = {
+    GANConfig: GAN,
+    VAEConfig: VAE,
+    LanguageModelConfig: LanguageModel,
+    Seq2SeqConfig: Seq2Seq,
+}
+LOADERS = {"pictures": load_images, "pixels": load_pixels, "text": load_text, "pairs": load_pairs}
 
 
 @dataclass(frozen=True)
@@ -40,11 +54,42 @@ class Run:
             return "pairs"
         return "numbers" if self.config.dataset == "mixture" else "pictures"
 
+    @property
+    def sides(self):
+        """The names of its tokenizers, as `tokenizer` takes them."""
+        return {"text": (None,), "pairs": ("source", "target")}.get(self.kind, ())
+
+    def data(self, **changes):
+        """What the run learnt and was validated with, as the loader of its kind returns it.
+
+        Args:
+            **changes: of the loader's arguments, such as `binarize=False`.
+
+        Raises:
+            UserError: they are not there, or are others than the run learnt.
+        """
+        found = LOADERS[self.kind](**{**self.config.source(), **changes})
+        train, validation = found if isinstance(found, tuple) else (found.train, found.validation)
+        counts = {"training": train.count, "validation": validation.count}
+        if self.kind == "pixels":  # training looks at a part of the validation pictures
+            former = read_versions(self.folder).get("samples", counts)
+            counts["validation"] = former["validation"]
+        files = {}
+        for side in self.sides:
+            tokenizer = getattr(found, f"{side}_tokenizer" if side else "tokenizer")
+            files[tokenizer_file(side)] = tokenizer.to_json()
+        fingerprint = getattr(found, "fingerprint", None)
+        check_data(self.folder, counts, files, fingerprint, doing="use")
+        return found
+
     def tokenizer(self, side=None) -> Tokenizer:
         """The tokenizer that the run learnt; of pairs, that of the side "source" or "target"."""
-        return load_tokenizer(
-            self.folder / (f"{side}-tokenizer.json" if side else "tokenizer.json")
-        )
+        return load_tokenizer(self.folder / tokenizer_file(side))
+
+
+def tokenizer_file(side=None):
+    """The name of the file of a tokenizer in a run folder."""
+    return f"{side}-tokenizer.json" if side else "tokenizer.json"
 
 
 def open_run(folder, data_dir=None):
@@ -77,4 +122,8 @@ def open_run(folder, data_dir=None):
         raise UserError(
             f"{path} cannot be loaded ({reason[0]}); make it again with {resume_command(config)}"
         ) from None
+    if not isinstance(model, TRAINED[cls]) or (
+        bool(getattr(model, "classes", 0)) != getattr(config, "conditional", False)
+    ):
+        raise UserError(f"{path} is not of this run: its config.json tells of another model")
     return Run(folder, config, model)

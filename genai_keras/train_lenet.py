@@ -5,6 +5,7 @@ import sys
 from genai_keras.command import command
 from genai_keras.config.tools import LeNetConfig
 from genai_keras.errors import UserError
+from genai_keras.files import check_folder
 
 
 @command(LeNetConfig)
@@ -16,8 +17,7 @@ def main(config):
     from genai_keras.data.images import load_images
     from genai_keras.evaluation.lenet import Ruler, checksum, load_lenet, save_lenet, train_lenet
 
-    if not config.out.parent.is_dir():  # before the minutes that training takes
-        raise UserError(f"{config.out.parent} is no folder: make it first, or name another")
+    check_folder(config.out)  # before the minutes that training takes
     train, test = load_images(config.dataset, config.data_dir, low=0.0)
     for part in (train, test):
         if part.labels is None:

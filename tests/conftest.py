@@ -34,17 +34,18 @@ def data_dir():
 @pytest.fixture
 def few_digits(monkeypatch):
     """Few of the real digits, and few in a grid: for tests that are about the run, not the data."""
-    use_few_digits(monkeypatch)
-
-
-def use_few_digits(monkeypatch):
-    from genai_keras.callbacks.pictures import ImageGrid
     from genai_keras.data import images
 
     whole = images.READERS["mnist5k"]
     monkeypatch.setitem(
         images.READERS, "mnist5k", lambda data_dir: [part[:100] for part in whole(data_dir)]
     )
+    draw_few(monkeypatch)
+
+
+def draw_few(monkeypatch):
+    from genai_keras.callbacks.pictures import ImageGrid
+
     monkeypatch.setattr(ImageGrid.__init__, "__defaults__", (9, 0, -1.0))
 
 
@@ -63,7 +64,7 @@ def finished(tmp_path_factory):
             folder = tmp_path_factory.mktemp("finished") / name
             main, argv = RUNS[name]
             with pytest.MonkeyPatch.context() as monkeypatch:
-                use_few_digits(monkeypatch)
+                draw_few(monkeypatch)
                 assert (
                     main([*argv, "--epochs", "1", "--verbose", "0", "--run-dir", str(folder)]) == 0
                 )

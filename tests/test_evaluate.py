@@ -206,10 +206,10 @@ def test_several_runs_are_in_one_table_with_one_ladder(finished, tmp_path, capsy
     capsys.readouterr()
     assert main(["--compare", *folders, *argv]) == 0
     said, warned = capsys.readouterr()
-    assert not warned  # all learnt the same data
+    assert "the runs differ in size, so" in warned
     found = json.loads(json_path.read_text())
     table = next(line for line in said.splitlines() if line.split() == list(names))
-    row = next(line for line in said.splitlines() if line.startswith("frechet_distance"))
+    *_, row = [line for line in said.splitlines() if line.startswith("frechet_distance")]
     assert table and row.count("±") == 4
     # The VAE of 28x28 pixels has a ladder of its own.
     ladders = [part for part in said.split("\n\n") if part.startswith("log p(x)")]
@@ -295,8 +295,8 @@ def test_runs_of_other_data_are_compared_with_a_warning(finished, tmp_path, caps
     ]
     assert main(["--compare", *folders, "--samples", "100"]) == 0
     said, warned = capsys.readouterr()
-    assert "the runs learnt mixture and python-docs" in warned
-    assert "log p(x)" not in said and "samples" not in said  # nothing to draw
+    assert "the runs differ in data set" in warned
+    assert "log p(x)" not in said and "comparison.png" not in said  # nothing to draw
 
 
 def test_what_cannot_be_evaluated_is_one_clear_line(tmp_path, capsys):
@@ -324,11 +324,69 @@ def test_data_that_are_gone_are_named(finished, tmp_path, capsys, data_dir):
     config = json.loads((folder / "config.json").read_text())
     config.update(dataset="mnist", data_dir=str(tmp_path / "gone"), limit=300)
     (folder / "config.json").write_text(json.dumps(config))
+    samples = {"training": 300, "validation": 10_000}
+    (folder / "versions.json").write_text(json.dumps({"samples": samples}))
     (tmp_path / "gone").mkdir()
     (tmp_path / "gone" / "mnist.npz").write_bytes(b"")
     assert main([str(folder)]) == 1
     assert "mnist.npz does not hold" in capsys.readouterr().err
     assert main([str(folder), "--data-dir", str(data_dir), "--samples", "200"]) == 0
+
+
+@pytest.mark.slow
+def test_a_run_is_not_measured_on_other_data_than_it_learnt(finished, tmp_path, capsys):
+    """Other texts have other tokens: what a model says of them would mean nothing."""
+    folder = shutil.copytree(finished("text"), tmp_path / "run")
+    config = json.loads((folder / "config.json").read_text())
+    (tmp_path / "other.txt").write_text("another text altogether\n" * 50)
+    config.update(dataset="text", data_dir=str(tmp_path / "other.txt"))
+    (folder / "config.json").write_text(json.dumps(config))
+    capsys.readouterr()
+    assert main([str(folder)]) == 1
+    said = capsys.readouterr().err
+    assert f"cannot use {folder} with other data" in said and len(said.splitlines()) == 1
+    gan = shutil.copytree(finished("gan"), tmp_path / "gan")
+    shutil.copy(finished("vae") / "model.keras", gan / "model.keras")
+    assert main([str(gan)]) == 1
+    assert "model.keras is not of this run" in capsys.readouterr().err
+    config = json.loads((gan / "config.json").read_text())
+    (gan / "config.json").write_text(json.dumps({**config, "dataset": "foo"}))
+    assert main([str(gan)]) == 1
+    assert "dataset is 'foo', and not one of mnist5k" in capsys.readouterr().err
+    (folder / "versions.json").write_text("{")
+    assert main([str(folder)]) == 1
+    assert "versions.json is damaged" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_what_cannot_be_left_in_the_run_is_a_warning(finished, tmp_path, capsys):
+    folder = shutil.copytree(finished("numbers"), tmp_path / "run")
+    shutil.rmtree(folder / "tensorboard")
+    (folder / "tensorboard").write_text("no folder")
+    assert "wasserstein" in run_figures(folder, tmp_path / "a.json")
+    said, warned = capsys.readouterr()
+    assert "wasserstein" in said and "warning: " in warned and "cannot be written" in warned
+
+
+@pytest.mark.slow
+def test_a_comparison_keeps_what_it_found_before_a_run_that_fails(finished, tmp_path, capsys):
+    good, bad = (shutil.copytree(finished("numbers"), tmp_path / name) for name in ("good", "bad"))
+    config = json.loads((bad / "config.json").read_text())
+    config.update(dataset="folder", data_dir=str(tmp_path / "gone"))
+    (bad / "config.json").write_text(json.dumps(config))
+    argv = ["--samples", "100", "--json", str(tmp_path / "a.json")]
+    assert main(["--compare", str(good), str(bad), *argv]) == 1
+    assert list(json.loads((tmp_path / "a.json").read_text())) == [str(good)]
+    assert "wasserstein" in capsys.readouterr().out
+
+
+def test_fewer_training_pictures_than_samples_are_no_floor(digits):
+    real, reference, training = (part[:60] for part in digits)
+    rows, _ = figures(real, reference, training[:40], Thumbnails())
+    assert rows["frechet_distance"].floor is None and rows["recall"].floor is None
+    rows, _ = figures(real, reference, training, Thumbnails())
+    assert rows["frechet_distance"].floor > 0
+    assert rows["frechet_distance"].figure.low >= 0
 
 
 @pytest.mark.slow

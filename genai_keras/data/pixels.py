@@ -49,6 +49,16 @@ def _flat(part):
     )
 
 
+def as_pictures(part):
+    """`Batches` of sequences as `Batches` of pictures, `(side, side, 1)`."""
+    side = round(part.element_shape[0] ** 0.5)
+    return dataclasses.replace(
+        part,
+        element_shape=(side, side, 1),
+        fetch=lambda indices: tf.reshape(part.fetch(indices), (-1, side, side, 1)),
+    )
+
+
 def to_images(sequences):
     """Sequences of pixels, `(n, side ** 2)`, back to pictures, `(n, side, side, 1)` float32."""
     side = round(np.shape(sequences)[1] ** 0.5)

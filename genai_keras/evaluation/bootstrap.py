@@ -20,7 +20,7 @@ class Figure:
     high: float
 
 
-def bootstrap(statistic, counts, resamples=200, seed=0):
+def bootstrap(statistic, counts, resamples=200, seed=0, least=-np.inf, most=np.inf):
     """A statistic of one or several samples, each of them drawn again with replacement.
 
     The interval is about the estimate as it is: a bias that the statistic has is not taken out. Of
@@ -32,11 +32,12 @@ def bootstrap(statistic, counts, resamples=200, seed=0):
         counts: the sizes n_i.
         resamples: how often to draw.
         seed: the same seed gives the same interval.
+        least, most: what the statistic can be; no interval goes beyond.
 
     Returns:
         A `Figure`.
     """
-    return _figure([statistic(*each) for each in _weights(counts, resamples, seed)])
+    return _figure([statistic(*each) for each in _weights(counts, resamples, seed)], least, most)
 
 
 def bootstrap_mean(values, resamples=1000, seed=0):
@@ -58,6 +59,7 @@ def bootstrap_frechet(ours, reference, resamples=200, seed=0):
             [len(ours), len(reference)],
             resamples,
             seed,
+            least=0.0,
         )
 
 
@@ -88,11 +90,13 @@ def _resample(generator, count, distinct):
             return weights
 
 
-def _figure(statistics):
+def _figure(statistics, least=-np.inf, most=np.inf):
     """A `Figure` of `(1 + resamples,)`: the estimate, then its replicates."""
     value, replicates = float(statistics[0]), np.asarray(statistics[1:])
     # A resample has fewer different points than the sample, which adds a bias of its own: notably
     # the Frechet distance grows by as much again as it is too large. Hence the shift.
     low, high = np.percentile(replicates, [2.5, 97.5]) + value - replicates.mean()
-    # A whole number's replicates may all lie on one side of it.
-    return Figure(value, float(min(low, value)), float(max(high, value)))
+    # The shift may lead beyond what there can be, and a whole number's replicates may all lie on
+    # one side of it.
+    low, high = max(min(low, value), least), min(max(high, value), most)
+    return Figure(value, float(low), float(high))

@@ -119,7 +119,10 @@ def judge_numbers(numbers, mixture=None, seed=0):
     mixture = mixture or GaussianMixture()
     points = np.ravel(numbers)
     figure = bootstrap(
-        lambda weights: mixture.wasserstein(np.repeat(points, weights)), [len(points)], seed=seed
+        lambda weights: mixture.wasserstein(np.repeat(points, weights)),
+        [len(points)],
+        seed=seed,
+        least=0.0,
     )
     floor = mixture.wasserstein(mixture.sample(len(points), seed=3))
     return [Row("wasserstein", figure, floor, f"of {len(points)} samples, in units of x")]

@@ -1,7 +1,5 @@
 """How good generated pictures are: against pictures that training did not see, on features."""
 
-import dataclasses
-
 import numpy as np
 import tensorflow as tf
 
@@ -35,8 +33,10 @@ class Thumbnails:
 def judge_pictures(ours, reference, training, ruler, asked=None, reference_labels=None, seed=0):
     """Holds generated pictures against real ones.
 
-    The floor of each figure is what as many real training pictures score in place of ours; of
-    distances to the nearest training picture, what the reference scores.
+    The floor of each figure is what as many real training pictures score in place of ours, if there
+    are as many; of distances to the nearest training picture, what the reference scores. Intervals
+    of precision, recall and nearest distances are those of the pictures that are judged, with the
+    others held fixed.
 
     Args:
         ours: generated pictures, `(n, height, width, channels)` in [0, 1].
@@ -54,9 +54,10 @@ def judge_pictures(ours, reference, training, ruler, asked=None, reference_label
     features, labels = ruler.look(ours)
     real, real_labels = ruler.look(reference)
     seen, seen_labels = ruler.look(training)
-    floor, floor_labels = seen[: len(ours)], None if labels is None else seen_labels[: len(ours)]
+    # Of fewer pictures, distances are larger and shares smaller: they are no floor.
+    floor = seen[: len(ours)] if len(seen) >= len(ours) else None
     precise, recalled = distances.precision_recall(features, real, NEIGHBOURS)
-    floor_precise, floor_recalled = distances.precision_recall(floor, real, NEIGHBOURS)
+    floors = {} if floor is None else _floors(floor, real)
     gaps, places = distances.nearest(features, seen)
     floor_gaps, _ = distances.nearest(real, seen)
     on = f"on {ruler.name}"
@@ -64,25 +65,25 @@ def judge_pictures(ours, reference, training, ruler, asked=None, reference_label
         Row(
             "frechet_distance",
             bootstrap_frechet(features, real, seed=seed),
-            distances.frechet_distance(floor, real),
+            floors.get("frechet_distance"),
             f"of {len(ours)} samples to {len(real)} real ones, {on}; lower is better",
         ),
         Row(
             "kernel_distance",
             bootstrap_kernel(features, real, seed=seed),
-            distances.kernel_distance(floor, real),
+            floors.get("kernel_distance"),
             f"the like without a bias, {on}; lower is better",
         ),
         Row(
             "precision",
             bootstrap_mean(precise, seed=seed),
-            floor_precise.mean(),
+            floors.get("precision"),
             "share of the samples that lie among the real ones",
         ),
         Row(
             "recall",
             bootstrap_mean(recalled, seed=seed),
-            floor_recalled.mean(),
+            floors.get("recall"),
             "share of the real ones that lie among the samples",
         ),
         Row(
@@ -97,7 +98,9 @@ def judge_pictures(ours, reference, training, ruler, asked=None, reference_label
             Row(
                 "class_coverage",
                 bootstrap_coverage(labels, real_labels, seed=seed),
-                distances.class_coverage(floor_labels, real_labels, CLASSES),
+                None
+                if floor is None
+                else distances.class_coverage(seen_labels[: len(ours)], real_labels, CLASSES),
                 "1 if all classes come as often as they should",
             )
         )
@@ -106,6 +109,17 @@ def judge_pictures(ours, reference, training, ruler, asked=None, reference_label
             (features, labels, asked), (real, real_labels, reference_labels), seed
         )
     return rows, places
+
+
+def _floors(floor, real):
+    """The figures of real pictures in place of generated ones."""
+    precise, recalled = distances.precision_recall(floor, real, NEIGHBOURS)
+    return {
+        "frechet_distance": distances.frechet_distance(floor, real),
+        "kernel_distance": distances.kernel_distance(floor, real),
+        "precision": precise.mean(),
+        "recall": recalled.mean(),
+    }
 
 
 def _judge_labels(ours, real, seed):
@@ -140,5 +154,4 @@ def bootstrap_coverage(labels, reference, seed=0):
         )
         return distances.class_coverage(*repeated, CLASSES)
 
-    figure = bootstrap(coverage, [len(labels), len(reference)], seed=seed)
-    return dataclasses.replace(figure, high=min(figure.high, 1.0))  # it was shifted
+    return bootstrap(coverage, [len(labels), len(reference)], seed=seed, least=0.0, most=1.0)

@@ -88,7 +88,7 @@ def run_training(model, train, validation, config, callbacks=(), files=None, fin
     files = files or {}
     if config.resume:
         _warn_of_other_versions(folder)
-        _check_data(folder, counts, files, fingerprint)
+        check_data(folder, counts, files, fingerprint)
         save_config(config, folder / "config.json")  # --epochs may have changed
         checkpoint.restore()
         _forget_history_from(folder / "history.csv", checkpoint.step // train.steps_per_epoch)
@@ -185,10 +185,16 @@ def _start_folder(config, counts, files, fingerprint):
     write_settings(config)
 
 
-def _check_data(folder, counts, files, fingerprint):
-    """Refuses to go on with other data: every batch would be another one."""
-    path = folder / "versions.json"
-    former = json.loads(path.read_text()) if path.exists() else {}
+def check_data(folder, counts, files=None, fingerprint=None, doing="resume"):
+    """Refuses to go on with, or to measure, a run with other data than it learnt.
+
+    Args:
+        folder: of the run.
+        counts: how many samples there are now for `training` and `validation`.
+        files, fingerprint: as of `run_training`.
+        doing: what is refused, for the message.
+    """
+    former = read_versions(folder)
     samples = former.get("samples", counts)
     if samples != counts:
         difference = (
@@ -198,14 +204,25 @@ def _check_data(folder, counts, files, fingerprint):
     elif former.get("data", fingerprint) != fingerprint:
         difference = "there are as many samples, but not the same ones"
     else:
-        different = [n for n, text in files.items() if (folder / n).read_text("utf-8") != text]
+        files = (files or {}).items()
+        different = [name for name, text in files if (folder / name).read_text("utf-8") != text]
         if not different:
             return
         difference = f"what it makes is not the run's {different[0]}"
     raise UserError(
-        f"cannot resume {folder} with other data: {difference}; put the data back, or start a new "
+        f"cannot {doing} {folder} with other data: {difference}; put the data back, or start a new "
         "run"
     )
+
+
+def read_versions(folder):
+    """What a run's `versions.json` says: versions, numbers of samples, the data's fingerprint."""
+    path = folder / "versions.json"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        return {name: value for name, value in found.items() if value is not None}
+    except (ValueError, AttributeError) as error:
+        raise UserError(f"{path} is damaged ({error}): put it back, or start a new run") from None
 
 
 def _versions():
@@ -219,8 +236,7 @@ def _versions():
 
 
 def _warn_of_other_versions(folder):
-    path = folder / "versions.json"
-    former = json.loads(path.read_text()) if path.exists() else {}
+    former = read_versions(folder)
     changes = [
         f"{name} {former.get(name)} -> {version}"
         for name, version in _versions().items()

@@ -38,7 +38,7 @@ def write_settings(config):
             settings[each.name] = value if plain else " ".join(map(str, value))
     writer = tf.summary.create_file_writer(str(config.run_dir / "tensorboard"))
     with writer.as_default():
-        hparams.hparams(settings, trial_id=config.run_dir.name)
+        hparams.hparams(settings, trial_id=str(config.run_dir))  # unlike its name, unique
     writer.close()
 
 
