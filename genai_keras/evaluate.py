@@ -218,13 +218,12 @@ def ladders(runs, reports, short):
             else:
                 continue
             given = " | label" if getattr(run.config, "conditional", False) else ""
-            rungs.setdefault((run.config.dataset, size, given), []).append(
+            rungs.setdefault((row.count, run.config.dataset, size, given), []).append(
                 (row.figure.value, f"{shown(row.figure.value)}  {short[name]}: {kind}")
             )
-    for (dataset, size, given), found in rungs.items():
-        lines = [
-            f"log p(x{given}) of the same binary {size}x{size} pictures of {dataset}, in nats:"
-        ]
+    for (count, dataset, size, given), found in rungs.items():
+        pictures = f"{count} binary {size}x{size} pictures of {dataset}"
+        lines = [f"log p(x{given}) of the same {pictures}, in nats:"]
         yield "\n".join([*lines, *(f"  {line}" for _, line in sorted(found))])
 
 

@@ -213,7 +213,7 @@ def test_several_runs_are_in_one_table_with_one_ladder(finished, tmp_path, capsy
     assert table and row.count("±") == 4
     # The VAE of 28x28 pixels has a ladder of its own.
     ladders = [part for part in said.split("\n\n") if part.startswith("log p(x)")]
-    (small,) = [part for part in ladders if "8x8" in part]
+    (small,) = [part for part in ladders if "the same 30 binary 8x8" in part]
     rungs = [line.split(maxsplit=1) for line in small.splitlines()[1:]]
     values = [float(value) for value, _ in rungs]
     assert values == sorted(values) and len(rungs) == 5

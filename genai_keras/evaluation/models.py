@@ -37,7 +37,8 @@ def judge_likelihood(vae, x, labels=None, draws=100, seed=0):
         name = "elbo" if k == 1 else f"iw_bound_{k}"
         what = "the ELBO" if k == 1 else f"with {k} importance samples"
         figure = bootstrap_mean(importance_weighted_bound(log_weights, k), seed=seed)
-        rows.append(Row(name, figure, None, f"lower bound on log p(x){given}, {what}; {PER_IMAGE}"))
+        meaning = f"lower bound on log p(x){given}, {what}; {PER_IMAGE}"
+        rows.append(Row(name, figure, None, meaning, len(x)))
     means, _ = vae.encode(x, labels)
 
     def active(weights):
@@ -53,7 +54,13 @@ def judge_pixels(model, sequences, seed=0):
     """The exact log-likelihood of pictures under a language model of pixels; a list of `Row`."""
     found, pixels = model.log_likelihood(sequences), sequences.shape[1]
     return [
-        Row("log_likelihood", bootstrap_mean(found, seed=seed), None, f"exact; {PER_IMAGE}"),
+        Row(
+            "log_likelihood",
+            bootstrap_mean(found, seed=seed),
+            None,
+            f"log p(x), exact; {PER_IMAGE}",
+            len(found),
+        ),
         Row(
             "bits_per_pixel",
             bootstrap_mean(-found / pixels / math.log(2), seed=seed),

@@ -14,12 +14,14 @@ class Row:
         figure: the estimate and its interval.
         floor: what real data score against real data, if that can be said.
         meaning: what it is, with its unit and which way is better.
+        count: of how many samples, if that is not in the meaning.
     """
 
     name: str
     figure: Figure
     floor: float | None
     meaning: str
+    count: int | None = None
 
 
 def table(rows):
@@ -55,6 +57,7 @@ def as_json(rows):
             "high": row.figure.high,
             "real_data": row.floor,
             "meaning": row.meaning,
+            "count": row.count,
         }
         for row in rows
     }
