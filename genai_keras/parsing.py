@@ -68,7 +68,7 @@ def make_parser(cls, description=None):
     for each in sorted(dataclasses.fields(cls), key=lambda each: each.name == "debug"):
         flag = "--" + each.name.replace("_", "-")
         text = each.metadata["help"]
-        if each.default is not None and each.default is not False:
+        if not any(each.default is nothing for nothing in (None, False, ())):
             default = repr(each.default) if each.default == "\n" else _as_typed(each.default)
             text += f" (default: {default})"
         if types_of[each.name] == bool | None:

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from genai_keras.config.images import GANConfig, VAEConfig
+from genai_keras.config.tools import EvaluateConfig
 from genai_keras.errors import UserError
 from genai_keras.parsing import (
     load_config,
@@ -164,11 +165,18 @@ def test_help_shows_every_option_with_its_default(cls):
     assert "examples:" in text and "two CPU cores" in text
 
 
+def test_help_of_the_tools_names_the_run_and_no_empty_default():
+    text = make_parser(EvaluateConfig).format_help()
+    assert "[RUN]" in text and "(default: )" not in text and "(default: 0)" in text
+
+
 def test_help_does_not_wait_for_tensorflow():
     """A fact instead of a timing: what costs seconds is never imported."""
     script = (
-        "import sys; from genai_keras import train_gan, train_vae;"
-        "code = train_gan.main(['--help']) or train_vae.main(['--help']);"
+        "import sys; from genai_keras import augment, evaluate, export, generate, train_gan as gan;"
+        "from genai_keras import train_vae as vae;"
+        "commands = (augment, evaluate, export, generate, gan, vae);"
+        "code = any([each.main(['--help']) for each in commands]);"
         "assert not {'tensorflow', 'keras', 'numpy'} & set(sys.modules); sys.exit(code)"
     )
     subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)
