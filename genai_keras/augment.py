@@ -55,7 +55,7 @@ def from_run(config):
     """What makes the pictures, its name, and how many labelled pictures the run had, if known."""
     from genai_keras.evaluation.augmentation import model_maker
     from genai_keras.runs import open_run
-    from genai_keras.training.run import read_versions
+    from genai_keras.training.versions import read_versions
 
     run = open_run(config.run, config.data_dir)
     if run.kind != "pictures" or not run.model.classes:

@@ -20,7 +20,7 @@ from genai_keras.models.language_model import LanguageModel
 from genai_keras.models.seq2seq import Seq2Seq
 from genai_keras.models.vae import VAE
 from genai_keras.parsing import load_config, resume_command
-from genai_keras.training.run import check_data, read_versions
+from genai_keras.training.versions import check_data, read_versions
 
 TRAINED = {
     GANConfig: GAN,

@@ -2,12 +2,9 @@
 
 import contextlib
 import csv
-import importlib.metadata
 import json
-import platform
 import re
 import shutil
-import sys
 
 import keras
 import tensorflow as tf
@@ -18,6 +15,7 @@ from genai_keras.parsing import resume_command, save_config
 from genai_keras.training.checkpoints import CheckpointCallback, Checkpoints
 from genai_keras.training.stops import DivergenceStop, SignalStop, TimeLimit
 from genai_keras.training.tensorboard import EpochTensorBoard, write_settings
+from genai_keras.training.versions import check_data, versions, warn_of_other_versions
 
 # All that a run writes into its folder, and so all that --overwrite takes away.
 # The config, which makes a folder a run, goes last.
@@ -38,7 +36,6 @@ CONTENTS = (
     "export",
     "config.json",
 )
-PACKAGES = ("genai_keras", "keras", "tensorflow", "numpy")
 
 
 def prepare_run(config):
@@ -87,7 +84,7 @@ def run_training(model, train, validation, config, callbacks=(), files=None, fin
     counts = {"training": train.count, "validation": validation.count}
     files = files or {}
     if config.resume:
-        _warn_of_other_versions(folder)
+        warn_of_other_versions(folder)
         check_data(folder, counts, files, fingerprint)
         save_config(config, folder / "config.json")  # --epochs may have changed
         checkpoint.restore()
@@ -180,74 +177,9 @@ def _start_folder(config, counts, files, fingerprint):
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
     save_config(config, folder / "config.json")
-    versions = {**_versions(), "samples": counts, "data": fingerprint}
-    (folder / "versions.json").write_text(json.dumps(versions, indent=2) + "\n")
+    made_of = {**versions(), "samples": counts, "data": fingerprint}
+    (folder / "versions.json").write_text(json.dumps(made_of, indent=2) + "\n")
     write_settings(config)
-
-
-def check_data(folder, counts, files=None, fingerprint=None, doing="resume"):
-    """Refuses to go on with, or to measure, a run with other data than it learnt.
-
-    Args:
-        folder: of the run.
-        counts: how many samples there are now for `training` and `validation`.
-        files, fingerprint: as of `run_training`.
-        doing: what is refused, for the message.
-    """
-    former = read_versions(folder)
-    samples = former.get("samples", counts)
-    if samples != counts:
-        difference = (
-            f"it had {samples['training']} training and {samples['validation']} validation "
-            f"samples, and now there are {counts['training']} and {counts['validation']}"
-        )
-    elif former.get("data", fingerprint) != fingerprint:
-        difference = "there are as many samples, but not the same ones"
-    else:
-        files = (files or {}).items()
-        different = [name for name, text in files if (folder / name).read_text("utf-8") != text]
-        if not different:
-            return
-        difference = f"what it makes is not the run's {different[0]}"
-    raise UserError(
-        f"cannot {doing} {folder} with other data: {difference}; put the data back, or start a new "
-        "run"
-    )
-
-
-def read_versions(folder):
-    """What a run's `versions.json` says: versions, numbers of samples, the data's fingerprint."""
-    path = folder / "versions.json"
-    try:
-        found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        return {name: value for name, value in found.items() if value is not None}
-    except (ValueError, AttributeError) as error:
-        raise UserError(f"{path} is damaged ({error}): put it back, or start a new run") from None
-
-
-def _versions():
-    packages = {}
-    for name in PACKAGES:
-        try:
-            packages[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:  # run from a checkout, not installed
-            packages[name] = "not installed"
-    return {"python": platform.python_version(), **packages, "platform": platform.platform()}
-
-
-def _warn_of_other_versions(folder):
-    former = read_versions(folder)
-    changes = [
-        f"{name} {former.get(name)} -> {version}"
-        for name, version in _versions().items()
-        if former.get(name) != version
-    ]
-    if changes:
-        print(
-            f"warning: the run began with other versions ({', '.join(changes)}), so it may go on "
-            "with other bits",
-            file=sys.stderr,
-        )
 
 
 def _forget_history_from(path, epoch):
