@@ -20,7 +20,11 @@ def replicates_of(monkeypatch, function, *arguments, **options):
     seen = []
     whole = bootstrap._figure
     with monkeypatch.context() as patch:
-        patch.setattr(bootstrap, "_figure", lambda values: seen.append(values) or whole(values))
+        patch.setattr(
+            bootstrap,
+            "_figure",
+            lambda values, *limits, **named: seen.append(values) or whole(values),
+        )
         function(*arguments, **options)
     return np.array(seen[0])
 
@@ -92,7 +96,7 @@ def test_the_seed_decides():
         figure = function(ours, reference, 20, seed=1)
         assert figure == function(ours, reference, 20, seed=1)
         other = function(ours, reference, 20, seed=2)
-        assert (figure.value, other.low != figure.low) == (other.value, True)
+        assert (figure.value, other.high != figure.high) == (other.value, True)
     values = ours[:, 0]
     assert bootstrap.bootstrap_mean(values, seed=1) == bootstrap.bootstrap_mean(values, seed=1)
     assert bootstrap.bootstrap_mean(values, seed=1) != bootstrap.bootstrap_mean(values, seed=2)
@@ -143,6 +147,15 @@ def test_frechet_interval_is_about_its_estimate_where_the_bias_of_resampling_is_
     assert values[1:].min() > values[0]  # without the shift the interval would miss it
     figure = bootstrap.bootstrap_frechet(ours, reference)
     assert figure.low < figure.value < figure.high
+
+
+def test_no_interval_goes_beyond_what_there_can_be():
+    ours = RNG.normal(size=(60, 2))
+    near = ours + 0.05 * RNG.normal(size=(60, 2))
+    assert bootstrap.bootstrap_frechet(ours, near).low == 0.0
+    values = np.array([1.0] * 99 + [0.9])
+    figure = bootstrap.bootstrap(lambda w: w @ values / 100, [100], least=0.9989, most=0.9991)
+    assert (figure.low, figure.high) == (0.9989, 0.9991)
 
 
 # The kernel distance
