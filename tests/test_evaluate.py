@@ -7,7 +7,7 @@ import urllib.request
 
 import numpy as np
 import pytest
-from helpers import RUNS, history
+from helpers import history
 from PIL import Image
 from scipy import ndimage
 from tensorboard import program
@@ -403,7 +403,3 @@ def test_too_few_pictures_to_say_anything(tmp_path, capsys):
     assert main([str(tmp_path / "run")]) == 1
     said = capsys.readouterr().err
     assert "more than 5 of each are needed" in said and len(said.splitlines()) == 1
-
-
-def test_there_are_runs_to_test_with():
-    assert set(RUNS) >= {"gan", "vae", "small-vae", "pixels", "text", "pairs", "numbers"}
