@@ -60,7 +60,8 @@ class ImageGrid(EpochPicture):
         self.low = low
 
     def draw(self, logs):
-        pictures = self.model.generate(self.count, seed=self.seed)
+        classes = self.model.classes or 1
+        pictures = self.model.generate(max(self.count // classes, 1) * classes, seed=self.seed)
         return image_grid(pictures, columns=self.model.classes or None, low=self.low)
 
 
