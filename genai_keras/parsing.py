@@ -91,6 +91,7 @@ def make_parser(cls, description=None):
                 nargs="?" if optional else None,
                 # argparse would convert its own mark of an absent one.
                 **({"default": None} if optional else {}),
+                choices=each.metadata["choices"],
                 metavar=each.name.upper(),
                 help=text,
             )

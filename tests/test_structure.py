@@ -23,6 +23,8 @@ LEVELS = {
     "callbacks": 5,
     "training": 6,
     "serving": 5,
+    "notebook": 7,
+    "exercises": 7,
     "runs": 7,
     "train_gan": 8,
     "train_vae": 8,
@@ -33,6 +35,7 @@ LEVELS = {
     "export": 8,
     "augment": 8,
     "train_lenet": 8,
+    "check": 8,
     "__main__": 9,
 }
 # These know nothing of the command line, so that a notebook can use them.

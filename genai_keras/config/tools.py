@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from genai_keras.config.base import Config, option
 
+CHAPTERS = tuple(f"chapter{number}" for number in range(1, 8))  # of the notebooks
 RULED = ("mnist", "fashion_mnist")  # what a LeNet is shipped for
 RUN = "the folder of a finished run"
 DATA_DIR = "where its data are now, if they have moved"
@@ -153,3 +154,27 @@ On half of one CPU core it took 6 minutes for MNIST and 9 for Fashion-MNIST.
     epochs: int = option(20, "passes over the training data", at_least=1)
     seed: int = option(0, "same seed, same weights", at_least=0, at_most=2**32 - 2)
     verbose: int = option(2, "0 silent, 1 progress bar, 2 a line an epoch", choices=(0, 1, 2))
+
+
+@dataclass
+class CheckConfig(Config):
+    """The options of `check`."""
+
+    command: ClassVar[str] = "check"
+    examples: ClassVar[str] = """\
+examples:
+  python -m genai_keras.check chapter4
+  python -m genai_keras.check chapter4 my_answers.py
+
+It runs the code in the file, then tries each function on inputs of its own. Some seconds, most of
+them to load TensorFlow.
+"""
+
+    chapter: str = option(None, "chapter1 to chapter7", choices=CHAPTERS, positional=True)
+    answers: Path | None = option(
+        None,
+        "a notebook (.ipynb) or module (.py) (default: CHAPTER.ipynb, here or in "
+        "notebooks/exercises)",
+        positional=True,
+    )
+    seed: int = option(0, "of the inputs", at_least=0, at_most=2**32 - 2)

@@ -1,0 +1,207 @@
+"""Marks a function that a learner wrote, and names the mistake if it is a usual one."""
+
+import contextlib
+import copy
+import importlib
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from genai_keras.config.tools import CHAPTERS
+
+SECONDS = 10  # that an answer may think; a loop without an end is told from a slow one so
+TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}  # answers may compute in float32
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """A function to fill in.
+
+    Args:
+        truth: the right function. The learner's has its name, unless `name` says otherwise.
+        cases: from a `np.random.Generator` to a list of tuples of arguments, NumPy arrays or
+            numbers: what both are tried on. Other draws must give other right answers.
+        mistakes: wrong functions by the hint that names the mistake; a learner's answer that agrees
+            with one of them in every case gets its hint.
+        name: of the learner's function.
+    """
+
+    truth: Callable
+    cases: Callable
+    mistakes: dict[str, Callable]
+    name: str = ""
+
+    def __post_init__(self):
+        object.__setattr__(self, "name", self.name or self.truth.__name__)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one exercise, and why."""
+
+    name: str
+    status: Literal["right", "wrong", "not done yet"]
+    reason: str = ""
+
+    def __str__(self):
+        return f"{self.status}: {self.reason}" if self.reason else self.status
+
+
+def exercises_of(chapter):
+    """The exercises of `chapter1` to `chapter7`, a tuple of `Exercise`."""
+    return importlib.import_module(f"genai_keras.exercises.{chapter}").EXERCISES
+
+
+def check(answer, seed=0):
+    """Says whether a filled-in function is right, and if not, what is likely to be the matter.
+
+    Args:
+        answer: the function, by the name that the exercise gave it.
+        seed: of the inputs it is tried on.
+
+    Returns:
+        Whether it is right.
+
+    Raises:
+        ValueError: no exercise has that name.
+    """
+    exercises = [each for chapter in CHAPTERS for each in exercises_of(chapter)]
+    found = next((each for each in exercises if each.name == answer.__name__), None)
+    if found is None:
+        raise ValueError(f"no exercise is called {answer.__name__}")
+    verdict = mark(found, answer, seed)
+    print(f"{verdict.name}: {verdict}")
+    return verdict.status == "right"
+
+
+def mark(exercise, answer, seed=0):
+    """Tries an answer on inputs drawn with a seed, and returns a `Verdict`.
+
+    The answer is right if it agrees with the truth on all of them, to 1e-4.
+    """
+
+    def verdict(status, reason=""):
+        return Verdict(exercise.name, status, reason)
+
+    if not callable(answer):
+        return verdict("wrong", f"{exercise.name} is no function, but {answer!r}")
+    cases = exercise.cases(np.random.default_rng(seed))
+    expected = [_as_array(exercise.truth(*arguments)) for arguments in cases]
+    found = []
+    for arguments in cases:
+        given = copy.deepcopy(arguments)
+        try:
+            with _no_longer_than(SECONDS), np.errstate(all="ignore"):
+                returned = answer(*given)
+        except NotImplementedError:
+            return verdict("not done yet")
+        except Exception as error:  # whatever a learner's code may raise is for the learner
+            return verdict("wrong", f"it raised {type(error).__name__}: {error}{_where(error)}")
+        if returned is None:
+            return verdict("wrong", "it returned None: is there a return at its end?")
+        try:
+            found.append(_as_array(returned))
+        except (ValueError, TypeError):
+            return verdict("wrong", f"it must return numbers, not {type(returned).__name__}")
+        if not _same(given, arguments):
+            return verdict("wrong", "it changes what it is given: compute a new array instead")
+    if _agree(found, expected):
+        return verdict("right")
+    for hint, mistake in exercise.mistakes.items():
+        if _agree(found, _outcomes(mistake, cases)):
+            return verdict("wrong", hint)
+    return verdict("wrong", _difference(found, expected, cases))
+
+
+def _outcomes(mistake, cases):
+    with np.errstate(all="ignore"):
+        return [_as_array(mistake(*copy.deepcopy(arguments))) for arguments in cases]
+
+
+def _as_array(value):
+    """Float64, of whatever an answer is made of; a tuple's parts one after another."""
+    if isinstance(value, (tuple, list)):
+        parts = [np.asarray(each, "float64") for each in value]
+        if len({part.shape for part in parts}) > 1:
+            raise ValueError("parts of different shapes")
+        return np.stack(parts) if parts else np.zeros(0)
+    return np.asarray(value, "float64")
+
+
+def _agree(ours, theirs):
+    return all(
+        a.shape == b.shape and np.allclose(a, b, equal_nan=True, **TOLERANCE)
+        for a, b in zip(ours, theirs, strict=True)
+    )
+
+
+def _same(given, arguments):
+    return all(np.array_equal(a, b, equal_nan=False) for a, b in zip(given, arguments, strict=True))
+
+
+def _difference(found, expected, cases):
+    """What can be said of a wrong answer whose mistake is not a usual one."""
+    pairs = list(zip(found, expected, strict=True))
+    for ours, right in pairs:
+        if ours.shape != right.shape:
+            return f"it returns the shape {ours.shape}, and {right.shape} is expected"
+    if any(np.isfinite(right).all() and not np.isfinite(ours).all() for ours, right in pairs):
+        return (
+            "it returns nan or infinity for large inputs: log(0), or exp of a large number? "
+            "softplus and logsumexp stay finite"
+        )
+    ours, right = (np.concatenate([np.ravel(each[i]) for each in pairs]) for i in (0, 1))
+    some = np.isfinite(right) & (np.abs(right) > 1e-6)
+    ratios = ours[some] / right[some]
+    if some.any() and np.allclose(ours[~some], right[~some]) and np.ptp(ratios) < 1e-4:
+        if abs(ratios[0] + 1.0) < 1e-4:
+            return "the sign is the wrong way round"
+        return f"it is always {ratios[0]:.4g} times the expected value"
+    differs = [not _agree([a], [b]) for a, b in pairs].index(True)
+    arguments = ", ".join(_short(each) for each in cases[differs])
+    return (
+        f"for ({arguments}) it returns {_short(found[differs])}, and {_short(expected[differs])} "
+        "is expected"
+    )
+
+
+def _short(value):
+    """A value in one line, small enough to be read."""
+    value = np.asarray(value)
+    if value.size > 12:
+        return f"an array of {value.shape}"
+    return np.array2string(value, precision=4, separator=", ").replace("\n", "")
+
+
+def _where(error):
+    """The line, in its cell or file, that raised."""
+    trace = error.__traceback__
+    line = None
+    while trace:
+        if trace.tb_frame.f_code.co_filename.startswith("<answers"):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return f" (line {line})" if line else ""
+
+
+@contextlib.contextmanager
+def _no_longer_than(seconds):
+    """Raises TimeoutError in the main thread where the system has alarms; elsewhere does nothing."""
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
+        yield
+        return
+
+    def stop(number, frame):
+        raise TimeoutError(f"no answer after {seconds} seconds: does a loop never end?")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)

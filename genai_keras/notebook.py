@@ -1,0 +1,125 @@
+"""What the notebooks show things with; nothing of a model is in here."""
+
+import inspect
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+from IPython.display import HTML, Markdown, display
+from matplotlib import pyplot as plt
+from PIL import Image as PillowImage
+
+from genai_keras.callbacks.pictures import image_grid
+
+FAST = "GENAI_KERAS_FAST"  # an environment variable: tests set it, to run notebooks in seconds
+
+
+def setting(full, fast):
+    """A number to learn from, or, when the notebooks are only tested, one that is soon done."""
+    return fast if os.environ.get(FAST) else full
+
+
+def new_run(name):
+    """An empty folder `runs/NAME`; what an earlier go of the notebook left there is removed."""
+    folder = Path("runs") / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def show_source(*objects):
+    """Shows classes, functions or methods as they stand in the package."""
+    for each in objects:
+        lines, start = inspect.getsourcelines(each)
+        file = "/".join(inspect.getmodule(each).__name__.split(".")) + ".py"
+        code = inspect.cleandoc("\n" + "".join(lines))
+        display(Markdown(f"`{file}`, line {start}\n```python\n{code}\n```"))
+
+
+def show_pictures(pictures, columns=None, low=-1.0):
+    """Shows pictures `(n, height, width, 1 or 3)` in `low`..1 as a grid."""
+    display(PillowImage.fromarray(image_grid(pictures, columns, low=low)))
+
+
+def plot_history(history, *groups):
+    """Plots what `fit` returned: one panel for each group of metrics, validation dashed."""
+    _, axes = plt.subplots(1, len(groups), figsize=(4.5 * len(groups), 3), squeeze=False)
+    for axis, names in zip(axes[0], groups, strict=True):
+        for name in names:
+            line = axis.plot(np.arange(1, len(history.epoch) + 1), history.history[name], label=name)
+            if f"val_{name}" in history.history:
+                values = history.history[f"val_{name}"]
+                color = line[0].get_color()
+                axis.plot(np.arange(1, len(values) + 1), values, "--", color=color)
+        axis.set_xlabel("epoch (dashed: validation)")
+        axis.legend()
+    plt.tight_layout()
+    plt.show()
+
+
+def explore(draw, **ranges):
+    """Sliders that redraw a picture; above them a static strip, for where widgets do not run.
+
+    Args:
+        draw: from one number for each slider to `(height, width, 3)` uint8.
+        **ranges: `(least, most)` of each slider, by its name.
+    """
+    import ipywidgets as widgets
+
+    middles = {name: (least + most) / 2 for name, (least, most) in ranges.items()}
+    for name, (least, most) in ranges.items():
+        strip = [draw(**{**middles, name: value}) for value in np.linspace(least, most, 7)]
+        figure, axes = plt.subplots(1, 7, figsize=(9, 1.6))
+        for axis, picture, value in zip(axes, strip, np.linspace(least, most, 7), strict=True):
+            axis.imshow(picture)
+            axis.set_title(f"{value:.1f}", fontsize=9)
+            axis.axis("off")
+        figure.suptitle(name, x=0.03, y=0.5, rotation=90, fontsize=10)
+        plt.show()
+    sliders = {
+        name: widgets.FloatSlider(
+            value=middles[name], min=least, max=most, step=(most - least) / 60, description=name
+        )
+        for name, (least, most) in ranges.items()
+    }
+    picture = widgets.Image(format="png")
+
+    def redraw(change=None):
+        values = {name: slider.value for name, slider in sliders.items()}
+        picture.value = PillowImage.fromarray(draw(**values))._repr_png_()
+
+    for slider in sliders.values():
+        slider.observe(redraw, "value")
+    redraw()
+    display(widgets.VBox([*sliders.values(), picture]))
+
+
+def show_tensorboard(folder, height=600):
+    """Shows TensorBoard below the cell, served by this very kernel, so that it ends with it."""
+    from tensorboard import program
+
+    server = program.TensorBoard()
+    server.configure(argv=[None, "--logdir", str(folder), "--port", "0", "--load_fast", "false"])
+    port = server.launch().rstrip("/").rsplit(":", 1)[1]
+    try:
+        from google.colab import output
+    except ImportError:
+        # On JupyterHub and Binder the browser reaches this machine by a proxy only.
+        hub = os.environ.get("JUPYTERHUB_SERVICE_PREFIX")
+        address = f"{hub}proxy/{port}/" if hub else f"http://localhost:{port}/"
+        display(HTML(f'<iframe src="{address}" width="100%" height="{height}"></iframe>'))
+    else:
+        output.serve_kernel_port_as_iframe(int(port), height=height)
+
+
+def outcome(test):
+    """Runs a test of the bug museum and says whether it passes, without ending the notebook."""
+    try:
+        test()
+    except AssertionError as error:
+        print(f"{test.__name__} FAILS: {error}")
+    else:
+        print(f"{test.__name__} passes")
+
+

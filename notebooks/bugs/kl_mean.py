@@ -1,0 +1,126 @@
+# %% [markdown]
+# # Bug museum: the KL term that weighs next to nothing
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/genai-keras/genai_keras/blob/main/notebooks/bugs/kl_mean.ipynb)
+# [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/genai-keras/genai_keras/main?labpath=notebooks/bugs/kl_mean.ipynb)
+#
+# **Symptom.** A VAE rebuilds digits nicely, but what it makes of noise is no digit. (Chapter 4.)
+
+# %%
+# On Colab and Binder this installs genai_keras; anywhere else it does nothing.
+import os
+import sys
+
+if "google.colab" in sys.modules or "BINDER_SERVICE_HOST" in os.environ:
+    import subprocess
+
+    address = "git+https://github.com/genai-keras/genai_keras"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", address], check=True)
+
+# %% tags=["setup"]
+import keras
+import numpy as np
+from keras import ops
+
+from genai_keras.data.images import load_images
+from genai_keras.notebook import outcome, setting, show_pictures
+
+# %% [markdown]
+# ## The exhibit
+#
+# The two terms of the loss, as a well-known pattern computes them. Something in here makes the model
+# what it is.
+
+
+# %% tags=["exhibit"]
+def negative_elbo(x, logits, mean, log_variance):
+    """Minus the ELBO of each picture: x and logits (batch, pixels), the others (batch, latents)."""
+    reconstruction = ops.sum(ops.softplus(logits) - x * logits, axis=-1)
+    kl = 0.5 * (ops.exp(log_variance) + ops.square(mean) - 1.0 - log_variance)
+    return reconstruction + ops.mean(kl, axis=-1)
+
+
+# %% [markdown]
+# A small VAE trains with it. Above: digits and what becomes of them. Below: samples.
+
+
+# %% tags=["setup"]
+def trained_samples():
+    """Digits, their reconstructions and samples of a VAE that was trained with `negative_elbo`."""
+    keras.utils.set_random_seed(0)
+    latents = 32
+    train, _ = load_images("mnist5k", batch_size=64, low=0.0, binarize=True)
+    inputs = keras.Input((28, 28, 1))
+    hidden = keras.layers.Dense(256, "relu")(keras.layers.Flatten()(inputs))
+    encoder = keras.Model(inputs, [keras.layers.Dense(latents)(hidden) for _ in range(2)])
+    decoder = keras.Sequential(
+        [keras.Input((latents,)), keras.layers.Dense(256, "relu"), keras.layers.Dense(784)]
+    )
+
+    class SmallVAE(keras.Model):
+        def call(self, x):
+            mean, log_variance = encoder(x)
+            z = mean + ops.exp(log_variance / 2) * keras.random.normal(ops.shape(mean))
+            flat = ops.reshape(x, (-1, 784))
+            self.add_loss(ops.mean(negative_elbo(flat, decoder(z), mean, log_variance)))
+            return mean
+
+    vae = SmallVAE()
+    vae.encoder, vae.decoder = encoder, decoder
+    vae.compile("adam")
+    steps = setting(1_000, fast=50)
+    vae.fit(train.shuffled(), steps_per_epoch=steps, verbose=0, shuffle=False)
+    x = train.first(16)
+    noise = np.random.default_rng(0).normal(size=(32, latents)).astype("float32")
+    as_pictures = [ops.sigmoid(decoder(z)) for z in (encoder(x)[0], noise)]
+    return np.concatenate([x, *(np.reshape(each, (-1, 28, 28, 1)) for each in as_pictures)])
+
+
+# %%
+show_pictures(trained_samples(), columns=16, low=0.0)
+
+# %% [markdown]
+# ## Find it
+#
+# Run this test, which knows what an ELBO must satisfy. Change the exhibit above until it passes.
+
+
+# %% tags=["test"]
+def test():
+    rng = np.random.default_rng(0)
+    x = (rng.random((3, 8)) < 0.5).astype("float32")
+    logits, mean, log_variance = (rng.normal(size=(3, n)).astype("float32") for n in (8, 5, 5))
+    once = np.array(negative_elbo(x, logits, mean, log_variance))
+    without = np.array(negative_elbo(x, logits, 0 * mean, 0 * log_variance))
+    twice = [np.concatenate([each, each], axis=-1) for each in (mean, log_variance)]
+    doubled = np.array(negative_elbo(x, logits, *twice))
+    # Latents are independent, so their divergences add up.
+    np.testing.assert_allclose(doubled - without, 2 * (once - without), rtol=1e-4)
+
+
+# %%
+outcome(test)
+
+# %% [markdown]
+# <details><summary>A hint</summary>
+# What happens to the price of a code if the same latents are there twice?
+# </details>
+#
+# ## The cure
+#
+# The KL is *averaged* over latents while the reconstruction is *summed* over pixels. With 32 latents
+# that is a beta of 1/32: codes become cheap, the encoder puts them wherever it likes, and the decoder
+# has never seen the places that noise falls on. Divergences of independent latents add up:
+
+
+# %% tags=["cure"]
+def negative_elbo(x, logits, mean, log_variance):
+    """Minus the ELBO of each picture: x and logits (batch, pixels), the others (batch, latents)."""
+    reconstruction = ops.sum(ops.softplus(logits) - x * logits, axis=-1)
+    kl = 0.5 * (ops.exp(log_variance) + ops.square(mean) - 1.0 - log_variance)
+    return reconstruction + ops.sum(kl, axis=-1)
+
+
+# %%
+outcome(test)
+show_pictures(trained_samples(), columns=16, low=0.0)

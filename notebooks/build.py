@@ -1,0 +1,128 @@
+"""Makes the notebooks from their text.
+
+    python notebooks/build.py                     # runs every chapter, solution and exhibit
+    python notebooks/build.py chapter4 exercises/chapter4 bugs/kl_mean     # only these
+    python notebooks/build.py --students          # the students' versions of the exercises only
+
+A notebook's text is a `.py` file in jupytext's percent format; beside it lies the `.ipynb` that this
+program makes, run from a clean kernel, with its output. From `exercises/source/chapter4/chapter4.py`
+come the solution beside it and the students' `exercises/chapter4.ipynb`, without answers and without
+hidden tests.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+from nbgrader.preprocessors import (
+    ClearHiddenTests,
+    ClearOutput,
+    ClearSolutions,
+    ComputeChecksums,
+    LockCells,
+)
+
+FOLDER = Path(__file__).parent
+# What only a live page can show. Beside each of these the notebooks draw a still picture.
+LIVE = ("application/vnd.jupyter.widget-view+json", "text/html")
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+CELL_SECONDS = 600  # a cell that takes longer hangs
+
+
+def sources():
+    """The texts of all notebooks by their short names, such as `exercises/chapter4`."""
+    chapters = {path.stem.split("_")[0]: path for path in FOLDER.glob("chapter*.py")}
+    solutions = {f"exercises/{p.stem}": p for p in FOLDER.glob("exercises/source/*/chapter*.py")}
+    exhibits = {f"bugs/{path.stem}": path for path in FOLDER.glob("bugs/*.py")}
+    return dict(sorted(chapters.items()) + sorted(solutions.items()) + sorted(exhibits.items()))
+
+
+def read_text(source):
+    """The notebook that a text describes, without output."""
+    notebook = jupytext.read(source)
+    notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL})
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number}"  # else new ones each time
+    return notebook
+
+
+def run(source, folder):
+    """The notebook of a text after a clean kernel has run it in `folder`."""
+    notebook = read_text(source)
+    NotebookClient(
+        notebook,
+        timeout=CELL_SECONDS,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
+        store_widget_state=False,
+        record_timing=False,
+    ).execute(stderr=subprocess.DEVNULL)  # TensorFlow's notes on the machine
+    return notebook
+
+
+def tidy(notebook):
+    """Takes out of the output what only a live page can show, and what no reader wants."""
+    notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL})
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        kept = []
+        for output in cell.outputs:
+            if output.output_type == "stream" and output.name == "stderr":
+                continue
+            if "data" in output:
+                if any(kind in output.data for kind in LIVE) and "image/png" not in output.data:
+                    continue
+                output.metadata = {}
+            kept.append(output)
+        cell.outputs = kept
+    return notebook
+
+
+def student_version(source):
+    """The notebook of an exercise as `nbgrader generate_assignment` makes it."""
+    notebook = read_text(source)
+    for step in (LockCells, ClearSolutions, ClearOutput, ClearHiddenTests, ComputeChecksums):
+        notebook, _ = step().preprocess(notebook, {})
+    return notebook
+
+
+def student_path(source):
+    return FOLDER / "exercises" / f"{source.stem}.ipynb"
+
+
+def write(notebook, path):
+    nbformat.validate(notebook)
+    path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
+    print(f"  {path.relative_to(FOLDER)}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help="which, such as chapter4; all if none is named")
+    parser.add_argument("--students", action="store_true", help="run nothing")
+    options = parser.parse_args()
+    known = sources()
+    unknown = set(options.names) - set(known)
+    if unknown:
+        sys.exit(f"no notebook is called {', '.join(unknown)}: there are {', '.join(known)}")
+    for name in options.names or known:
+        source = known[name]
+        if name.startswith("exercises/"):
+            write(student_version(source), student_path(source))
+        if options.students:
+            continue
+        start = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            write(tidy(run(source, folder)), source.with_suffix(".ipynb"))
+        print(f"    {time.monotonic() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,236 @@
+# %% [markdown]
+# # Chapter 4: the variational autoencoder
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/genai-keras/genai_keras/blob/main/notebooks/chapter4_vae.ipynb)
+# [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/genai-keras/genai_keras/main?labpath=notebooks/chapter4_vae.ipynb)
+#
+# **What you will learn**
+# - why an autoencoder cannot invent a digit, and a *variational* one can;
+# - the reparameterization trick: how a gradient gets through a random draw;
+# - the ELBO and its two terms, reconstruction and KL divergence, in nats;
+# - how to read a latent space.
+#
+# About two minutes on two CPU cores.
+
+# %%
+# On Colab and Binder this installs genai_keras; anywhere else it does nothing.
+import os
+import sys
+
+if "google.colab" in sys.modules or "BINDER_SERVICE_HOST" in os.environ:
+    import subprocess
+
+    address = "git+https://github.com/genai-keras/genai_keras"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", address], check=True)
+
+# %%
+import keras
+import numpy as np
+import tensorflow as tf
+from matplotlib import pyplot as plt
+
+from genai_keras import losses
+from genai_keras.callbacks.latents import LatentSpace, Reconstructions, plane
+from genai_keras.callbacks.pictures import ImageGrid, image_grid
+from genai_keras.data.images import load_images
+from genai_keras.layers.reparameterization import Reparameterization
+from genai_keras.models.vae import VAE
+from genai_keras.networks.dense import build_dense_decoder, build_dense_encoder
+from genai_keras.notebook import (
+    explore,
+    new_run,
+    plot_history,
+    setting,
+    show_pictures,
+    show_source,
+    show_tensorboard,
+)
+from genai_keras.training.tensorboard import EpochTensorBoard
+
+keras.utils.set_random_seed(0)
+
+# %% [markdown]
+# ## A small batch and its shapes
+#
+# 5,000 real handwritten digits come with a package that is already installed. A tenth of them is put
+# aside: what the model never sees is what we judge it by. Each pixel is drawn black or white with its
+# grey value as probability, anew in each batch, so a Bernoulli distribution describes it exactly.
+
+# %%
+train, validation = load_images("mnist5k", batch_size=64, low=0.0, binarize=True)
+batch = next(iter(train.shuffled()))
+print("one batch:", batch.shape, "with the values", np.unique(batch))
+print(train.count, "digits to learn from,", validation.count, "put aside")
+show_pictures(batch[:16], columns=8, low=0.0)
+
+# %% [markdown]
+# ## The network
+#
+# The **encoder** answers with a distribution, not with a point: for each digit $x$ a mean and a
+# log-variance for each of two latents, $q(z\mid x) = \mathcal N(\mu, \sigma^2)$. The **decoder** goes
+# the other way, from $z$ to one logit a pixel, $p(x\mid z)$. Two latents are few. We take them because
+# one can then draw the whole latent space on a page.
+
+# %%
+encoder = build_dense_encoder((28, 28, 1), latent_dim=2, widths=(512, 256))
+decoder = build_dense_decoder(latent_dim=2, output_shape=(28, 28, 1), widths=(256, 512))
+mean, log_variance = encoder(batch)
+logits = decoder(mean)
+print("x", batch.shape, "-> mean", mean.shape, "and log-variance", log_variance.shape)
+print("z", mean.shape, "-> logits", logits.shape)
+print(f"{encoder.count_params():,} and {decoder.count_params():,} weights")
+
+# %% [markdown]
+# Between the two, $z$ is drawn. A draw has no derivative. The trick: draw $\epsilon$ from
+# $\mathcal N(0, 1)$, which depends on nothing, and compute $z = \mu + \sigma\epsilon$, which is an
+# ordinary formula of $\mu$ and $\sigma$. This is the whole layer:
+
+# %%
+show_source(Reparameterization.call)
+
+# %% [markdown]
+# Is the gradient there? With $z = \mu + e^{v/2}\epsilon$ we expect $\partial z/\partial\mu = 1$ and
+# $\partial z/\partial v = \epsilon\,e^{v/2}/2 = (z-\mu)/2$.
+
+# %%
+mu, v = tf.constant([[0.5]]), tf.constant([[-1.0]])
+with tf.GradientTape(persistent=True) as tape:
+    tape.watch([mu, v])
+    z = Reparameterization(seed=3)(mu, v)
+print("dz/dmu =", float(tape.gradient(z, mu)[0, 0]))
+print("dz/dv  =", float(tape.gradient(z, v)[0, 0]), "expected", float((z - mu)[0, 0, 0]) / 2)
+
+# %% [markdown]
+# ## One training step by hand
+#
+# The loss is the negative ELBO, in nats a digit:
+# $$-\mathrm{ELBO} = \underbrace{-\mathbb E_q[\log p(x\mid z)]}_{\text{reconstruction}} +
+# \underbrace{\mathrm{KL}(q(z\mid x)\,\|\,\mathcal N(0, 1))}_{\text{price of the code}}$$
+#
+# **Before you run the next cell, guess:** the network is untrained, so each pixel is about as likely
+# black as white. There are 784 pixels. What is the reconstruction term, about?
+
+# %%
+vae = VAE(encoder, decoder, likelihood="bernoulli", seed=0)
+vae.compile(keras.optimizers.Adam(1e-3))
+mean, log_variance = encoder(batch)
+z = vae.sample(mean, log_variance)[0]  # (batch, latent_dim)
+reconstruction = -vae.likelihood.log_prob(batch, decoder(z))  # (batch,)
+kl = tf.reduce_sum(losses.gaussian_kl(mean, log_variance), axis=-1)  # (batch,)
+print(f"reconstruction {np.mean(reconstruction):7.2f} nats; 784 log 2 = {784 * np.log(2):.2f}")
+print(f"KL             {np.mean(kl):7.2f} nats")
+
+# %% [markdown]
+# The divergence is nearly nothing: an untrained encoder says of every digit that its code is somewhere
+# around $\mathcal N(0, 1)$, so the code says nothing. Now a step of the model itself, and the same batch
+# again: the loss must have fallen.
+
+# %%
+show_source(VAE.train_step)
+
+# %%
+before = {name: float(value) for name, value in vae.train_step(batch).items()}
+vae.reset_metrics()
+after = {name: float(value) for name, value in vae.test_step(batch).items()}
+for name in ("loss", "reconstruction", "kl"):
+    print(f"{name:15} {before[name]:8.2f} -> {after[name]:8.2f}")
+
+# %% [markdown]
+# ## A short `fit`
+#
+# `fit` repeats that step. The callbacks draw pictures after each epoch and write them, and the curves,
+# for TensorBoard.
+
+# %%
+run = new_run("chapter4")
+held_out = validation.first(500)
+history = vae.fit(
+    train.shuffled(),
+    epochs=setting(40, fast=1),
+    steps_per_epoch=setting(train.steps_per_epoch, fast=5),
+    validation_data=validation.in_order(),
+    shuffle=False,
+    verbose=0,
+    callbacks=[
+        EpochTensorBoard(run / "tensorboard", write_graph=False),
+        ImageGrid(run, low=0.0),
+        Reconstructions(run, held_out),
+        LatentSpace(run, held_out),
+    ],
+)
+plot_history(history, ["loss"], ["reconstruction"], ["kl"])
+
+# %% [markdown]
+# The KL *rises*: the model buys information about the digit, some six nats of it, and each nat pays for
+# itself several times in reconstruction. The distance between the full and the dashed line is what the
+# model knows by heart.
+#
+# ## Samples
+#
+# Left to right, top to bottom: held-out digits, and below each what the decoder makes of the mean of its
+# code.
+
+# %%
+originals = held_out[:16]
+pairs = np.concatenate([originals[:8], vae.reconstruct(originals[:8])])
+pairs = np.concatenate([pairs, originals[8:], vae.reconstruct(originals[8:])])
+show_pictures(pairs, columns=8, low=0.0)
+
+# %% [markdown]
+# And digits that nobody wrote: draw $z$ from $\mathcal N(0, 1)$ and decode. A plain autoencoder cannot
+# do this: nothing tells it which codes there are.
+
+# %%
+show_pictures(vae.generate(32, seed=1), columns=8, low=0.0)
+
+# %% [markdown]
+# The whole latent space: the points of the grid are quantiles of $\mathcal N(0, 1)$, so each picture
+# stands for an equal share of what the model can make.
+
+# %%
+show_pictures(vae.decode(plane(14)), columns=14, low=0.0)
+
+# %% [markdown]
+# Where are the held-out digits in it? Each point is the mean of a digit's code.
+
+# %%
+codes, _ = vae.encode(held_out)
+plt.figure(figsize=(5.5, 4.5))
+plt.scatter(*codes.T, c=validation.labels[: len(codes)], cmap="tab10", s=12)
+plt.colorbar(label="digit")
+plt.xlabel("z1")
+plt.ylabel("z2")
+plt.show()
+
+# %% [markdown]
+# Walk through it. The strips are for where the sliders do not run (on the web page of the repository,
+# for one); below them, move the sliders.
+
+
+# %%
+def digit_at(z1, z2):
+    return image_grid(vae.decode(np.array([[z1, z2]], "float32")), least_side=196, low=0.0)
+
+
+explore(digit_at, z1=(-3.0, 3.0), z2=(-3.0, 3.0))
+
+# %% [markdown]
+# ## TensorBoard
+#
+# Curves under *Scalars*, the pictures of all epochs under *Images*: pull the slider there and watch the
+# latent space unfold. (The page is live: it shows where the notebook runs, not where it is only read.)
+
+# %%
+show_tensorboard(run / "tensorboard")
+
+# %% [markdown]
+# ## What to try next
+#
+# 1. Use `latent_dim=16`. Which term of the ELBO improves? Why does the picture of random samples get
+#    worse in some places and sharper in others?
+# 2. Give `VAE` the argument `beta=4`. Look at `kl` and at the samples. Then `beta=0`: what is left is
+#    an autoencoder. What do its samples look like, and why?
+# 3. `vae.interpolate(held_out[0], held_out[1], steps=8)` walks from one digit to another. Do all points of
+#    the walk look like digits?
+# 4. The exercises: `exercises/chapter4.ipynb`, then `python -m genai_keras.check chapter4`.
+# 5. The command line does all this, too: `python -m genai_keras.train_vae --latent-dim 2`.
