@@ -3,10 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 IN_VENV := $(VENV)/bin
 
-.PHONY: help gan test quick lint benchmark clean
+.PHONY: help gan notebooks exercises test quick lint benchmark clean
 
 help:
 	@echo "make gan        train a DCGAN on real handwritten digits; pictures in runs/"
+	@echo "make notebooks  open the chapters in Jupyter Lab"
+	@echo "make exercises  make the students' notebooks from the solutions"
 	@echo "make test       run every test"
 	@echo "make quick      run the tests that take seconds"
 	@echo "make lint       check style"
@@ -14,6 +16,12 @@ help:
 
 gan: $(VENV)/ready
 	$(IN_VENV)/python -m genai_keras.train_gan
+
+notebooks: $(VENV)/ready
+	$(IN_VENV)/jupyter lab notebooks/README.md
+
+exercises: $(VENV)/ready
+	$(IN_VENV)/python notebooks/build.py --students
 
 test: $(VENV)/ready
 	$(IN_VENV)/python -m pytest

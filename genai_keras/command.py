@@ -1,6 +1,5 @@
 """The skeleton of every command: parse, run, and turn failures into one line and an exit code."""
 
-import contextlib
 import functools
 import os
 import sys
@@ -23,7 +22,9 @@ def command(config_class):
             _print_anything()
             try:
                 config = parse_config(config_class, argv, description=body.__doc__)
-                _import_tensorflow(quietly=not config.debug)
+                os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+                if not config.debug:
+                    import genai_keras.quiet  # noqa: F401
                 body(config)
                 return 0
             except SystemExit as stop:  # argparse's: 0 after --help, 2 for unusable arguments
@@ -50,32 +51,3 @@ def _print_anything():
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-
-
-def _import_tensorflow(quietly):
-    """Imports TensorFlow without its page of notes on CPU features and absent GPUs.
-
-    They are written by C++ before any log level is read, so the file descriptor has to be turned
-    away; failures of the import itself are Python's exceptions and still show.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    with _silent_stderr() if quietly else contextlib.nullcontext():
-        import tensorflow as tf
-
-        tf.config.list_physical_devices()  # looks for GPUs, which has notes of its own
-    if quietly:
-        tf.get_logger().setLevel("ERROR")  # hints on speed, for whoever wrote the program
-
-
-@contextlib.contextmanager
-def _silent_stderr():
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-from IPython.display import HTML, Markdown, display
+from IPython.display import IFrame, Markdown, display
 from matplotlib import pyplot as plt
 from PIL import Image as PillowImage
 
@@ -47,7 +47,9 @@ def plot_history(history, *groups):
     _, axes = plt.subplots(1, len(groups), figsize=(4.5 * len(groups), 3), squeeze=False)
     for axis, names in zip(axes[0], groups, strict=True):
         for name in names:
-            line = axis.plot(np.arange(1, len(history.epoch) + 1), history.history[name], label=name)
+            line = axis.plot(
+                np.arange(1, len(history.epoch) + 1), history.history[name], label=name
+            )
             if f"val_{name}" in history.history:
                 values = history.history[f"val_{name}"]
                 color = line[0].get_color()
@@ -108,7 +110,7 @@ def show_tensorboard(folder, height=600):
         # On JupyterHub and Binder the browser reaches this machine by a proxy only.
         hub = os.environ.get("JUPYTERHUB_SERVICE_PREFIX")
         address = f"{hub}proxy/{port}/" if hub else f"http://localhost:{port}/"
-        display(HTML(f'<iframe src="{address}" width="100%" height="{height}"></iframe>'))
+        display(IFrame(address, "100%", height))
     else:
         output.serve_kernel_port_as_iframe(int(port), height=height)
 
@@ -121,5 +123,3 @@ def outcome(test):
         print(f"{test.__name__} FAILS: {error}")
     else:
         print(f"{test.__name__} passes")
-
-

@@ -23,6 +23,8 @@ if "google.colab" in sys.modules or "BINDER_SERVICE_HOST" in os.environ:
     address = "git+https://github.com/genai-keras/genai_keras"
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", address], check=True)
 
+import genai_keras.quiet  # TensorFlow starts without its notes on this machine
+
 # %%
 import keras
 import numpy as np

@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "genai_keras"
 LEVELS = {
     "errors": 0,
     "files": 1,
+    "quiet": 0,
     "config": 1,
     "parsing": 2,
     "losses": 1,

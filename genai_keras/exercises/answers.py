@@ -42,7 +42,7 @@ def mark_file(path, exercises, seed=0):
 
 
 def read_cells(path):
-    """The code of a notebook's cells but for those with tests, or of a module as one cell.
+    """The code of the cells but for those with tests; a module may have cells, too, after `# %%`.
 
     Raises:
         UserError: no such file, or it is neither.
@@ -54,7 +54,8 @@ def read_cells(path):
     try:
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".py":
-            return [text]
+            cells = re.split(r"^(?=# %%)", text, flags=re.M)
+            return [cell for cell in cells if '"grade": true' not in cell.split("\n")[0]]
         return [_code(cell) for cell in json.loads(text)["cells"] if _is_answer(cell)]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} cannot be read as a notebook: {error}") from None

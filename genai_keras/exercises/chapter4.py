@@ -79,11 +79,11 @@ EXERCISES = (
             "mean instead of sum over latents": lambda m, v: (
                 np.array(gaussian_kl(m, v)) / m.shape[-1]
             ),
-            "one number for the whole batch: sum over latents only (axis=-1)": lambda m, v: (
-                np.sum(gaussian_kl(m, v))
+            "one number for the whole batch: sum over latents only (axis=-1)": lambda m, v: np.sum(
+                gaussian_kl(m, v)
             ),
-            "one number, the mean of the batch: return one of each row": lambda m, v: (
-                np.mean(gaussian_kl(m, v))
+            "one number, the mean of the batch: return one of each row": lambda m, v: np.mean(
+                gaussian_kl(m, v)
             ),
             "not summed over latents yet": lambda m, v: losses.gaussian_kl(m, v),
             "the sign is the wrong way round: a divergence is never negative": lambda m, v: (
@@ -107,18 +107,20 @@ EXERCISES = (
         {
             "log of 0 for large logits: use log(1 + exp(l)), as np.logaddexp(0, l) does": _naive_nll,
             "mean instead of sum over pixels: a picture's probability is the product of its "
-            "pixels'": lambda x, l: bernoulli_nll(x, l) / x[0].size,
-            "one number for the whole batch: return one a picture": lambda x, l: np.sum(
-                bernoulli_nll(x, l)
+            "pixels'": lambda x, a: bernoulli_nll(x, a) / x[0].size,
+            "one number for the whole batch: return one a picture": lambda x, a: np.sum(
+                bernoulli_nll(x, a)
             ),
-            "the mean of the batch: return one a picture": lambda x, l: np.mean(bernoulli_nll(x, l)),
-            "this is log p(x): its negative is asked for": lambda x, l: -bernoulli_nll(x, l),
-            "black and white are exchanged": lambda x, l: bernoulli_nll(1 - x, l),
-            "only the white pixels count: the black ones add -log(1 - p)": lambda x, l: np.sum(
-                x * np.logaddexp(0.0, -l), axis=(1, 2, 3)
+            "the mean of the batch: return one a picture": lambda x, a: np.mean(
+                bernoulli_nll(x, a)
             ),
-            "a sigmoid of what is no logit any more: the sigmoid is applied twice": lambda x, l: (
-                bernoulli_nll(x, 0.5 * (1 + np.tanh(l / 2)))
+            "this is log p(x): its negative is asked for": lambda x, a: -bernoulli_nll(x, a),
+            "black and white are exchanged": lambda x, a: bernoulli_nll(1 - x, a),
+            "only the white pixels count: the black ones add -log(1 - p)": lambda x, a: np.sum(
+                x * np.logaddexp(0.0, -a), axis=(1, 2, 3)
+            ),
+            "a sigmoid of what is no logit any more: the sigmoid is applied twice": lambda x, a: (
+                bernoulli_nll(x, 0.5 * (1 + np.tanh(a / 2)))
             ),
         },
     ),

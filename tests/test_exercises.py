@@ -1,0 +1,223 @@
+"""Marking: solutions are right, usual mistakes get their hints, and tricks do not help."""
+
+import importlib
+import inspect
+from pathlib import Path
+
+import jupytext
+import keras
+import numpy as np
+import pytest
+from scipy import stats
+
+from genai_keras.config.tools import CHAPTERS
+from genai_keras.exercises import marking
+from genai_keras.exercises.marking import Exercise, check, exercises_of, mark
+
+SOURCES = Path(__file__).parents[1] / "notebooks/exercises/source"
+EXERCISES = {each.name: each for chapter in CHAPTERS for each in exercises_of(chapter)}
+WRONG = {chapter: importlib.import_module(f"wrong_answers.{chapter}").WRONG for chapter in CHAPTERS}
+each_exercise = pytest.mark.parametrize("name", EXERCISES)
+
+
+def cells_of(chapter):
+    """The code of a chapter's exercises by nbgrader's names of the cells; the others have none."""
+    found = {}
+    for cell in jupytext.read(SOURCES / chapter / f"{chapter}.py").cells:
+        if cell.cell_type == "code":
+            name = cell.metadata.get("nbgrader", {}).get("grade_id", len(found))
+            found[name] = cell.source
+    return found
+
+
+def run(*sources):
+    names = {}
+    for source in sources:
+        exec(source, names)
+    return names
+
+
+SOLUTIONS = {}
+TESTS = {}
+for each in CHAPTERS:
+    sources = cells_of(each)
+    plain = [source for name, source in sources.items() if isinstance(name, int)]
+    for name in [name for name in sources if not isinstance(name, int) and name in EXERCISES]:
+        SOLUTIONS[name] = run(*plain, sources[name])[name]
+        TESTS[name] = (plain, sources[f"test_{name}"])
+
+
+def run_cell_with_test(name, answer, hidden):
+    """Runs the cell below an exercise as a learner sees it, or as a teacher does."""
+    plain, source = TESTS[name]
+    visible, _, rest = source.partition("### BEGIN HIDDEN TESTS\n")
+    names = run(*plain)
+    answer.__name__ = name
+    names[name] = answer
+    exec(rest.partition("### END HIDDEN TESTS")[0] if hidden else visible, names)
+
+
+def test_every_chapter_has_its_exercises():
+    assert all(3 <= len(exercises_of(chapter)) <= 5 for chapter in CHAPTERS)
+    assert len(EXERCISES) == sum(len(exercises_of(chapter)) for chapter in CHAPTERS), "a name twice"
+    assert SOLUTIONS.keys() == EXERCISES.keys()
+
+
+@each_exercise
+@pytest.mark.parametrize("seed", [0, 1, 314])
+def test_the_solution_is_right(name, seed):
+    verdict = mark(EXERCISES[name], SOLUTIONS[name], seed)
+    assert verdict.status == "right", verdict
+
+
+@each_exercise
+def test_the_solution_passes_the_cell(name):
+    run_cell_with_test(name, SOLUTIONS[name], hidden=False)
+    run_cell_with_test(name, SOLUTIONS[name], hidden=True)
+
+
+@each_exercise
+def test_a_hard_coded_answer_passes_what_is_visible_only(name):
+    """It has learnt the visible cases by heart and gives its last answer to all else."""
+    heart = []
+
+    def learn(*arguments):
+        heart.append((arguments, SOLUTIONS[name](*arguments)))
+        return heart[-1][1]
+
+    def recite(*arguments):
+        for known, answer in heart:
+            same = [np.array_equal(a, b) for a, b in zip(known, arguments, strict=True)]
+            if all(same):
+                return answer
+        return heart[-1][1]
+
+    run_cell_with_test(name, learn, hidden=False)
+    # `check` in the visible cell tries inputs of its own: by heart are the written cases only.
+    tried = len(EXERCISES[name].cases(np.random.default_rng(0)))
+    heart = heart[tried:]
+    assert heart, "no visible case"
+    visible = TESTS[name][1].partition("### BEGIN HIDDEN TESTS\n")[0]
+    assert visible.startswith(f"check({name})\n")
+    names = run(*TESTS[name][0])
+    names[name] = recite
+    exec(visible.removeprefix(f"check({name})\n"), names)
+    with pytest.raises(AssertionError):
+        run_cell_with_test(name, recite, hidden=True)
+
+
+@each_exercise
+def test_each_mistake_has_its_own_hint(name):
+    for hint, mistake in EXERCISES[name].mistakes.items():
+        verdict = mark(EXERCISES[name], mistake)
+        assert (verdict.status, verdict.reason) == ("wrong", hint)
+        assert "\n" not in hint and len(hint) < 160
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "answer"),
+    [each for chapter in CHAPTERS for each in WRONG[chapter]],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_learners_write_gets_its_hint(name, part, answer):
+    verdict = mark(EXERCISES[name], answer)
+    assert verdict.status == "wrong" and part in verdict.reason, verdict
+
+
+@each_exercise
+def test_three_wrong_answers_at_least(name):
+    ours = [part for chapter in CHAPTERS for wrong, part, _ in WRONG[chapter] if wrong == name]
+    assert len(set(ours)) >= 3
+
+
+def not_filled_in(*arguments):
+    raise NotImplementedError()
+
+
+@each_exercise
+def test_an_unfilled_answer_is_not_done_yet(name):
+    assert mark(EXERCISES[name], not_filled_in).status == "not done yet"
+    with pytest.raises(NotImplementedError):
+        run_cell_with_test(name, not_filled_in, hidden=False)
+
+
+# The truths that are written for the exercises and not taken from the package.
+def test_truths():
+    rng = np.random.default_rng(0)
+    z, mean, log_variance = rng.normal(size=(3, 4, 3))
+    density = stats.norm.logpdf(z, mean, np.exp(log_variance / 2)).sum(axis=1)
+    truth = EXERCISES["gaussian_log_density"].truth
+    np.testing.assert_allclose(truth(z, mean, log_variance), density, rtol=1e-6)
+    drawn = EXERCISES["reparameterize"].truth(
+        mean[:1], log_variance[:1], rng.normal(size=(200_000, 3))
+    )
+    np.testing.assert_allclose(drawn.mean(0), mean[0], atol=0.02)
+    np.testing.assert_allclose(drawn.var(0), np.exp(log_variance[0]), rtol=0.02)
+    x, logits = (rng.random((3, 2, 2, 1)) < 0.5) * 1.0, rng.normal(size=(3, 2, 2, 1))
+    cross_entropy = keras.losses.BinaryCrossentropy(from_logits=True, reduction=None)
+    np.testing.assert_allclose(
+        EXERCISES["bernoulli_nll"].truth(x, logits),
+        np.sum(cross_entropy(x, logits), axis=(1, 2)),  # the mean over one channel
+        rtol=1e-5,
+    )
+
+
+SQUARE = Exercise(
+    truth=lambda x: x**2, cases=lambda rng: [(rng.normal(size=(3,)),)], mistakes={}, name="square"
+)
+
+
+def alters(x):
+    x *= x
+    return x
+
+
+def loops(x):
+    while True:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("answer", "part"),
+    [
+        (lambda x: None, "is there a return"),
+        (lambda x: "nine", "must return numbers, not str"),
+        (lambda x: x[:2], r"shape (2,), and (3,) is expected"),
+        (lambda x: x / 0, "nan or infinity"),
+        (lambda x: 3 * x**2, "always 3 times"),
+        (lambda x: -(x**2), "sign"),
+        (lambda x: x**3, "it returns ["),
+        (lambda x: x @ "nine", "it raised"),
+        (lambda: 1, "it raised TypeError"),
+        (alters, "changes what it is given"),
+        (loops, "does a loop never end?"),
+        (7, "is no function, but 7"),
+    ],
+)
+def test_other_mistakes_are_described(monkeypatch, answer, part):
+    monkeypatch.setattr(marking, "SECONDS", 1)
+    verdict = mark(SQUARE, answer)
+    assert verdict.status == "wrong" and part in verdict.reason, verdict
+
+
+def test_check_prints_and_returns_the_verdict(capsys):
+    def gaussian_kl(mean, log_variance):
+        return np.sum(np.exp(log_variance) + mean**2 - 1 - log_variance, axis=-1)
+
+    assert not check(gaussian_kl)
+    assert capsys.readouterr().out == (
+        "gaussian_kl: wrong: twice the expected value: is the 0.5 there?\n"
+    )
+    assert check(SOLUTIONS["gaussian_kl"])
+    assert capsys.readouterr().out == "gaussian_kl: right\n"
+    with pytest.raises(ValueError, match="no exercise is called alters"):
+        check(alters)
+
+
+def test_arguments_have_the_names_that_the_package_uses():
+    """A learner who looks a function up in the package finds the same names in the same order."""
+    from genai_keras import losses
+
+    for name in ("gaussian_log_density", "gaussian_kl"):
+        theirs = inspect.signature(SOLUTIONS[name]).parameters
+        assert list(theirs) == list(inspect.signature(getattr(losses, name)).parameters)

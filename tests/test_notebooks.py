@@ -1,0 +1,204 @@
+"""Every notebook runs from a clean kernel, is in step with its text, and can be read on the web."""
+
+import ast
+import importlib.util
+import re
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+
+from genai_keras import notebook as shown
+
+ROOT = Path(__file__).parents[1]
+
+
+def load_build():
+    """`notebooks/build.py`, which is a program and no part of the package."""
+    spec = importlib.util.spec_from_file_location("build", ROOT / "notebooks/build.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+build = load_build()
+SOURCES = build.sources()
+each_notebook = pytest.mark.parametrize("name", SOURCES)
+# What a reader opens: of an exercise the students' version, else what was run.
+ADDRESSES = {
+    name: (build.student_path(path) if "/source/" in str(path) else path.with_suffix(".ipynb"))
+    .relative_to(ROOT)
+    .as_posix()
+    for name, path in SOURCES.items()
+}
+
+
+def contents(notebook):
+    return [(cell.cell_type, cell.source, dict(cell.metadata)) for cell in notebook.cells]
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def test_all_are_there():
+    chapters = [f"chapter{number}" for number in range(1, 8)]
+    assert set(chapters) | {f"exercises/{chapter}" for chapter in chapters} <= SOURCES.keys()
+    assert sum(name.startswith("bugs/") for name in SOURCES) == 10
+    made = {path.with_suffix(".ipynb") for path in SOURCES.values()}
+    made |= {build.student_path(path) for path in SOURCES.values() if "/source/" in str(path)}
+    assert set(ROOT.glob("notebooks/**/*.ipynb")) - made == set(), "notebooks without a text"
+
+
+@each_notebook
+def test_notebook_and_text_are_in_step(name):
+    text, made = build.read_text(SOURCES[name]), read(SOURCES[name].with_suffix(".ipynb"))
+    assert contents(made) == contents(text), f"run: python notebooks/build.py {name}"
+
+
+@each_notebook
+def test_output_is_whole(name):
+    cells = [c for c in read(SOURCES[name].with_suffix(".ipynb")).cells if c.cell_type == "code"]
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    outputs = [output for cell in cells for output in cell.outputs]
+    assert not [output for output in outputs if output.output_type == "error"]
+    pictures = sum("image/png" in output.get("data", {}) for output in outputs)
+    assert pictures or name.startswith("exercises/")
+    text = "".join(str(output) for output in outputs)
+    assert not re.search(r"/(home|tmp|root|Users|work)/", text), "a path of the machine that ran it"
+    assert SOURCES[name].with_suffix(".ipynb").stat().st_size < 1.5e6
+
+
+@each_notebook
+def test_first_cells(name):
+    title, install = build.read_text(SOURCES[name]).cells[:2]
+    address = ADDRESSES[name]
+    assert f"(https://colab.research.google.com/github/{REPOSITORY}/blob/main/{address})" in (
+        title.source
+    )
+    assert f"(https://mybinder.org/v2/gh/{REPOSITORY}/main?labpath={address})" in title.source
+    assert install.source == build.read_text(SOURCES["chapter4"]).cells[1].source
+
+
+REPOSITORY = "genai-keras/genai_keras"
+
+
+@pytest.mark.parametrize(
+    ("place", "installs"), [("here", False), ("colab", True), ("binder", True)]
+)
+def test_first_cell_installs_only_where_it_has_to(monkeypatch, place, installs):
+    calls = []
+    monkeypatch.setattr(subprocess, "run", lambda command, check: calls.append(command))
+    monkeypatch.delenv("BINDER_SERVICE_HOST", raising=False)
+    if place == "colab":
+        monkeypatch.setitem(sys.modules, "google.colab", sys)
+    if place == "binder":
+        monkeypatch.setenv("BINDER_SERVICE_HOST", "hub")
+    exec(build.read_text(SOURCES["chapter4"]).cells[1].source, {})
+    assert len(calls) == installs
+    if installs:
+        assert calls[0][1:4] == ["-m", "pip", "install"]
+        assert calls[0][-1] == f"git+https://github.com/{REPOSITORY}"
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if name.startswith("chapter")])
+def test_chapters_redefine_nothing(name):
+    """No class at all, and no function of a name that the package has."""
+    ours = {
+        node.name
+        for path in ROOT.glob("genai_keras/**/*.py")
+        if path.parent.name != "exercises"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef))
+    }
+    for node in ast.walk(ast.parse(SOURCES[name].read_text(encoding="utf-8"))):
+        assert not isinstance(node, ast.ClassDef)
+        assert not (isinstance(node, ast.FunctionDef) and node.name in ours), node.name
+
+
+SECTIONS = ("What you will learn", "shapes", "network", "by hand", "`fit`", "amples",
+            "TensorBoard", "What to try next")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if name.startswith("chapter")])
+def test_chapters_have_the_same_order(name):
+    cells = build.read_text(SOURCES[name]).cells
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    headings = re.findall(r"^## .*|^\*\*What you will learn\*\*", text, re.M)
+    places = [next((i for i, h in enumerate(headings) if s in h), None) for s in SECTIONS]
+    assert None not in places, dict(zip(SECTIONS, places, strict=True))
+    assert places == sorted(places)
+
+
+@pytest.mark.slow
+@each_notebook
+def test_runs_from_a_clean_kernel(name, tmp_path, monkeypatch):
+    monkeypatch.setenv(shown.FAST, "1")
+    ran = build.run(SOURCES[name], tmp_path)
+    assert all(cell.execution_count for cell in ran.cells if cell.cell_type == "code")
+
+
+@pytest.mark.slow
+def test_an_error_in_a_notebook_is_seen(tmp_path):
+    (tmp_path / "wrong.py").write_text("# %%\n1 / 0\n")
+    with pytest.raises(Exception, match="ZeroDivisionError"):
+        build.run(tmp_path / "wrong.py", tmp_path)
+
+
+def test_tidy_keeps_pictures_and_takes_live_pages():
+    data = {"image/png": "x", "text/plain": "p"}
+    outputs = [
+        nbformat.v4.new_output("display_data", data),
+        nbformat.v4.new_output("display_data", {"text/html": "<iframe>", "text/plain": "p"}),
+        nbformat.v4.new_output("stream", name="stderr", text="a note"),
+        nbformat.v4.new_output("stream", name="stdout", text="a number"),
+    ]
+    cell = nbformat.v4.new_code_cell("x", outputs=outputs)
+    tidied = build.tidy(nbformat.v4.new_notebook(cells=[cell])).cells[0].outputs
+    assert [output.get("text") or output.data["image/png"] for output in tidied] == [
+        "x", "a number",
+    ]  # fmt: skip
+
+
+def test_sliders_move_the_picture(monkeypatch):
+    displayed = []
+    monkeypatch.setattr(shown, "display", displayed.append)
+    monkeypatch.setattr(shown.plt, "show", lambda: shown.plt.close())
+    calls = []
+
+    def draw(z1, z2):
+        calls.append((z1, z2))
+        return np.full((4, 4, 3), 100 + 20 * z1 + z2, "uint8")
+
+    shown.explore(draw, z1=(-1.0, 3.0), z2=(0.0, 2.0))
+    strips = [(z, 1.0) for z in np.linspace(-1, 3, 7)] + [(1.0, z) for z in np.linspace(0, 2, 7)]
+    np.testing.assert_allclose(calls, [*strips, (1.0, 1.0)])
+    first, second, picture = displayed[0].children
+    before = picture.value
+    first.value = 2.0
+    assert calls[-1] == (2.0, 1.0) and picture.value != before
+    second.value = 0.0
+    assert calls[-1] == (2.0, 0.0)
+
+
+def test_tensorboard_is_served_to_the_page(monkeypatch, tmp_path):
+    displayed = []
+    monkeypatch.setattr(shown, "display", displayed.append)
+    shown.show_tensorboard(tmp_path)
+    with urllib.request.urlopen(displayed[0].src) as page:
+        assert b"TensorBoard" in page.read()
+    monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/x/")
+    shown.show_tensorboard(tmp_path)
+    assert re.fullmatch(r"/user/x/proxy/\d+/", displayed[1].src)
+
+
+def test_a_new_run_is_empty_and_spares_others(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (shown.new_run("one") / "events").write_text("x")
+    (shown.new_run("two") / "events").write_text("x")
+    assert not list(shown.new_run("one").iterdir())
+    assert (tmp_path / "runs/two/events").exists()
