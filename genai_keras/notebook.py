@@ -89,15 +89,18 @@ def explore(draw, **ranges):
 
     def redraw(change=None):
         values = {name: slider.value for name, slider in sliders.items()}
-        picture.value = PillowImage.fromarray(draw(**values))._repr_png_()
+        pixels = draw(**values)
+        picture.width = pixels.shape[1]
+        picture.value = PillowImage.fromarray(pixels)._repr_png_()
 
     for slider in sliders.values():
         slider.observe(redraw, "value")
     redraw()
-    display(widgets.VBox([*sliders.values(), picture]))
+    in_its_size = widgets.Layout(align_items="flex-start")
+    display(widgets.VBox([*sliders.values(), picture], layout=in_its_size))
 
 
-def show_tensorboard(folder, height=600):
+def show_tensorboard(folder, height=800):
     """Shows TensorBoard below the cell, served by this very kernel, so that it ends with it."""
     from tensorboard import program
 

@@ -15,6 +15,9 @@ import pytest
 from genai_keras import notebook as shown
 
 ROOT = Path(__file__).parents[1]
+# The project's address stands in setup.cfg; badges and first cells are held to it.
+URL = re.search(r"^url = (.*)$", (ROOT / "setup.cfg").read_text(), re.M).group(1)
+REPOSITORY = URL.removeprefix("https://github.com/")
 
 
 def load_build():
@@ -84,9 +87,6 @@ def test_first_cells(name):
     assert install.source == build.read_text(SOURCES["chapter4"]).cells[1].source
 
 
-REPOSITORY = "genai-keras/genai_keras"
-
-
 @pytest.mark.parametrize(
     ("place", "installs"), [("here", False), ("colab", True), ("binder", True)]
 )
@@ -102,7 +102,7 @@ def test_first_cell_installs_only_where_it_has_to(monkeypatch, place, installs):
     assert len(calls) == installs
     if installs:
         assert calls[0][1:4] == ["-m", "pip", "install"]
-        assert calls[0][-1] == f"git+https://github.com/{REPOSITORY}"
+        assert calls[0][-1] == f"git+{URL}"
 
 
 @pytest.mark.parametrize("name", [name for name in SOURCES if name.startswith("chapter")])

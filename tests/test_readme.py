@@ -15,6 +15,7 @@ from genai_keras.config.images import GANConfig, VAEConfig
 from genai_keras.config.text import LanguageModelConfig, Seq2SeqConfig
 from genai_keras.config.tools import (
     AugmentConfig,
+    CheckConfig,
     EvaluateConfig,
     ExportConfig,
     GenerateConfig,
@@ -23,12 +24,21 @@ from genai_keras.config.tools import (
 from genai_keras.parsing import make_parser
 
 TRAINING = (GANConfig, VAEConfig, LanguageModelConfig, Seq2SeqConfig)
-TOOLS = (EvaluateConfig, GenerateConfig, ExportConfig, AugmentConfig, LeNetConfig)
+TOOLS = (EvaluateConfig, GenerateConfig, ExportConfig, AugmentConfig, CheckConfig, LeNetConfig)
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CHINESE = (ROOT / "README.zh-CN.md").read_text(encoding="utf-8")
+PAGES = (
+    "README.md",
+    "README.zh-CN.md",
+    "CONTRIBUTING.md",
+    "docs/dcgan-sweep.md",
+    "notebooks/README.md",
+    "notebooks/TEACHING.md",
+)
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/dcgan-sweep.md"])
+@pytest.mark.parametrize("name", PAGES)
 def test_links_and_pictures_exist(name):
     text = (ROOT / name).read_text(encoding="utf-8")
     assert "@@" not in text
@@ -39,9 +49,11 @@ def test_links_and_pictures_exist(name):
 
 @pytest.mark.parametrize("cls", TRAINING + TOOLS)
 def test_commands_in_the_readme_parse(cls):
-    lines = re.findall(rf"python -m genai_keras\.{cls.command}\b([^\n#`]*)", README)
-    assert len(lines) > (3 if cls in TRAINING else 0)
-    for line in lines:
+    command = rf"python -m genai_keras\.{cls.command}\b([^\n#`，。：；（）]*)"
+    english, chinese = (re.findall(command, text) for text in (README, CHINESE))
+    assert len(english) > (3 if cls in TRAINING else 0)
+    assert len(chinese) == len(english)
+    for line in english + chinese:
         words = shlex.split(line.replace("NAME", getattr(cls, "preset", "")))
         if "--help" not in words:
             make_parser(cls).parse_args(words)
@@ -77,6 +89,25 @@ def test_python_in_the_readme_runs_in_a_fresh_process(module, main, argv, tmp_pa
     assert done.stdout.strip()
 
 
-def test_tables_are_whole():
-    for table in re.findall(r"(?:^\|.*\n)+", README, flags=re.M):
-        assert len({row.count("|") for row in table.splitlines()}) == 1, table
+@pytest.mark.parametrize("name", PAGES)
+def test_tables_are_whole(name):
+    for table in tables((ROOT / name).read_text(encoding="utf-8")):
+        assert len({row.count("|") for row in table}) == 1, table
+
+
+def tables(text):
+    return [table.splitlines() for table in re.findall(r"(?:^\|.*\n)+", text, flags=re.M)]
+
+
+def test_the_chinese_readme_has_the_same_figures():
+    """Table by table and row by row the same numbers, and one table more: the glossary."""
+    english, chinese = tables(README), tables(CHINESE)
+    assert len(chinese) == len(english) + 1
+    for ours, theirs in zip(english, chinese, strict=False):
+        assert len(ours) == len(theirs), theirs[0]
+        for row, translated in zip(ours, theirs, strict=True):
+            assert numbers(row) == numbers(translated), translated
+
+
+def numbers(row):
+    return sorted(re.findall(r"\d[\d.,]*\d|\d", row))
