@@ -46,7 +46,7 @@ examples:
   python -m genai_keras.train_gan
   python -m genai_keras.train_gan --dataset folder --data-dir my_pictures --image-size 32
 
-The default learns 5,000 real handwritten digits in about 2 minutes on two CPU cores.
+The default learns 4,500 real handwritten digits in about 2 minutes on two CPU cores.
 """
     presets: ClassVar[dict[str, dict]] = {
         "dcgan": {},
@@ -121,7 +121,7 @@ examples:
   python -m genai_keras.train_vae --latent-dim 2
   python -m genai_keras.train_vae --preset wide --dataset mnist --evaluate 2000
 
-The default learns 5,000 real handwritten digits in about 1.5 minutes on two CPU cores.
+The default learns 4,500 real handwritten digits in about 1.5 minutes on two CPU cores.
 """
     presets: ClassVar[dict[str, dict]] = {
         "conv": {},
