@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from genai_keras import samplers
 from genai_keras.config.tools import CHAPTERS
 from genai_keras.exercises import marking
 from genai_keras.exercises.marking import Exercise, check, exercises_of, mark
+from genai_keras.layers.attention import MultiHeadAttention
 
 SOURCES = Path(__file__).parents[1] / "notebooks/exercises/source"
 EXERCISES = {each.name: each for chapter in CHAPTERS for each in exercises_of(chapter)}
@@ -160,6 +162,16 @@ def test_truths():
         np.sum(cross_entropy(x, logits), axis=(1, 2)),  # the mean over one channel
         rtol=1e-5,
     )
+    nucleus, q = EXERCISES["top_p"].truth, rng.dirichlet(np.ones(9))
+    for p in (0.2, 0.5, 0.9):
+        ours = keras.ops.softmax(samplers.keep_top_p(np.log(q)[None], p))[0]
+        np.testing.assert_allclose(nucleus(q, p), ours, rtol=1e-5)
+    x = rng.normal(size=(2, 5, 6)).astype("float32")
+    layer = MultiHeadAttention(3)
+    layer.build(x.shape)
+    layer.kernel.assign(np.tile(np.eye(6), 3))
+    heads = layer._project(x, 0, 1)[0]
+    np.testing.assert_allclose(EXERCISES["split_heads"].truth(x, 3), heads, rtol=1e-5)
 
 
 SQUARE = Exercise(
@@ -189,6 +201,7 @@ def loops(x):
         (lambda x: x**3, "it returns ["),
         (lambda x: x @ "nine", "it raised"),
         (lambda: 1, "it raised TypeError"),
+        (lambda x: (x, x[1:]), "different shapes: (3,), (2,)"),
         (alters, "changes what it is given"),
         (loops, "does a loop never end?"),
         (7, "is no function, but 7"),

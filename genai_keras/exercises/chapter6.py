@@ -1,3 +1,277 @@
-"""Chapter 6."""
+"""Chapter 6, a decoder that writes."""
 
-EXERCISES = ()
+import numpy as np
+from keras import ops
+
+from genai_keras import losses, samplers
+from genai_keras.exercises.marking import Exercise
+from genai_keras.models import language_model
+
+
+def inputs_and_targets(tokens):
+    """What a decoder reads, and what it is to predict at each place: the token after it."""
+    return tokens[:, :-1], tokens[:, 1:]
+
+
+def next_token_loss(logits, targets):
+    """-log p(target) in nats, the mean over all positions of the batch."""
+    return ops.mean(losses.cross_entropy(targets, logits))
+
+
+def last_window(tokens, window):
+    """The last tokens of each text, as many as fit."""
+    return tokens[:, max(tokens.shape[1] - window, 0) :]
+
+
+def softmax_with_temperature(logits, temperature):
+    """The softmax of logits / temperature."""
+    return ops.softmax(samplers.temper(logits, temperature), axis=-1)
+
+
+def top_p(probabilities, p):
+    """The fewest likeliest tokens whose mass reaches p, renormalized; the others have 0."""
+    # As `samplers.keep_top_p`, but without logits: exact where the mass is exactly p.
+    kept = _mass_before(probabilities) < p
+    return np.where(kept, probabilities, 0.0) / probabilities[kept].sum()
+
+
+def _texts(rng):
+    shapes = [(3, 6), (5, 4), (2, 9)]
+    return [(rng.integers(0, 1000, shape),) for shape in shapes]
+
+
+def _naive_log_softmax(logits):
+    raised = np.exp(logits)
+    return np.log(raised / raised.sum(-1, keepdims=True))
+
+
+def _log_softmax(logits, axis=-1):
+    lowered = logits - logits.max(axis, keepdims=True)
+    return lowered - np.log(np.exp(lowered).sum(axis, keepdims=True))
+
+
+def _nats(log_probabilities, targets):
+    """-log p of the targets, `(batch, length)`."""
+    return -np.take_along_axis(log_probabilities, targets[..., None], axis=-1)[..., 0]
+
+
+def _predictions(rng):
+    """Logits and targets; the last one's logits are thousands."""
+    cases = []
+    for shape, scale in (((2, 4, 5), 1.5), ((3, 2, 7), 2.5), ((3, 5, 6), 3_000.0)):
+        logits = rng.normal(0, scale, shape).astype("float32")
+        cases.append((logits, rng.integers(0, shape[-1], shape[:-1])))
+    return cases
+
+
+def _long_and_short(rng):
+    """Texts that are longer than the window, and of a batch of more of them, and shorter ones."""
+    cases = []
+    for batch in (2, 10):
+        window = int(rng.integers(6, 10))
+        length = window + window // 2 * int(rng.integers(1, 4)) + 1
+        cases.append((rng.integers(1, 1000, (batch, length)), window))
+    for batch in (4, 3):
+        length = int(rng.integers(4, 8))
+        window = length + int(rng.integers(1, 4))
+        cases.append((rng.integers(1, 1000, (batch, length)), window))
+    return cases
+
+
+def _scores(rng):
+    """Logits and temperatures; the last one's logits are around 1,000."""
+    cases = []
+    for shape, low, high in (((2, 5), 0.4, 0.7), ((3, 4), 1.5, 3.0)):
+        logits = rng.normal(0, 1.5, shape).astype("float32")
+        cases.append((logits, float(rng.uniform(low, high))))
+    # Multiples of 1/8, so that float32 holds them, and twice them, without an error.
+    cases.append(((1_000 + rng.integers(-12, 13, (4, 6)) / 8).astype("float32"), 0.5))
+    return cases
+
+
+def _softmax(logits, axis=-1):
+    return np.exp(_log_softmax(logits, axis))
+
+
+def _naive_softmax(logits):
+    raised = np.exp(logits)
+    return raised / raised.sum(-1, keepdims=True)
+
+
+def _distributions(rng):
+    """Of different sizes; the last one's mass is exactly p after some of its tokens."""
+    cases = []
+    for vocabulary in (5, 8, 20):
+        probabilities = rng.dirichlet(np.full(vocabulary, 2.0))
+        mass = np.cumsum(np.sort(probabilities)[::-1])
+        tokens = int(rng.integers(1, 4))  # that do not reach p yet; the next one does
+        cases.append((probabilities, float(mass[tokens - 1 : tokens + 1] @ (0.6, 0.4))))
+    # Nearly powers of two, whose logarithms and sums round little: other ways agree on these, too.
+    probabilities = np.array([16, 8, 4, 3, 1]) / 32
+    cases.append((rng.permutation(probabilities), float(rng.choice([16, 24, 28]) / 32)))
+    return cases
+
+
+def _mass_before(probabilities, order=None):
+    """The mass of the tokens likelier than each, or before it in an order: `(vocabulary,)`."""
+    order = np.argsort(-probabilities, kind="stable") if order is None else order
+    before = np.empty_like(probabilities)
+    before[order] = np.cumsum(probabilities[order]) - probabilities[order]
+    return before
+
+
+def _only(probabilities, kept):
+    return np.where(kept, probabilities, 0) / np.where(kept, probabilities, 0).sum()
+
+
+EXERCISES = (
+    Exercise(
+        inputs_and_targets,
+        _texts,
+        {
+            "inputs and targets are the same: the target is the next token, one place on": (
+                lambda t: (t[:, :-1], t[:, :-1])
+            ),
+            "nothing is shifted: inputs go without the last token, targets without the first": (
+                lambda t: (t, t)
+            ),
+            "exchanged: the inputs come first, and the target is the token after an input": (
+                lambda t: (t[:, 1:], t[:, :-1])
+            ),
+            "np.roll brings the first token to the end: leave the last position out": lambda t: (
+                t,
+                np.roll(t, -1, axis=1),
+            ),
+            "this shifts by a text: a text is a row, shift by a column": lambda t: (t[:-1], t[1:]),
+            "two places on: the target is the token right after its input": lambda t: (
+                t[:, :-2],
+                t[:, 2:],
+            ),
+            "the last target is invented: a text's last token has no next one, leave it out": (
+                lambda t: (t, np.pad(t[:, 1:], ((0, 0), (0, 1))))
+            ),
+            "the first input is invented: there is no start token here": lambda t: (
+                np.pad(t[:, :-1], ((0, 0), (1, 0))),
+                t,
+            ),
+        },
+    ),
+    Exercise(
+        next_token_loss,
+        _predictions,
+        {
+            "exp of a large logit overflows to nan: subtract the row's maximum before exp": (
+                lambda z, t: np.mean(_nats(_naive_log_softmax(z), t))
+            ),
+            "infinite for large logits: no log of a softmax, logit - logsumexp stays finite": (
+                lambda z, t: np.mean(_nats(np.log(_softmax(z)), t))
+            ),
+            "the sum: take the mean over all positions": lambda z, t: np.sum(
+                _nats(_log_softmax(z), t)
+            ),
+            "one number a position: take the mean of them all": lambda z, t: _nats(
+                _log_softmax(z), t
+            ),
+            "one number a text: take the mean over the batch, too": lambda z, t: np.mean(
+                _nats(_log_softmax(z), t), axis=1
+            ),
+            "the mean over the vocabulary, too: of a position only log p(target) counts": (
+                lambda z, t: np.mean(_nats(_log_softmax(z), t)) / z.shape[-1]
+            ),
+            "this is the mean of log p: the loss is its negative": lambda z, t: (
+                -np.mean(_nats(_log_softmax(z), t))
+            ),
+            "the softmax is over the positions: it is over the vocabulary, axis=-1": lambda z, t: (
+                np.mean(_nats(_log_softmax(z, axis=1), t))
+            ),
+            "the softmax is over the whole array: give it axis=-1": lambda z, t: np.mean(
+                _nats(_log_softmax(z, axis=(0, 1, 2)), t)
+            ),
+        },
+    ),
+    Exercise(
+        last_window,
+        _long_and_short,
+        {
+            "these are the first tokens: what comes next depends on the last ones": lambda t, w: t[
+                :, :w
+            ],
+            "these are the last texts: a text is a row, take its last columns": lambda t, w: t[-w:],
+            "one token too few: return as many as fit": lambda t, w: t[:, -(w - 1) :],
+            "one token more than fits: return as many as fit": lambda t, w: t[:, -(w + 1) :],
+            "the last token is missing: it matters most for the next one": lambda t, w: t[
+                :, max(t.shape[1] - w - 1, 0) : -1
+            ],
+            "a short text is cut: length - window is negative there, and counts from the end": (
+                lambda t, w: t[:, t.shape[1] - w :]
+            ),
+            "a short text is filled up: return it as it is": lambda t, w: np.pad(
+                t[:, -w:], ((0, 0), (max(w - t.shape[1], 0), 0))
+            ),
+            "the order is reversed: the last token stays the last": lambda t, w: t[:, ::-1][:, :w],
+            "the window moves by halves, as the package's does: here it moves by one token": (
+                lambda t, w: t[:, int(language_model.window_start(t.shape[1], w)) :]
+            ),
+        },
+    ),
+    Exercise(
+        softmax_with_temperature,
+        _scores,
+        {
+            "exp of a large number overflows: subtract the row's maximum before it": lambda z, c: (
+                _naive_softmax(z / c)
+            ),
+            "multiplied by the temperature: divide the logits by it": (
+                lambda z, c: _softmax(z * c)
+            ),
+            "the temperature has no effect: divide the logits by it": lambda z, c: _softmax(z),
+            "the probabilities are divided by the temperature: divide the logits": lambda z, c: (
+                _softmax(z) / c
+            ),
+            "a softmax of a softmax: divide the logits, not their softmax": lambda z, c: _softmax(
+                _softmax(z) / c
+            ),
+            "these are the logits: their softmax is missing": lambda z, c: z / c,
+            "these are logarithms: take exp of them": lambda z, c: _log_softmax(z / c),
+            "the softmax is over the batch: it is over the vocabulary, axis=-1": lambda z, c: (
+                _softmax(z / c, axis=0)
+            ),
+            "the softmax is over the whole array: give it axis=-1": lambda z, c: _softmax(
+                z / c, axis=(0, 1)
+            ),
+        },
+    ),
+    Exercise(
+        top_p,
+        _distributions,
+        {
+            "not renormalized: divide by the sum of what is kept": lambda q, p: np.where(
+                _mass_before(q) < p, q, 0
+            ),
+            "divided by p: divide by the sum of what is kept, which may be more": lambda q, p: (
+                np.where(_mass_before(q) < p, q, 0) / p
+            ),
+            "a softmax of probabilities: divide them by their sum": lambda q, p: _softmax(
+                np.where(_mass_before(q) < p, q, -np.inf)
+            ),
+            "p is not reached: keep the token with which the mass gets there, too": lambda q, p: (
+                _only(q, _mass_before(q) + q <= p)
+            ),
+            "p is not reached, nor by a mass of exactly p: keep the token that gets there, too": (
+                lambda q, p: _only(q, _mass_before(q) + q < p)
+            ),
+            "one token too many where the mass is exactly p: then p is reached": lambda q, p: _only(
+                q, _mass_before(q) <= p
+            ),
+            "taken in the order of the vocabulary: begin with the likeliest": lambda q, p: _only(
+                q, _mass_before(q, np.arange(len(q))) < p
+            ),
+            "the least likely tokens are taken first: begin with the likeliest": lambda q, p: _only(
+                q, _mass_before(q, np.argsort(q)) < p
+            ),
+            "sorted by probability: each token keeps its place in the vocabulary": lambda q, p: (
+                -np.sort(-_only(q, _mass_before(q) < p))
+            ),
+        },
+    ),
+)

@@ -105,6 +105,8 @@ def mark(exercise, answer, seed=0):
             return verdict("wrong", "it returned None: is there a return at its end?")
         try:
             found.append(_as_array(returned))
+        except _DifferentShapes as error:
+            return verdict("wrong", str(error))
         except (ValueError, TypeError):
             return verdict("wrong", f"it must return numbers, not {type(returned).__name__}")
         if not _same(given, arguments):
@@ -117,6 +119,10 @@ def mark(exercise, answer, seed=0):
     return verdict("wrong", _difference(found, expected, cases))
 
 
+class _DifferentShapes(ValueError):
+    """An answer's parts cannot be compared as one array."""
+
+
 def _outcomes(mistake, cases):
     with np.errstate(all="ignore"):
         return [_as_array(mistake(*copy.deepcopy(arguments))) for arguments in cases]
@@ -127,7 +133,8 @@ def _as_array(value):
     if isinstance(value, (tuple, list)):
         parts = [np.asarray(each, "float64") for each in value]
         if len({part.shape for part in parts}) > 1:
-            raise ValueError("parts of different shapes")
+            shapes = ", ".join(str(part.shape) for part in parts)
+            raise _DifferentShapes(f"its parts have different shapes: {shapes}")
         return np.stack(parts) if parts else np.zeros(0)
     return np.asarray(value, "float64")
 
@@ -151,8 +158,8 @@ def _difference(found, expected, cases):
             return f"it returns the shape {ours.shape}, and {right.shape} is expected"
     if any(np.isfinite(right).all() and not np.isfinite(ours).all() for ours, right in pairs):
         return (
-            "it returns nan or infinity for large inputs: log(0), or exp of a large number? "
-            "softplus and logsumexp stay finite"
+            "it returns nan or infinity: log(0), 0/0, a root of a negative number, or exp of a "
+            "large one? softplus and logsumexp stay finite"
         )
     ours, right = (np.concatenate([np.ravel(each[i]) for each in pairs]) for i in (0, 1))
     some = np.isfinite(right) & (np.abs(right) > 1e-6)
