@@ -1,0 +1,129 @@
+# %% [markdown]
+# # Bug museum: a translation that depends on how long the batch is
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/genai-keras/genai_keras/blob/main/notebooks/bugs/cross_attention_mask.ipynb)
+# [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/genai-keras/genai_keras/main?labpath=notebooks/bugs/cross_attention_mask.ipynb)
+#
+# **Symptom.** A translator gives one answer for a sentence alone, and another for the same sentence in a batch with a longer one. (Chapters 5 and 6.)
+
+# %%
+# On Colab and Binder this installs genai_keras; anywhere else it does nothing.
+import os
+import sys
+
+if "google.colab" in sys.modules or "BINDER_SERVICE_HOST" in os.environ:
+    import subprocess
+
+    address = "git+https://github.com/genai-keras/genai_keras"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", address], check=True)
+
+import genai_keras.quiet  # TensorFlow starts without its notes on this machine
+
+# %% tags=["setup"]
+import numpy as np
+from matplotlib import pyplot as plt
+
+from genai_keras.notebook import outcome
+
+# %% [markdown]
+# ## The exhibit
+#
+# Cross-attention: each position of the translation looks at the source sentence. Both are padded to the longest of their batch, and padding is masked.
+
+
+# %% tags=["exhibit"]
+def attend(query, source, source_is_token, target_is_token):
+    """What each target position reads from the source, and its weights.
+
+    Args:
+        query: (targets, width).
+        source: (sources, width), keys and values in one.
+        source_is_token, target_is_token: bool, False where there is padding.
+    """
+    scores = query @ source.T / np.sqrt(query.shape[-1])  # (targets, sources)
+    scores = np.where(target_is_token[:, None], scores, -1e9)
+    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    weights /= weights.sum(axis=-1, keepdims=True)
+    return weights @ source, weights
+
+
+# %% [markdown]
+# A source of 4 tokens and 4 of padding, a target of 6 tokens and 2 of padding. How much does each target position look where?
+
+
+# %% tags=["setup"]
+def example(padding, seed=0):
+    """Query, source and which of their positions are tokens; the source has 4 tokens."""
+    rng = np.random.default_rng(seed)
+    query, source = rng.normal(size=(8, 16)), np.zeros((4 + padding, 16))
+    source[:4] = rng.normal(size=(4, 16))
+    source[4:] = 0.3 * rng.normal(size=(padding, 16))  # the embedding of the padding token
+    return query, source, np.arange(4 + padding) < 4, np.arange(8) < 6
+
+
+def draw():
+    _, weights = attend(*example(padding=4))
+    plt.figure(figsize=(4, 3.4))
+    plt.imshow(weights, cmap="viridis", vmin=0)
+    plt.axvline(3.5, color="red")
+    plt.text(4.6, -0.8, "padding", color="red")
+    plt.xlabel("source position")
+    plt.ylabel("target position (6, 7: padding)")
+    plt.colorbar(label="weight")
+    plt.show()
+
+
+# %%
+draw()
+
+# %% [markdown]
+# ## Find it
+#
+# The test does not look at the code, only at what it does. Change the exhibit above until it passes.
+
+
+# %% tags=["test"]
+def test():
+    for padding in (1, 5):
+        query, source, source_is_token, target_is_token = example(padding)
+        read, _ = attend(query, source, source_is_token, target_is_token)
+        alone, _ = attend(query, source[:4], source_is_token[:4], target_is_token)
+        change = np.abs(read - alone)[target_is_token].max()
+        assert change < 1e-9, f"padding of {padding} changes what is read by {change:.2f}"
+
+
+# %%
+outcome(test)
+
+# %% [markdown]
+# <details><summary>A hint</summary>
+# The softmax runs along the rows. What does a mask do that is the same for a whole row?
+# </details>
+#
+# ## The cure
+#
+# The mask of the *target* is laid on the scores, a whole row at a time. A row in which all scores are -1e9 has a softmax as even as can be, and
+# in the other rows nothing is masked at all: padding of the source gets weight, the more the longer the batch is. In cross-attention the
+# keys are the source's, so it is the source's mask that counts, along the keys. What a padded *target* position reads does not
+# matter: the loss leaves it out.
+
+
+# %% tags=["cure"]
+def attend(query, source, source_is_token, target_is_token):
+    """What each target position reads from the source, and its weights.
+
+    Args:
+        query: (targets, width).
+        source: (sources, width), keys and values in one.
+        source_is_token, target_is_token: bool, False where there is padding.
+    """
+    scores = query @ source.T / np.sqrt(query.shape[-1])  # (targets, sources)
+    scores = np.where(source_is_token[None, :], scores, -1e9)
+    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    weights /= weights.sum(axis=-1, keepdims=True)
+    return weights @ source, weights
+
+
+# %%
+outcome(test)
+draw()

@@ -1,0 +1,137 @@
+# %% [markdown]
+# # Bug museum: a writer that gets stuck after so many letters
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/genai-keras/genai_keras/blob/main/notebooks/bugs/first_window.ipynb)
+# [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/genai-keras/genai_keras/main?labpath=notebooks/bugs/first_window.ipynb)
+#
+# **Symptom.** A model of text goes on sensibly for a while. From one position on it writes the same few letters for ever. (Chapter 6.)
+
+# %%
+# On Colab and Binder this installs genai_keras; anywhere else it does nothing.
+import os
+import sys
+
+if "google.colab" in sys.modules or "BINDER_SERVICE_HOST" in os.environ:
+    import subprocess
+
+    address = "git+https://github.com/genai-keras/genai_keras"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", address], check=True)
+
+import genai_keras.quiet  # TensorFlow starts without its notes on this machine
+
+# %% tags=["setup"]
+import collections
+from pydoc_data.topics import topics
+
+import numpy as np
+from matplotlib import pyplot as plt
+
+from genai_keras.notebook import outcome
+
+# %% [markdown]
+# ## The exhibit
+#
+# The model reads at most `window` tokens, so a longer text is cut before it is read.
+
+
+# %% tags=["exhibit"]
+def continue_tokens(next_token, prompt, count, window):
+    """Appends `count` tokens to a prompt.
+
+    Args:
+        next_token: from at most `window` tokens to the next.
+        prompt: a list of tokens.
+    """
+    tokens = list(prompt)
+    for _ in range(count):
+        seen = tokens[:window]
+        tokens.append(next_token(seen))
+    return tokens
+
+
+# %% [markdown]
+# The model is a table: how often each letter follows the three before it in Python's own manual. It writes 160 letters, with a window of 48. In the picture each letter has a height of its own.
+
+
+# %% tags=["setup"]
+def table_of_letters(order=3):
+    """A function from some letters to a next one, drawn as often as the manual has it."""
+    text = "\n".join(topics.values())
+    counts = collections.defaultdict(collections.Counter)
+    for i in range(order, len(text)):
+        counts[text[i - order : i]][text[i]] += 1
+    rng = np.random.default_rng(0)
+
+    def next_letter(seen):
+        found = counts["".join(seen[-order:])]
+        letters, often = list(found), np.array(list(found.values()), float)
+        return rng.choice(letters, p=often / often.sum()) if letters else " "
+
+    return next_letter
+
+
+def draw():
+    written = "".join(continue_tokens(table_of_letters(), list("The function "), 160, window=48))
+    letters = sorted(set(written))
+    plt.figure(figsize=(9, 3))
+    plt.scatter(range(len(written)), [letters.index(each) for each in written], s=5)
+    plt.axvline(48, color="red", label="the window is full")
+    plt.xlabel("position")
+    plt.ylabel("letter")
+    plt.legend(loc="lower left")
+    plt.show()
+    print(written)
+
+
+# %%
+draw()
+
+# %% [markdown]
+# ## Find it
+#
+# The test does not look at the code, only at what it does. Change the exhibit above until it passes.
+
+
+# %% tags=["test"]
+def test():
+    # Counts on from the last number it sees.
+    written = continue_tokens(lambda seen: seen[-1] + 1, [0], count=20, window=5)
+    assert written == list(range(21)), f"a model that counts writes {written}"
+    lengths = []
+    continue_tokens(lambda seen: lengths.append(len(seen)) or 0, [0], count=20, window=5)
+    assert max(lengths) == 5, f"the model is given {max(lengths)} tokens, and takes 5"
+
+
+# %%
+outcome(test)
+
+# %% [markdown]
+# <details><summary>A hint</summary>
+# Which tokens does the model see when it writes the 60th, and which when it writes the 61st?
+# </details>
+#
+# ## The cure
+#
+# `tokens[:window]` keeps the *first* tokens. While the text is shorter than the window that is all of them. After that the model sees the same
+# beginning at every step: what it writes depends on nothing that it wrote. It draws from one distribution for ever; a greedy model would
+# write one letter. The *last* tokens are what the next one depends on.
+
+
+# %% tags=["cure"]
+def continue_tokens(next_token, prompt, count, window):
+    """Appends `count` tokens to a prompt.
+
+    Args:
+        next_token: from at most `window` tokens to the next.
+        prompt: a list of tokens.
+    """
+    tokens = list(prompt)
+    for _ in range(count):
+        seen = tokens[-window:]
+        tokens.append(next_token(seen))
+    return tokens
+
+
+# %%
+outcome(test)
+draw()

@@ -1,0 +1,154 @@
+# %% [markdown]
+# # Bug museum: a discriminator that cannot be trained
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/genai-keras/genai_keras/blob/main/notebooks/bugs/generator_step.ipynb)
+# [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/genai-keras/genai_keras/main?labpath=notebooks/bugs/generator_step.ipynb)
+#
+# **Symptom.** A GAN's generator has an excellent loss from the start, its discriminator never learns to tell anything, and samples do not become like the data. (Chapter 2.)
+
+# %%
+# On Colab and Binder this installs genai_keras; anywhere else it does nothing.
+import os
+import sys
+
+if "google.colab" in sys.modules or "BINDER_SERVICE_HOST" in os.environ:
+    import subprocess
+
+    address = "git+https://github.com/genai-keras/genai_keras"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", address], check=True)
+
+import genai_keras.quiet  # TensorFlow starts without its notes on this machine
+
+# %% tags=["setup"]
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+from matplotlib import pyplot as plt
+
+from genai_keras.data.toy import GaussianMixture, load_mixture
+from genai_keras.notebook import outcome, setting
+
+# %% [markdown]
+# ## The exhibit
+#
+# The generator's step: noise goes through both networks, and the loss is that of a discriminator that takes the result for real.
+
+
+# %% tags=["exhibit"]
+def generator_step(generator, discriminator, optimizer, noise):
+    """One update of the generator, which wants the discriminator to say 'real'."""
+    gan = keras.Sequential([generator, discriminator])
+    with tf.GradientTape() as tape:
+        loss = ops.mean(ops.softplus(-gan(noise)))
+    variables = gan.trainable_variables
+    optimizer.apply(tape.gradient(loss, variables), variables)
+
+
+# %% [markdown]
+# A small GAN on a mixture of two Gaussians. Left: what the discriminator thinks of real and of generated points, as it trains. Right: the points that are generated in the end, and the true density.
+
+
+# %% tags=["setup"]
+def networks():
+    """A generator, a discriminator and an optimizer for each."""
+    keras.utils.set_random_seed(0)
+    both = [
+        keras.Sequential(
+            [keras.Input((size,)), *(keras.layers.Dense(64, "relu") for _ in range(2)),
+             keras.layers.Dense(1)]
+        )
+        for size in (8, 1)
+    ]  # fmt: skip
+    optimizers = [keras.optimizers.Adam(1e-3, beta_1=0.5) for _ in both]
+    optimizers[0].build(both[0].trainable_variables + both[1].trainable_variables)
+    optimizers[1].build(both[1].trainable_variables)
+    return *both, *optimizers
+
+
+def train_gan():
+    """Mean D(x) and D(G(z)) at each step, and 5,000 samples."""
+    generator, discriminator, generator_optimizer, optimizer = networks()
+
+    @tf.function
+    def step(real):
+        noise = keras.random.normal((ops.shape(real)[0], 8))
+        fake = generator(noise)
+        with tf.GradientTape() as tape:
+            real_logits, fake_logits = discriminator(real), discriminator(fake)
+            loss = ops.mean(ops.softplus(-real_logits)) + ops.mean(ops.softplus(fake_logits))
+        variables = discriminator.trainable_variables
+        optimizer.apply(tape.gradient(loss, variables), variables)
+        generator_step(generator, discriminator, generator_optimizer, noise)
+        return ops.mean(ops.sigmoid(real_logits)), ops.mean(ops.sigmoid(fake_logits))
+
+    train, _ = load_mixture(128)
+    batches = train.shuffled().take(setting(4_000, fast=100))
+    thoughts = np.array([step(real) for real in batches])  # (steps, 2)
+    return thoughts, np.ravel(generator(np.random.default_rng(0).normal(size=(5_000, 8))))
+
+
+def draw(thoughts, samples):
+    _, (left, right) = plt.subplots(1, 2, figsize=(9, 3))
+    left.plot(thoughts, linewidth=0.7, label=["D(x)", "D(G(z))"])
+    left.set(xlabel="step", ylim=(0, 1))
+    left.legend()
+    x = np.linspace(-6, 6, 400)
+    right.hist(samples, bins=np.linspace(-6, 6, 121), density=True, label="samples")
+    right.plot(x, GaussianMixture().density(x), label="true density")
+    right.set_title(f"Wasserstein-1 distance {GaussianMixture().wasserstein(samples):.2f}")
+    right.legend()
+    plt.tight_layout()
+    plt.show()
+
+
+# %%
+draw(*train_gan())
+
+# %% [markdown]
+# ## Find it
+#
+# The test does not look at the code, only at what it does. Change the exhibit above until it passes.
+
+
+# %% tags=["test"]
+def test():
+    generator, discriminator, optimizer, _ = networks()
+    before = [each.get_weights() for each in (generator, discriminator)]
+    generator_step(generator, discriminator, optimizer, keras.random.normal((16, 8), seed=1))
+    moved = [
+        max(np.abs(a - b).max() for a, b in zip(each.get_weights(), old, strict=True))
+        for each, old in zip((generator, discriminator), before, strict=True)
+    ]
+    assert moved[0] > 0, "the generator has not moved"
+    assert moved[1] == 0, f"the discriminator's weights have moved, too, by up to {moved[1]:.4f}"
+
+
+# %%
+outcome(test)
+
+# %% [markdown]
+# <details><summary>A hint</summary>
+# Whose weights are `gan.trainable_variables`?
+# </details>
+#
+# ## The cure
+#
+# `gan` is both networks in a row, so the step moves the discriminator's weights as well, and in the direction in which it calls generated points
+# real. One half of its training undoes the other. The generator's step must move the generator alone. (Setting `discriminator.trainable =
+# False` did it in Keras 1 and 2, for models compiled afterwards; naming the variables that are meant is plainer.)
+
+
+# %% tags=["cure"]
+def generator_step(generator, discriminator, optimizer, noise):
+    """One update of the generator, which wants the discriminator to say 'real'."""
+    gan = keras.Sequential([generator, discriminator])
+    with tf.GradientTape() as tape:
+        loss = ops.mean(ops.softplus(-gan(noise)))
+    variables = generator.trainable_variables
+    optimizer.apply(tape.gradient(loss, variables), variables)
+
+
+# %%
+outcome(test)
+draw(*train_gan())

@@ -1,0 +1,138 @@
+# %% [markdown]
+# # Bug museum: a loss that falls below zero and never stops
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/genai-keras/genai_keras/blob/main/notebooks/bugs/label_noise.ipynb)
+# [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/genai-keras/genai_keras/main?labpath=notebooks/bugs/label_noise.ipynb)
+#
+# **Symptom.** A GAN's discriminator is trained with a little noise on its labels, which is known to help. Its loss goes below zero, which no
+# cross-entropy should, and its logits grow as long as one lets it train. (Chapter 2.)
+
+# %%
+# On Colab and Binder this installs genai_keras; anywhere else it does nothing.
+import os
+import sys
+
+if "google.colab" in sys.modules or "BINDER_SERVICE_HOST" in os.environ:
+    import subprocess
+
+    address = "git+https://github.com/genai-keras/genai_keras"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", address], check=True)
+
+import genai_keras.quiet  # TensorFlow starts without its notes on this machine
+
+# %% tags=["setup"]
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+from matplotlib import pyplot as plt
+
+from genai_keras.data.toy import load_mixture
+from genai_keras.notebook import outcome, setting
+
+# %% [markdown]
+# ## The exhibit
+#
+# Real samples have the label 1, generated ones 0, and each label gets some noise.
+
+
+# %% tags=["exhibit"]
+def discriminator_loss(real_logits, fake_logits):
+    """Binary cross-entropy with noisy labels; logits (batch, 1)."""
+    labels = ops.concatenate([ops.ones_like(real_logits), ops.zeros_like(fake_logits)], axis=0)
+    labels = labels + 0.1 * keras.random.uniform(ops.shape(labels))
+    logits = ops.concatenate([real_logits, fake_logits], axis=0)
+    return ops.mean(keras.losses.binary_crossentropy(labels, logits, from_logits=True))
+
+
+# %% [markdown]
+# A discriminator learns to tell points of a mixture from points of N(0, 0.5), which overlap. A good one is unsure where they do.
+
+
+# %% tags=["setup"]
+def train_discriminator():
+    """The loss and the largest logit of a real sample at each step."""
+    keras.utils.set_random_seed(0)
+    discriminator = keras.Sequential(
+        [
+            keras.Input((1,)),
+            *(keras.layers.Dense(64, "relu") for _ in range(2)),
+            keras.layers.Dense(1),
+        ]
+    )
+    optimizer = keras.optimizers.Adam(1e-3)
+    optimizer.build(discriminator.trainable_variables)
+
+    @tf.function
+    def step(real):
+        fake = 0.5 * keras.random.normal(ops.shape(real))
+        with tf.GradientTape() as tape:
+            real_logits = discriminator(real)
+            loss = discriminator_loss(real_logits, discriminator(fake))
+        variables = discriminator.trainable_variables
+        optimizer.apply(tape.gradient(loss, variables), variables)
+        return loss, ops.max(real_logits)
+
+    train, _ = load_mixture(128)
+    batches = train.shuffled().take(setting(4_000, fast=100))
+    return np.array([step(real) for real in batches])  # (steps, 2)
+
+
+def draw(steps):
+    _, axes = plt.subplots(1, 2, figsize=(9, 3))
+    for axis, values, name in zip(axes, steps.T, ("loss", "largest logit"), strict=True):
+        axis.plot(values, linewidth=0.7)
+        axis.set(xlabel="step", title=name)
+    axes[0].axhline(0, color="black", linewidth=0.7)
+    plt.tight_layout()
+    plt.show()
+
+
+# %%
+draw(train_discriminator())
+
+# %% [markdown]
+# ## Find it
+#
+# The test does not look at the code, only at what it does. Change the exhibit above until it passes.
+
+
+# %% tags=["test"]
+def test():
+    # The discriminator may make its logits as large as it likes: that must not pay without end.
+    keras.utils.set_random_seed(0)
+    sure = [
+        float(discriminator_loss(tf.fill((512, 1), size), tf.fill((512, 1), -size)))
+        for size in (10.0, 100.0, 1000.0)
+    ]
+    assert min(sure) >= 0, f"the loss of ever surer logits is {np.round(sure, 2)}: below zero"
+
+
+# %%
+outcome(test)
+
+# %% [markdown]
+# <details><summary>A hint</summary>
+# Print the labels of the real samples. Which of them is a probability?
+# </details>
+#
+# ## The cure
+#
+# The noise is added to the ones as well, so targets lie between 1 and 1.1, and no probability reaches them. With a target of 1.05 the
+# cross-entropy is softplus(-l) - 0.05 l for a logit l: it falls for ever as l grows. The generator learns from an ever steeper and
+# ever less reliable judge. Noise must keep targets in [0, 1]; and only real labels should be smoothed, since a fake's target above 0 rewards
+# the generator for its present errors.
+
+
+# %% tags=["cure"]
+def discriminator_loss(real_logits, fake_logits):
+    """Binary cross-entropy with noisy labels; logits (batch, 1)."""
+    labels = ops.concatenate([ops.ones_like(real_logits), ops.zeros_like(fake_logits)], axis=0)
+    labels = labels * (1.0 - 0.1 * keras.random.uniform(ops.shape(labels)))
+    logits = ops.concatenate([real_logits, fake_logits], axis=0)
+    return ops.mean(keras.losses.binary_crossentropy(labels, logits, from_logits=True))
+
+
+# %%
+outcome(test)
+draw(train_discriminator())
