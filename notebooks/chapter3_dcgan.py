@@ -1,0 +1,405 @@
+# %% [markdown]
+# # Chapter 3: DCGAN, or what convolutions add
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/genai-keras/genai_keras/blob/main/notebooks/chapter3_dcgan.ipynb)
+# [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/genai-keras/genai_keras/main?labpath=notebooks/chapter3_dcgan.ipynb)
+#
+# **What you will learn**
+# - how a transposed convolution turns a small map into one of twice the side, 7 -> 14 -> 28;
+# - why its kernel should be a multiple of its stride;
+# - what batch normalization, LeakyReLU and `tanh` are for in a GAN;
+# - what the averaged generator is, and what it is good for;
+# - how to walk through the noise, and why on a sphere.
+#
+# About one and a half minutes on two CPU cores. The game itself, with its two losses, is that of chapter 2.
+
+# %%
+# On Colab and Binder this installs genai_keras; anywhere else it does nothing.
+import os
+import sys
+
+if "google.colab" in sys.modules or "BINDER_SERVICE_HOST" in os.environ:
+    import subprocess
+
+    address = "git+https://github.com/genai-keras/genai_keras"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", address], check=True)
+
+import genai_keras.quiet  # TensorFlow starts without its notes on this machine
+
+# %%
+import keras
+import numpy as np
+import tensorflow as tf
+from matplotlib import pyplot as plt
+
+from genai_keras import losses
+from genai_keras.callbacks.pictures import ImageGrid, image_grid
+from genai_keras.data.images import load_images
+from genai_keras.evaluation.distances import frechet_distance
+from genai_keras.evaluation.lenet import load_ruler
+from genai_keras.models.gan import GAN
+from genai_keras.models.noise import interpolation
+from genai_keras.networks.dcgan import build_dcgan_discriminator, build_dcgan_generator
+from genai_keras.notebook import (
+    explore,
+    new_run,
+    plot_history,
+    setting,
+    show_pictures,
+    show_source,
+    show_tensorboard,
+)
+from genai_keras.training.tensorboard import EpochTensorBoard
+
+keras.utils.set_random_seed(0)
+
+# %% [markdown]
+# ## A small batch and its shapes
+#
+# The digits of chapter 2: 4,500 to learn from, black is -1 and white is 1.
+
+# %%
+train, validation = load_images("mnist5k", batch_size=64)
+batch = next(iter(train.shuffled()))  # (64, 28, 28, 1)
+noise = tf.random.normal((64, 64))
+print("one batch:", batch.shape, f"from {np.min(batch):.0f} to {np.max(batch):.0f}")
+print("noise for it:", noise.shape)
+print(f"mean pixel {np.mean(batch):.2f}: most of a picture is black")
+show_pictures(batch[:16], columns=8)
+
+# %% [markdown]
+# ## The network
+#
+# ### Transposed convolution
+#
+# A convolution of stride 2 halves a picture: each output looks at a patch of the input. The transposed one
+# goes the other way: each input *stamps* its kernel, times its value, onto the output, two pixels from its
+# neighbour's stamp, and where stamps overlap they are added. One input of 1, in the middle of zeros:
+
+# %%
+dot = np.zeros((1, 5, 5, 1), "float32")
+dot[0, 2, 2, 0] = 1.0
+doubling = keras.layers.Conv2DTranspose(
+    1, 4, strides=2, padding="same", kernel_initializer=keras.initializers.RandomUniform(0.2, 1)
+)
+stamp = doubling(dot)  # (1, 10, 10, 1)
+_, axes = plt.subplots(1, 2, figsize=(5, 2.5))
+for axis, (name, picture) in zip(
+    axes, {"input 5x5": dot, "output 10x10": stamp}.items(), strict=True
+):
+    axis.imshow(picture[0, :, :, 0], vmin=0, vmax=1, cmap="gray")
+    axis.set_title(name)
+    axis.axis("off")
+plt.show()
+
+# %% [markdown]
+# **Guess:** all inputs are 1 and so is the whole kernel. Each output then counts how many stamps it got.
+# Is that the same number everywhere, with a kernel of 4? With a kernel of 5?
+
+# %%
+_, axes = plt.subplots(1, 2, figsize=(5, 2.7))
+for axis, size in zip(axes, (4, 5), strict=True):
+    count_stamps = keras.layers.Conv2DTranspose(
+        1, size, strides=2, padding="same", kernel_initializer="ones"
+    )
+    counts = count_stamps(np.ones((1, 7, 7, 1)))[0, :, :, 0]  # (14, 14)
+    axis.imshow(counts, vmin=0, vmax=9, cmap="gray")
+    axis.set_title(f"kernel {size}x{size}")
+    axis.axis("off")
+    print(f"kernel {size}: in the middle {sorted({int(n) for n in np.ravel(counts[4:10, 4:10])})}")
+plt.show()
+
+# %% [markdown]
+# With 4, a multiple of the stride, all get 4 but those at the border. With 5 there is a checkerboard before
+# anything is learned, which the network then must learn to undo. So the generator's kernels here are 4x4.
+#
+# ### The generator, layer by layer
+#
+# A dense layer makes a small map with many channels: 7x7 places, at each of which a few numbers say what is
+# to be drawn there. Two transposed convolutions double it. The widths are half of the default's, so that
+# the chapter is short.
+
+# %%
+generator = build_dcgan_generator(latent_dim=64, image_shape=(28, 28, 1), widths=(32, 16))
+for layer in generator.layers:
+    shape = " x ".join(map(str, layer.output.shape[1:]))
+    print(f"{type(layer).__name__:20} -> {shape:14} {layer.count_params():7,} weights")
+print(f"{generator.count_params():,} weights in all; the dense one of chapter 2 had 1,491,728")
+
+# %% [markdown]
+# Nearly all weights are in the dense layer. A convolution uses the same kernel everywhere, so it needs few, and
+# a stroke that it learns to draw at one place it can draw at all others.
+#
+# The discriminator goes the other way, from 28 to 14 to 7 by convolutions of stride 2, to one logit:
+
+# %%
+discriminator = build_dcgan_discriminator((28, 28, 1), widths=(16, 32))
+for layer in discriminator.layers:
+    shape = " x ".join(map(str, layer.output.shape[1:]))
+    print(f"{type(layer).__name__:20} -> {shape:14} {layer.count_params():7,} weights")
+
+# %%
+show_source(build_dcgan_discriminator)
+
+# %% [markdown]
+# ### Three rules of the paper
+#
+# **Batch normalization** shifts and scales each channel to mean 0 and standard deviation 1 over the batch,
+# and then by two numbers that are learned. The first weights are small, from $\mathcal N(0, 0.02^2)$;
+# without it the signal would fade from layer to layer. (A generator that is used and no longer trained takes
+# running averages of mean and deviation, so that a picture does not depend on those made beside it.)
+#
+# **LeakyReLU** in the discriminator, $\max(l, 0.2\,l)$: the generator learns from nothing but the gradient
+# that comes back through the discriminator, and where a ReLU is 0, none comes back.
+#
+# **tanh** at the generator's end, since the data are in [-1, 1], and neither normalization nor another
+# activation there.
+#
+# The first two as numbers:
+
+# %%
+normalize = next(
+    each for each in generator.layers if isinstance(each, keras.layers.BatchNormalization)
+)
+before = keras.Model(generator.inputs, normalize.input)(noise)  # (64, 7, 7, 32)
+after = normalize(before, training=True)
+for name, value in (("before", before), ("after", after)):
+    channels = np.reshape(value, (-1, value.shape[-1]))  # (64 * 7 * 7, 32)
+    print(
+        f"{name:6} normalization: standard deviation of a channel {channels.std(axis=0).mean():.3f}"
+    )
+
+for activation in (tf.nn.relu, tf.nn.leaky_relu):
+    place = tf.constant([-3.0, 3.0])
+    with tf.GradientTape() as tape:
+        tape.watch(place)
+        value = activation(place)
+    print(f"{activation.__name__:10} slope at -3 and 3: {tape.gradient(value, place).numpy()}")
+
+# %% [markdown]
+# ## One training step by hand
+#
+# **Guess first:** with first weights as small as these, how near to $2\log 2 = 1.386$ and
+# $\log 2 = 0.693$ will the losses be, compared with those of chapter 2, 1.50 and 0.74?
+
+# %%
+fake = generator(noise, training=True)  # (64, 28, 28, 1)
+real_logits = discriminator(batch, training=True)  # (64, 1)
+fake_logits = discriminator(fake, training=True)  # (64, 1)
+print(f"logits of real between {np.min(real_logits):.3f} and {np.max(real_logits):.3f}")
+print(f"pixels of the generated between {np.min(fake):.3f} and {np.max(fake):.3f}")
+print(f"discriminator loss {losses.discriminator_loss(real_logits, fake_logits):.4f}")
+print(f"generator loss     {losses.non_saturating_generator_loss(fake_logits):.4f}")
+
+# %% [markdown]
+# Some three times nearer. They are not nearer still because the discriminator's last layer adds up 1,568
+# numbers that batch normalization has brought to a size of about 1.
+#
+# Three steps of the model, all with the same digits:
+
+# %%
+gan = GAN(generator, discriminator, seed=0)
+gan.compile(keras.optimizers.Adam(2e-3, beta_1=0.5), keras.optimizers.Adam(2e-3, beta_1=0.5))
+for step in range(1, 4):
+    gan.reset_metrics()
+    values = {name: round(float(value), 3) for name, value in gan.train_step(batch).items()}
+    print(step, values)
+
+# %% [markdown]
+# The first step shows what we computed, with other noise. By the third, `d_real` is far above `d_fake`: the
+# discriminator can tell. It says "real" of everything, of digits only more surely, and learns by and by where
+# to draw the line.
+#
+# ### The averaged generator
+#
+# Each step pulls the generator towards what deceives the discriminator *now*, and the next step may pull it
+# back. The average of its weights over the last steps is calmer. The model keeps one, and `generate` uses
+# it. It has no gradient of its own, and the discriminator does not learn from it.
+
+# %%
+show_source(GAN._average)
+
+# %% [markdown]
+# An *exponential* moving average: each step keeps a share `decay` of it. With 0.999 that is a memory of some
+# thousand steps, too long for a start from random weights, so the decay rises slowly. **Guess:** what is it
+# in step 1, and after how many steps is it 0.99?
+
+# %%
+steps = np.array([1, 3, 10, 100, 890, 2800, 10_000])
+for step, decay in zip(steps, np.minimum(0.999, (1 + steps) / (10 + steps)), strict=True):
+    print(f"step {step:6,}: decay {decay:.4f}, a memory of about {1 / (1 - decay):5.0f} steps")
+
+# %% [markdown]
+# ## A short `fit`
+
+# %%
+run = new_run("chapter3")
+grid = ImageGrid(run)
+history = gan.fit(
+    train.shuffled(),
+    epochs=setting(40, fast=1),
+    steps_per_epoch=setting(train.steps_per_epoch, fast=5),
+    shuffle=False,
+    verbose=0,
+    callbacks=[EpochTensorBoard(run / "tensorboard", write_graph=False), grid],
+)
+plot_history(history, ["generator_loss", "discriminator_loss"], ["d_real", "d_fake"])
+
+# %% [markdown]
+# As in chapter 2 the curves soon settle, and that is no sign that nothing is learned: see below. The
+# discriminator stays further ahead than there, with some 0.7 for real pictures and 0.3 for generated ones.
+#
+# ## Samples
+#
+# The callback drew pictures from the same noise before training and after each epoch. Each row is an epoch,
+# each column one noise vector:
+
+# %%
+files = grid.shown()
+epochs = [epoch for epoch in (0, 1, 2, 4, 8, 16, 40) if epoch < len(files)]
+_, axes = plt.subplots(len(epochs), 1, figsize=(8, 1.05 * len(epochs)))
+for axis, epoch in zip(axes, epochs, strict=True):
+    picture = plt.imread(files[epoch])
+    axis.imshow(picture[: len(picture) // 8])  # the first of eight rows
+    axis.set_ylabel(epoch, rotation=0, labelpad=14)
+    axis.set(xticks=[], yticks=[])
+plt.tight_layout()
+plt.show()
+
+# %% [markdown]
+# Flat grey, then strokes, then strokes that belong together. In epochs 1 and 2 one sees the stamps, dot by
+# dot: kernels of 4x4 overlap evenly, but what is in them is not smooth before it has been learned.
+#
+# Sixty digits that nobody wrote:
+
+# %%
+show_pictures(gan.generate(60, seed=1), columns=12)
+
+# %% [markdown]
+# The strokes are sharp and the black is black, unlike chapter 2's, with a fourteenth of its generator's
+# weights. Most can
+# be read; some are blots, or half of one digit and half of another. That is what so short a training gives:
+# `make gan` has twice the widths and twice the epochs.
+#
+# ### What the average is good for
+#
+# We train on for 24 steps, and after each look at what both generators make of the same noise: how far is it
+# from what they made after the first of these steps?
+
+# %%
+some = tf.random.stateless_normal((24, 64), seed=(2, 0))
+generators = {"learning": generator, "averaged": gan.averaged_generator}
+frames = {name: [] for name in generators}
+for batch in train.shuffled().take(24):
+    gan.train_step(batch)
+    for name, each in generators.items():
+        frames[name].append(each(some).numpy())  # (24, 28, 28, 1)
+plt.figure(figsize=(5, 3))
+for name, made in frames.items():
+    made = np.array(made)  # (24 steps, 24, 28, 28, 1)
+    plt.plot(np.abs(made - made[0]).mean(axis=(1, 2, 3, 4)), label=name)
+    print(f"{name}: a pixel changes by {np.abs(np.diff(made, axis=0)).mean():.4f} a step")
+plt.xlabel("further steps")
+plt.ylabel("mean change of a pixel")
+plt.legend()
+plt.show()
+
+# %% [markdown]
+# The learning generator never stands still, and what you get from it depends on the step at which you stop.
+# The averaged one hardly moves. Is it also better? Chapter 7 has a distance between generated and real
+# digits; less is better:
+
+# %%
+ruler = load_ruler("mnist5k")
+real_features = ruler.features((train.first(2_000) + 1) / 2)  # (2000, 84), of pictures in [0, 1]
+many = tf.random.stateless_normal((2_000, 64), seed=(3, 0))
+for name, each in generators.items():
+    features = ruler.features((each.predict(many, verbose=0) + 1) / 2)
+    print(f"{name}: Frechet distance {frechet_distance(features, real_features):.2f}")
+
+# %% [markdown]
+# Hardly any difference. So here it is the calm that the average gives, and not better digits: after 2,800
+# steps both still improve, and an average of a few hundred steps lags behind a little. Measure again after a
+# long training.
+#
+# ### How a digit comes to be
+#
+# One noise vector on its way through the trained generator: the 32 channels of 7x7, the 16 of 14x14, and the
+# picture. White is where a channel has much to say.
+
+# %%
+trained = gan.averaged_generator
+inside = [layer.output for layer in trained.layers if isinstance(layer, keras.layers.ReLU)]
+small, middle, picture = keras.Model(trained.inputs, [*inside, trained.output])(some[5:6])
+stages = {"7x7, 32 channels": small, "14x14, 16 channels": middle, "28x28": picture}
+_, axes = plt.subplots(1, 3, figsize=(10, 3.2))
+for axis, (title, maps) in zip(axes, stages.items(), strict=True):
+    channels = np.moveaxis(maps, -1, 0).reshape(maps.shape[-1], *maps.shape[1:3], 1)
+    black = -1.0 if maps is picture else 0.0
+    axis.imshow(image_grid(channels / np.max(channels), low=black))
+    axis.set_title(title)
+    axis.axis("off")
+plt.tight_layout()
+plt.show()
+
+# %% [markdown]
+# ### A walk
+#
+# Between two noise vectors lie others. Do they make digits, too? First, where noise is at all: **guess** the
+# length of a vector of 64 numbers from $\mathcal N(0, 1)$.
+
+# %%
+lengths = np.linalg.norm(noise, axis=1)
+print(f"lengths between {lengths.min():.1f} and {lengths.max():.1f}, root of 64 = 8")
+first, last = some.numpy()[3], some.numpy()[4]
+for method in ("linear", "spherical"):
+    path = interpolation(first, last, 12, method).astype("float32")
+    print(f"{method:9}", np.linalg.norm(path, axis=1).round(1))
+    show_pictures(gan.decode(path), columns=12)
+
+# %% [markdown]
+# All noise lies near a sphere of radius 8. The straight way leaves it in the middle, where the generator has
+# hardly ever been asked for a picture; the spherical one stays. Five more walks of that kind:
+
+# %%
+show_pictures(np.concatenate(list(gan.walks(5, steps=12, seed=3))), columns=12)
+
+# %% [markdown]
+# Three noise vectors span a piece of the sphere, and two angles say where on it one is. (The strips are for
+# where the sliders do not run; below them, move the sliders.)
+
+
+# %%
+def digit_at(longitude, latitude):
+    east, north, up = np.array(some[5:8])
+    around = np.cos(longitude) * east + np.sin(longitude) * north
+    direction = np.cos(latitude) * around + np.sin(latitude) * up
+    return image_grid(gan.decode(direction[None].astype("float32")), least_side=196)
+
+
+explore(digit_at, longitude=(0.0, 6.2), latitude=(-1.5, 1.5))
+
+# %% [markdown]
+# ## TensorBoard
+#
+# Curves under *Scalars*, the 64 pictures of each epoch under *Images*: pull the slider there. (The page is
+# live: it shows where the notebook runs, not where it is only read.)
+
+# %%
+show_tensorboard(run / "tensorboard")
+
+# %% [markdown]
+# ## What to try next
+#
+# 1. Give `build_dcgan_generator` the argument `kernel_size=5`. Do you find the checkerboard in the first epochs'
+#    pictures? Is it still there in the end?
+# 2. `GAN(..., ema_decay=0.9999)` instead of 0.999 changes nothing at all here. Why? (The table of the decay
+#    knows.) And `ema_decay=0.0`?
+# 3. Learn less: `limit=500` and, in `fit`, `validation_data=validation.in_order()`. What does it say of the
+#    discriminator when `d_real` is far above `val_d_real`? What do the samples look like?
+# 4. Leave out LeakyReLU's slope or the batch normalization: copy a builder from the package, change it, and
+#    give the result to `GAN`. Which of the rules can you do without?
+# 5. The exercises: `exercises/chapter3.ipynb`, then `python -m genai_keras.check chapter3`.
+# 6. The command line does all this: `python -m genai_keras.train_gan`, or `make gan`, with twice the widths and
+#    80 epochs; this chapter's is `python -m genai_keras.train_gan --epochs 40 --learning-rate 2e-3
+#    --generator-widths 32 16 --discriminator-widths 16 32`.
