@@ -213,7 +213,9 @@ log_p = tf.nn.log_softmax(logits).numpy()  # (batch, length, vocabulary)
 chosen = np.take_along_axis(log_p, target.numpy()[..., None], axis=-1)[..., 0]
 real = target.numpy() != 0
 print(f"by hand   {-chosen[real].mean():.4f} nats")
-print(f"the model {float(model.test_step((source, target))['nats']):.4f}; log 13 = {np.log(13):.4f}")
+print(
+    f"the model {float(model.test_step((source, target))['nats']):.4f}; log 13 = {np.log(13):.4f}"
+)
 
 # %%
 show_source(Seq2Seq.train_step)

@@ -12,6 +12,7 @@ from scipy import stats
 
 from genai_keras import samplers
 from genai_keras.config.tools import CHAPTERS
+from genai_keras.data.toy import GaussianMixture
 from genai_keras.exercises import marking
 from genai_keras.exercises.marking import Exercise, check, exercises_of, mark
 from genai_keras.layers.attention import MultiHeadAttention
@@ -109,9 +110,10 @@ def test_a_hard_coded_answer_passes_what_is_visible_only(name):
 
 
 @each_exercise
-def test_each_mistake_has_its_own_hint(name):
+@pytest.mark.parametrize("seed", range(5))
+def test_each_mistake_has_its_own_hint(name, seed):
     for hint, mistake in EXERCISES[name].mistakes.items():
-        verdict = mark(EXERCISES[name], mistake)
+        verdict = mark(EXERCISES[name], mistake, seed)
         assert (verdict.status, verdict.reason) == ("wrong", hint)
         assert "\n" not in hint and len(hint) < 160
 
@@ -172,6 +174,29 @@ def test_truths():
     layer.kernel.assign(np.tile(np.eye(6), 3))
     heads = layer._project(x, 0, 1)[0]
     np.testing.assert_allclose(EXERCISES["split_heads"].truth(x, 3), heads, rtol=1e-5)
+
+
+def test_truths_of_the_gans_chapters():
+    rng = np.random.default_rng(0)
+    x = rng.normal(2, 3, (4, 5, 6, 3)).astype("float32")
+    gamma, beta = rng.normal(size=(2, 3)).astype("float32")
+    layer = keras.layers.BatchNormalization(epsilon=0.1)
+    layer.build(x.shape)
+    layer.gamma.assign(gamma)
+    layer.beta.assign(beta)
+    ours = EXERCISES["batch_normalization"].truth(x, gamma, beta, 0.1)
+    np.testing.assert_allclose(ours, layer(x, training=True), rtol=1e-4, atol=1e-5)
+    for size, stride, kernel in ((1, 2, 5), (3, 2, 4), (7, 3, 3)):
+        layer = keras.layers.Conv2DTranspose(1, kernel, stride, padding="valid")
+        made = layer(np.zeros((1, size, size, 1), "float32")).shape[1]
+        assert EXERCISES["transposed_convolution_size"].truth(size, stride, kernel) == made
+    mixture, x = GaussianMixture(), np.linspace(-6, 6, 50)
+    parts = [np.array(each) for each in (mixture.weights, mixture.means, mixture.deviations)]
+    log_density = EXERCISES["mixture_log_density"].truth(x, *parts)
+    np.testing.assert_allclose(np.exp(log_density), mixture.density(x), rtol=1e-6)
+    grid = np.linspace(0.001, 0.999, 9_999)
+    best = grid[np.argmin(-0.7 * np.log(grid) - 0.2 * np.log(1 - grid))]
+    assert abs(EXERCISES["optimal_discriminator"].truth(0.7, 0.2) - best) < 1e-3
 
 
 SQUARE = Exercise(

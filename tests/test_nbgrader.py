@@ -19,7 +19,7 @@ def nbgrader(course, *arguments):
 
 
 def hand_in(course, student, answers):
-    """Fills in answers, by the names of their functions, and lays the notebook down to be graded."""
+    """Fills in answers, by the names of their functions, and hands the notebook in."""
     notebook = nbformat.read(course / "release/chapter4/chapter4.ipynb", as_version=4)
     for cell in notebook.cells:
         name = cell.metadata.get("nbgrader", {}).get("grade_id")

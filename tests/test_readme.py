@@ -49,7 +49,8 @@ def test_links_and_pictures_exist(name):
 
 @pytest.mark.parametrize("cls", TRAINING + TOOLS)
 def test_commands_in_the_readme_parse(cls):
-    command = rf"python -m genai_keras\.{cls.command}\b([^\n#`，。：；（）]*)"
+    # A command ends where its line, its code or, in Chinese, its clause ends.
+    command = rf"python -m genai_keras\.{cls.command}\b([^\n#`\u3001\u3002\uff01-\uff60]*)"
     english, chinese = (re.findall(command, text) for text in (README, CHINESE))
     assert len(english) > (3 if cls in TRAINING else 0)
     assert len(chinese) == len(english)

@@ -1,13 +1,13 @@
-"""The eight snippets of the tutorials as presets of their own sizes: each trains and makes things."""
+"""The tutorials' eight snippets as presets of their own sizes: each trains and makes things."""
 
 import keras
 import numpy as np
 import pytest
+from helpers import history
 
 from genai_keras import train_gan, train_seq2seq, train_vae
 from genai_keras.data import procedural
 from genai_keras.runs import open_run
-from helpers import history
 
 FEW = ["--limit", "256", "--batch-size", "32", "--epochs", "2", "--verbose", "0"]
 # The command, the preset and the size of the code, of the picture and of each hidden layer.

@@ -110,7 +110,9 @@ EXERCISES = (
         bernoulli_nll,
         _pictures,
         {
-            "log of 0 for large logits: use log(1 + exp(l)), as np.logaddexp(0, l) does": _naive_nll,
+            "log of 0 for large logits: np.logaddexp(0, l) is log(1 + exp(l)) yet finite": (
+                _naive_nll
+            ),
             "log of 0 for large logits, in one of the two cases: np.logaddexp(0, l) is the log of "
             "1 + exp(l) that stays finite": _naive_nll_of_each_case,
             "mean instead of sum over pixels: a picture's probability is the product of its "

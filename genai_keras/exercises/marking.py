@@ -197,7 +197,7 @@ def _where(error):
 
 @contextlib.contextmanager
 def _no_longer_than(seconds):
-    """Raises TimeoutError in the main thread where the system has alarms; elsewhere does nothing."""
+    """Raises TimeoutError in the main thread, where the system has alarms."""
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
         yield
         return
