@@ -4,7 +4,8 @@
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/genai-keras/genai_keras/blob/main/notebooks/bugs/grey_nats.ipynb)
 # [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/genai-keras/genai_keras/main?labpath=notebooks/bugs/grey_nats.ipynb)
 #
-# **Symptom.** A VAE of grey pictures reports its test loss in nats, and its pixels give away most of the probability. (Chapters 4 and 7.)
+# **Symptom.** A VAE of grey pictures reports a log-likelihood in nats. Add up the probabilities of all that a pixel can be, and half or more is missing. (Chapters 4
+# and 7.)
 
 # %%
 # On Colab and Binder this installs genai_keras; anywhere else it does nothing.
@@ -104,7 +105,8 @@ outcome(test)
 # density over all greys it integrates to tanh(l/2) / l, which is 1/2 at most. So the number was no log-likelihood, and
 # cannot be compared with that of a model whose density is one. Dividing by the integral gives the continuous
 # Bernoulli distribution (Loaiza-Ganem and Cunningham, 2019). The normaliser depends on the logit, so it changes what a model learns, too,
-# and the mean of this distribution is not sigmoid(l).
+# and the mean of this distribution is not sigmoid(l). That a digit has a positive log-likelihood now is no mistake: a density may be
+# above 1, and for pixels that are surely black it is.
 #
 # (The other cure leaves the function alone: draw each pixel 0 or 1 with its grey as the probability, as the option `binarize=True` of
 # `load_images` does. The result is in nats, but of binary pictures: not to be compared with those of grey ones.)

@@ -4,7 +4,7 @@
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/genai-keras/genai_keras/blob/main/notebooks/bugs/sigmoid_latent.ipynb)
 # [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/genai-keras/genai_keras/main?labpath=notebooks/bugs/sigmoid_latent.ipynb)
 #
-# **Symptom.** A VAE with two latents rebuilds digits, but samples of its prior are of few kinds. (Chapter 4.)
+# **Symptom.** The data have ten kinds of digits, about as many of each. Most samples of a VAE are ones, or look like zeros or twos. (Chapter 4.)
 
 # %%
 # On Colab and Binder this installs genai_keras; anywhere else it does nothing.
@@ -76,7 +76,7 @@ def train_vae():
     vae = SmallVAE()
     vae.encoder, vae.decoder = encoder, decoder
     vae.compile(keras.optimizers.Adam(2e-3))
-    steps = setting(2_000, fast=50)
+    steps = setting(1_500, fast=50)
     vae.fit(train.shuffled(), steps_per_epoch=steps, verbose=0, shuffle=False)
     codes = np.array(draw_code(*encoder(train.first(500))))
     prior = np.random.default_rng(0).normal(size=(500, 2)).astype("float32")
@@ -89,7 +89,7 @@ def draw(codes, labels, prior, samples):
     axes[0].scatter(*codes.T, s=6, c=labels, cmap="tab10")
     axes[1].scatter(*prior.T, s=6, color="black")
     for axis, title in zip(axes, ("codes of digits", "draws from the prior"), strict=True):
-        axis.set(title=title, xlim=(-3.5, 3.5), ylim=(-3.5, 3.5), aspect="equal")
+        axis.set(title=title, xlim=(-4.5, 4.5), ylim=(-4.5, 4.5), aspect="equal")
         axis.plot([0, 1, 1, 0, 0], [0, 0, 1, 1, 0], color="grey", linewidth=0.8)
     plt.tight_layout()
     plt.show()

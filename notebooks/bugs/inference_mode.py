@@ -1,0 +1,169 @@
+# %% [markdown]
+# # Bug museum: a generator whose normalization normalizes nothing
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/genai-keras/genai_keras/blob/main/notebooks/bugs/inference_mode.ipynb)
+# [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/genai-keras/genai_keras/main?labpath=notebooks/bugs/inference_mode.ipynb)
+#
+# **Symptom.** A GAN has batch normalization in its generator, and yet it trains like one without: for long its samples are alike, whatever the noise. (Chapter 3.)
+
+# %%
+# On Colab and Binder this installs genai_keras; anywhere else it does nothing.
+import os
+import sys
+
+if "google.colab" in sys.modules or "BINDER_SERVICE_HOST" in os.environ:
+    import subprocess
+
+    address = "git+https://github.com/genai-keras/genai_keras"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", address], check=True)
+
+import genai_keras.quiet  # TensorFlow starts without its notes on this machine
+
+# %% tags=["setup"]
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from genai_keras.data.images import load_images
+from genai_keras.notebook import outcome, setting, show_pictures
+
+# %% [markdown]
+# ## The exhibit
+#
+# One step of a GAN, written as a function of the two networks.
+
+
+# %% tags=["exhibit"]
+def train_step(generator, discriminator, generator_optimizer, discriminator_optimizer, real):
+    """One step of both networks of a GAN; returns the discriminator's loss."""
+    noise = keras.random.normal((ops.shape(real)[0], 32))
+    with tf.GradientTape(persistent=True) as tape:
+        fake = generator(noise)
+        real_logits, fake_logits = discriminator(real), discriminator(fake)
+        generator_loss = ops.mean(ops.softplus(-fake_logits))
+        loss = ops.mean(ops.softplus(-real_logits)) + ops.mean(ops.softplus(fake_logits))
+    for network, optimizer, value in (
+        (discriminator, discriminator_optimizer, loss),
+        (generator, generator_optimizer, generator_loss),
+    ):
+        variables = network.trainable_variables
+        optimizer.apply(tape.gradient(value, variables), variables)
+    return loss
+
+
+# %% [markdown]
+# A generator of three dense layers with batch normalization learns small digits. Each row is a time of the training, from a quarter of it to the end; the columns are 16 draws of the noise.
+
+
+# %% tags=["setup"]
+def networks(side, widths):
+    """A generator with batch normalization, a discriminator, and an optimizer for each."""
+    keras.utils.set_random_seed(0)
+    layers = [keras.Input((32,))]
+    for width in widths:
+        layers += [
+            keras.layers.Dense(width, use_bias=False, kernel_initializer=small()),
+            keras.layers.BatchNormalization(),
+            keras.layers.LeakyReLU(0.2),
+        ]
+    layers += [keras.layers.Dense(side**2, "tanh", kernel_initializer=small())]
+    generator = keras.Sequential([*layers, keras.layers.Reshape((side, side, 1))])
+    discriminator = keras.Sequential(
+        [
+            keras.Input((side, side, 1)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(256),
+            keras.layers.LeakyReLU(0.2),
+            keras.layers.Dense(128),
+            keras.layers.LeakyReLU(0.2),
+            keras.layers.Dense(1),
+        ]
+    )
+    optimizers = keras.optimizers.Adam(1e-3, beta_1=0.5), keras.optimizers.Adam(5e-4, beta_1=0.5)
+    for network, optimizer in zip((generator, discriminator), optimizers, strict=True):
+        optimizer.build(network.trainable_variables)
+    return generator, discriminator, *optimizers
+
+
+def small():
+    """The DCGAN paper's weights: batch normalization makes up for their size."""
+    return keras.initializers.RandomNormal(stddev=0.02)
+
+
+def samples():
+    """What becomes of 16 draws of the noise, at four times of the training."""
+    generator, discriminator, *optimizers = networks(14, [128] * 3)
+    step = tf.function(lambda real: train_step(generator, discriminator, *optimizers, real))
+    train, _ = load_images("mnist5k", batch_size=64, image_size=14)
+    noise = np.random.default_rng(0).normal(size=(16, 32)).astype("float32")
+    steps, shown = setting(1_600, fast=40), []
+    for number, real in enumerate(train.shuffled().take(steps), start=1):
+        step(real)
+        if number % (steps // 4) == 0:
+            shown.append(np.array(generator(noise)))
+    return np.concatenate(shown)
+
+
+def draw():
+    show_pictures(samples(), columns=16)
+
+
+# %%
+draw()
+
+# %% [markdown]
+# ## Find it
+#
+# The test looks at what a step must leave behind. Change the exhibit above until it passes.
+
+
+# %% tags=["test"]
+def test():
+    generator, discriminator, *optimizers = networks(4, [8])
+    before = [np.array(each) for each in generator.non_trainable_variables]
+    for seed in range(3):
+        real = keras.random.normal((16, 4, 4, 1), seed=seed)
+        train_step(generator, discriminator, *optimizers, real)
+    after = [np.array(each) for each in generator.non_trainable_variables]
+    moved = [not np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
+    assert all(moved), "after three steps the running mean and variance are still 0 and 1"
+
+
+# %%
+outcome(test)
+
+# %% [markdown]
+# <details><summary>A hint</summary>
+# Call a `BatchNormalization` layer on `10 * x`, with and without `training=True`. What comes out?
+# </details>
+#
+# ## The cure
+#
+# A network that is called by hand is in inference mode unless it is told otherwise. There batch normalization uses its running mean and variance, which are 0
+# and 1 until a training pass has changed them: it does nothing. Small weights then make each layer's output smaller than the one
+# before, and behind three of them the noise hardly shows. `fit` of an ordinary model passes `training=True` by itself; a `train_step` of one's own
+# has to.
+
+
+# %% tags=["cure"]
+def train_step(generator, discriminator, generator_optimizer, discriminator_optimizer, real):
+    """One step of both networks of a GAN; returns the discriminator's loss."""
+    noise = keras.random.normal((ops.shape(real)[0], 32))
+    with tf.GradientTape(persistent=True) as tape:
+        fake = generator(noise, training=True)
+        real_logits, fake_logits = discriminator(real), discriminator(fake)
+        generator_loss = ops.mean(ops.softplus(-fake_logits))
+        loss = ops.mean(ops.softplus(-real_logits)) + ops.mean(ops.softplus(fake_logits))
+    for network, optimizer, value in (
+        (discriminator, discriminator_optimizer, loss),
+        (generator, generator_optimizer, generator_loss),
+    ):
+        variables = network.trainable_variables
+        optimizer.apply(tape.gradient(value, variables), variables)
+    return loss
+
+
+# %%
+outcome(test)
+draw()

@@ -1,0 +1,144 @@
+# %% [markdown]
+# # Bug museum: a loss that jumps each morning
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/genai-keras/genai_keras/blob/main/notebooks/bugs/lost_optimizer.ipynb)
+# [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/genai-keras/genai_keras/main?labpath=notebooks/bugs/lost_optimizer.ipynb)
+#
+# **Symptom.** A training is saved in the evening and goes on the next day. Each time its loss jumps up first, although the weights are the same to the last bit.
+# (Chapters 2 to 7.)
+
+# %%
+# On Colab and Binder this installs genai_keras; anywhere else it does nothing.
+import os
+import sys
+
+if "google.colab" in sys.modules or "BINDER_SERVICE_HOST" in os.environ:
+    import subprocess
+
+    address = "git+https://github.com/genai-keras/genai_keras"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", address], check=True)
+
+import genai_keras.quiet  # TensorFlow starts without its notes on this machine
+
+# %% tags=["setup"]
+import pathlib
+import tempfile
+
+import keras
+import numpy as np
+from matplotlib import pyplot as plt
+
+from genai_keras.data.images import load_images
+from genai_keras.notebook import outcome, setting
+
+
+# %% [markdown]
+# ## The exhibit
+
+
+# %% tags=["exhibit"]
+def save_and_load(model, folder):
+    """Puts a model down and takes it up again, as after a night."""
+    model.save_weights(folder / "model.weights.h5")
+    again = build()
+    again.load_weights(folder / "model.weights.h5")
+    again.compile(keras.optimizers.Adam(0.005), "mse")
+    return again
+
+
+# %% [markdown]
+# An autoencoder of digits trains three days of some steps each. The dashed line is the same training without a break.
+
+
+# %% tags=["setup"]
+def build():
+    """A small autoencoder, always with the same weights at the beginning."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [keras.Input((784,)), keras.layers.Dense(64, "relu"), keras.layers.Dense(784)]
+    )
+    model.compile(keras.optimizers.Adam(0.005), "mse")
+    return model
+
+
+def reload(model):
+    with tempfile.TemporaryDirectory() as folder:
+        return save_and_load(model, pathlib.Path(folder))
+
+
+def digits():
+    return load_images("mnist5k", low=0.0)[0].first(2_000).reshape(-1, 784)
+
+
+def losses(days, steps, between):
+    """The loss at each step; `between` turns the model of one day into that of the next."""
+    x, model, found = digits(), build(), []
+    order = np.random.default_rng(0)
+    for day in range(days):
+        if day:
+            model = between(model)
+        for _ in range(steps):
+            batch = x[order.integers(0, len(x), 100)]
+            found.append(float(model.train_on_batch(batch, batch)))
+    return found
+
+
+def draw():
+    steps = setting(150, fast=10)
+    plt.figure(figsize=(8, 3))
+    plt.plot(losses(3, steps, reload), label="saved and loaded")
+    plt.plot(losses(3, steps, lambda model: model), "--", label="without a break")
+    for day in (1, 2):
+        plt.axvline(day * steps, color="grey", linewidth=0.7)
+    plt.yscale("log")
+    plt.xlabel("step")
+    plt.ylabel("loss")
+    plt.legend()
+    plt.show()
+
+
+# %%
+draw()
+
+
+# %% [markdown]
+# ## Find it
+#
+# The test asks for a law: two days with a night between are the same as two days without. Change the exhibit above until it passes.
+
+
+# %% tags=["test"]
+def test():
+    kept = losses(2, 5, reload)
+    straight = losses(2, 5, lambda model: model)
+    worst = np.abs(np.subtract(kept, straight)).max()
+    assert kept == straight, f"after the night the losses differ by up to {worst:.6f}"
+
+
+# %%
+outcome(test)
+
+
+# %% [markdown]
+# <details><summary>A hint</summary>
+# Besides the weights, what does Adam remember from step to step?
+# </details>
+#
+# ## The cure
+#
+# Adam keeps two moving averages for each weight, of the gradient and of its square, and counts its steps. Only the weights are saved here, and a new
+# Adam begins with empty averages: its first steps have the full size in each weight, in the direction of a single batch's gradient. A GAN, whose balance depends
+# on both optimizers, can lose it that way. `model.save` to a `.keras` file keeps the optimizer with the model. (Random states and the
+# place in the data have to be kept as well; `--resume` here goes on bit for bit.)
+
+
+# %% tags=["cure"]
+def save_and_load(model, folder):
+    """Puts a model down and takes it up again, as after a night."""
+    model.save(folder / "model.keras")
+    return keras.saving.load_model(folder / "model.keras")
+
+
+# %%
+outcome(test)
+draw()
