@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Bug museum: the KL term that weighs next to nothing
+# # Bug museum: a VAE that rebuilds well and invents badly
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/genai-keras/genai_keras/blob/main/notebooks/bugs/kl_mean.ipynb)
 # [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/genai-keras/genai_keras/main?labpath=notebooks/bugs/kl_mean.ipynb)

@@ -31,7 +31,6 @@ from matplotlib import pyplot as plt
 from genai_keras.data.images import load_images
 from genai_keras.notebook import outcome, setting
 
-
 # %% [markdown]
 # ## The exhibit
 
@@ -40,7 +39,7 @@ from genai_keras.notebook import outcome, setting
 def save_and_load(model, folder):
     """Puts a model down and takes it up again, as after a night."""
     model.save_weights(folder / "model.weights.h5")
-    again = build()
+    again = network()
     again.load_weights(folder / "model.weights.h5")
     again.compile(keras.optimizers.Adam(0.005), "mse")
     return again
@@ -51,12 +50,16 @@ def save_and_load(model, folder):
 
 
 # %% tags=["setup"]
-def build():
+def network():
     """A small autoencoder, always with the same weights at the beginning."""
     keras.utils.set_random_seed(0)
-    model = keras.Sequential(
+    return keras.Sequential(
         [keras.Input((784,)), keras.layers.Dense(64, "relu"), keras.layers.Dense(784)]
     )
+
+
+def compiled():
+    model = network()
     model.compile(keras.optimizers.Adam(0.005), "mse")
     return model
 
@@ -72,7 +75,7 @@ def digits():
 
 def losses(days, steps, between):
     """The loss at each step; `between` turns the model of one day into that of the next."""
-    x, model, found = digits(), build(), []
+    x, model, found = digits(), compiled(), []
     order = np.random.default_rng(0)
     for day in range(days):
         if day:
@@ -100,7 +103,6 @@ def draw():
 # %%
 draw()
 
-
 # %% [markdown]
 # ## Find it
 #
@@ -117,7 +119,6 @@ def test():
 
 # %%
 outcome(test)
-
 
 # %% [markdown]
 # <details><summary>A hint</summary>

@@ -90,7 +90,7 @@ def draw(codes, labels, prior, samples):
     axes[1].scatter(*prior.T, s=6, color="black")
     for axis, title in zip(axes, ("codes of digits", "draws from the prior"), strict=True):
         axis.set(title=title, xlim=(-4.5, 4.5), ylim=(-4.5, 4.5), aspect="equal")
-        axis.plot([0, 1, 1, 0, 0], [0, 0, 1, 1, 0], color="grey", linewidth=0.8)
+        axis.plot([0, 1, 1, 0, 0], [0, 0, 1, 1, 0], color="grey", zorder=3)
     plt.tight_layout()
     plt.show()
     show_pictures(samples, columns=16, low=0.0)
@@ -126,9 +126,9 @@ outcome(test)
 #
 # ## The cure
 #
-# The sigmoid keeps every mean between 0 and 1: in the grey square. The codes of all digits together should be
-# spread like N(0, 1), and here they cannot be. Either the codes of different digits overlap or
-# their variances are small, at a price in KL; and the decoder learns little about most places that the prior's draws fall on.
+# The sigmoid keeps every mean between 0 and 1: in the grey square, where one draw of the prior in nine falls. The codes of all digits
+# together should be spread like N(0, 1), and here they cannot be. To tell digits apart all the same, the encoder makes the variances
+# small, at a price in KL. The decoder learns only about the square and its edge; elsewhere it extrapolates what is at the nearest edge.
 # A mean is any real number, so its layer is linear:
 
 
