@@ -300,7 +300,7 @@ show_tensorboard(run)
 # ## Where this leads
 #
 # A generative model stands for a density $p(x)$, written down or not. This chapter's generator can draw
-# from its density but cannot say what it is at a point. Later ones can:
+# from its density but cannot say what it is at a point. Others can:
 # - chapter 6 writes it as a product, $p(x) = \prod_i p(x_i\mid x_1, \dots, x_{i-1})$, one factor at a time;
 # - chapter 4 as an integral, $p(x) = \int p(x\mid z)\,p(z)\,dz$, and bounds it. There, too, a network maps
 #   noise to data and is fitted to them. It works because each $z$ is first drawn *for its* $x$ by a second
@@ -312,9 +312,9 @@ show_tensorboard(run)
 #    run it; it is not the mean.
 # 2. Give the network a chance: deal to each noise vector a point of the hill that the sign of `noise[:, 0]`
 #    names. What is the conditional mean now, and what does the histogram look like?
-# 3. Fit the regression for 100 epochs to 512 pairs that always stay the same. Its loss falls below the variance.
-#    What do the outputs for *new* noise look like?
-# 4. Replace the mixture: `load_mixture(512, mixture=GaussianMixture((0.3, 0.4, 0.3), (-4, 0, 4),
-#    (0.3, 0.3, 0.3)))`. Does the generator find all three hills?
+# 3. Fit the regression for 100 epochs to 512 pairs that always stay the same, in batches of 64. Its loss
+#    falls far below the variance. What do the outputs for *new* noise look like?
+# 4. Take another mixture, `GaussianMixture((0.3, 0.4, 0.3), (-4, 0, 4), (0.3, 0.3, 0.3))`, and give it to
+#    `load_mixture`, too: `mixture=mixture`. Does the generator find all three hills?
 # 5. The exercises: `exercises/chapter1.ipynb`, then `python -m genai_keras.check chapter1`.
 # 6. The command line does the same: `python -m genai_keras.train_gan --preset dense-1d`.

@@ -271,11 +271,11 @@ print({name: round(history.history[name][-1], 2) for name in reported})
 # %% [markdown]
 # How to read this:
 # - `d_real` is the mean of $D(x)$ over real pictures, `d_fake` the mean of $D(G(z))$. Here they settle at
-#   some 0.64 and 0.38: the discriminator is right more often than not, and never sure. Both at 0.5 would
-#   mean that it cannot tell at all; near 1 and 0 that it has won, and the generator is lost.
-# - The losses say the same in nats. They do *not* fall as in supervised learning, for each network's gain
-#   is the other's loss. A flat curve here is a balance of two that both go on learning: the pictures get
-#   better all the while.
+#   some 0.64 and 0.37: the discriminator leans to the right answer, but it is far from sure. Both at 0.5
+#   would mean that it cannot tell at all; near 1 and 0, that it has won and the generator is lost.
+# - The losses say the same in nats. They do *not* fall as in supervised learning, for what one network gains
+#   the other loses. A flat curve is a balance of two that both go on learning: the pictures still get better,
+#   as TensorBoard shows below.
 # - A full line is the mean over an epoch. A dashed one is a snapshot: held-out digits, and pictures of the
 #   averaged generator, judged by the discriminator that the epoch's last step left. It leans now to one side
 #   and now to the other, as you saw by hand, so the dashed lines jump.
@@ -291,7 +291,7 @@ show_pictures(np.concatenate([noise_before, gan.generate(16, seed=1)]), columns=
 show_pictures(gan.generate(48, seed=2), columns=12)
 
 # %% [markdown]
-# Many are digits, of several hands. Others are blurred, or have grey dust around them, or are no digit: to a
+# Many are digits, in several handwritings. Others are blurred, or have grey dust around them, or are no digit: to a
 # dense layer two pixels side by side are as far apart as any others, and each pixel of a smooth stroke has to
 # be learned by itself. Chapter 3 does something about that.
 #
@@ -337,7 +337,9 @@ show_tensorboard(run)
 # %% [markdown]
 # ## What to try next
 #
-# 1. Build the generator with `normalize=False`. Look at many samples: which digits are missing now?
+# 1. Build the generator with `normalize=False`, and let a classifier count the digits that it makes:
+#    `load_ruler("mnist5k").classify((gan.generate(2_000) + 1) / 2)`, with `load_ruler` from
+#    `genai_keras.evaluation.lenet`. The data have a tenth of each. Which ones are rare now?
 # 2. Give the discriminator's Adam four times the step size. What do `d_real` and `d_fake` do? What do the
 #    pictures do?
 # 3. `gan.compile(..., label_smoothing=0.1)` makes 0.9 the target for real pictures. What is the least that

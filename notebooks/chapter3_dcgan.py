@@ -277,9 +277,8 @@ show_pictures(gan.generate(60, seed=1), columns=12)
 
 # %% [markdown]
 # The strokes are sharp and the black is black, unlike chapter 2's, with a fourteenth of its generator's
-# weights. Most can
-# be read; some are blots, or half of one digit and half of another. That is what so short a training gives:
-# `make gan` has twice the widths and twice the epochs.
+# weights. Most can be read; some are blots, or half of one digit and half of another. That is as far as so
+# short a training of so small a network gets: `make gan` has twice the widths and twice the epochs.
 #
 # ### What the average is good for
 #
@@ -290,13 +289,13 @@ show_pictures(gan.generate(60, seed=1), columns=12)
 some = tf.random.stateless_normal((24, 64), seed=(2, 0))
 generators = {"learning": generator, "averaged": gan.averaged_generator}
 frames = {name: [] for name in generators}
-for batch in train.shuffled().take(24):
+for batch in train.shuffled().take(setting(24, fast=4)):
     gan.train_step(batch)
     for name, each in generators.items():
         frames[name].append(each(some).numpy())  # (24, 28, 28, 1)
 plt.figure(figsize=(5, 3))
 for name, made in frames.items():
-    made = np.array(made)  # (24 steps, 24, 28, 28, 1)
+    made = np.array(made)  # (steps, 24, 28, 28, 1)
     plt.plot(np.abs(made - made[0]).mean(axis=(1, 2, 3, 4)), label=name)
     print(f"{name}: a pixel changes by {np.abs(np.diff(made, axis=0)).mean():.4f} a step")
 plt.xlabel("further steps")
@@ -311,8 +310,9 @@ plt.show()
 
 # %%
 ruler = load_ruler("mnist5k")
-real_features = ruler.features((train.first(2_000) + 1) / 2)  # (2000, 84), of pictures in [0, 1]
-many = tf.random.stateless_normal((2_000, 64), seed=(3, 0))
+count = setting(2_000, fast=200)
+real_features = ruler.features((train.first(count) + 1) / 2)  # (count, 84), of pictures in [0, 1]
+many = tf.random.stateless_normal((count, 64), seed=(3, 0))
 for name, each in generators.items():
     features = ruler.features((each.predict(many, verbose=0) + 1) / 2)
     print(f"{name}: Frechet distance {frechet_distance(features, real_features):.2f}")
