@@ -135,8 +135,9 @@ outcome(test)
 # ## The cure
 #
 # `gan` is both networks in a row, so the step moves the discriminator's weights as well, and in the direction in which it calls generated points
-# real. One half of its training undoes the other. The generator's step must move the generator alone. (Setting `discriminator.trainable =
-# False` did it in Keras 1 and 2, for models compiled afterwards; naming the variables that are meant is plainer.)
+# real. One half of its training undoes the other. The generator's step must move the generator alone. (Setting
+# `discriminator.trainable = False` takes its variables out of `gan.trainable_variables`, too, but out of its own list as well:
+# its own step would then train nothing. Naming the variables that are meant is plainer.)
 
 
 # %% tags=["cure"]

@@ -40,7 +40,8 @@ def train_step(generator, discriminator, generator_optimizer, discriminator_opti
     noise = keras.random.normal((ops.shape(real)[0], 32))
     with tf.GradientTape(persistent=True) as tape:
         fake = generator(noise)
-        real_logits, fake_logits = discriminator(real), discriminator(fake)
+        real_logits = discriminator(real, training=True)
+        fake_logits = discriminator(fake, training=True)
         generator_loss = ops.mean(ops.softplus(-fake_logits))
         loss = ops.mean(ops.softplus(-real_logits)) + ops.mean(ops.softplus(fake_logits))
     for network, optimizer, value in (
@@ -64,8 +65,8 @@ def networks(side, widths):
     for width in widths:
         layers += [
             keras.layers.Dense(width, use_bias=False, kernel_initializer=small()),
-            keras.layers.BatchNormalization(),
-            keras.layers.LeakyReLU(0.2),
+            keras.layers.BatchNormalization(momentum=0.9),
+            keras.layers.ReLU(),
         ]
     layers += [keras.layers.Dense(side**2, "tanh", kernel_initializer=small())]
     generator = keras.Sequential([*layers, keras.layers.Reshape((side, side, 1))])
@@ -75,12 +76,14 @@ def networks(side, widths):
             keras.layers.Flatten(),
             keras.layers.Dense(256),
             keras.layers.LeakyReLU(0.2),
+            keras.layers.Dropout(0.3),
             keras.layers.Dense(128),
             keras.layers.LeakyReLU(0.2),
+            keras.layers.Dropout(0.3),
             keras.layers.Dense(1),
         ]
     )
-    optimizers = keras.optimizers.Adam(1e-3, beta_1=0.5), keras.optimizers.Adam(5e-4, beta_1=0.5)
+    optimizers = [keras.optimizers.Adam(5e-4, beta_1=0.5) for _ in range(2)]
     for network, optimizer in zip((generator, discriminator), optimizers, strict=True):
         optimizer.build(network.trainable_variables)
     return generator, discriminator, *optimizers
@@ -93,7 +96,7 @@ def small():
 
 def samples():
     """What becomes of 16 draws of the noise, at four times of the training."""
-    generator, discriminator, *optimizers = networks(14, [128] * 3)
+    generator, discriminator, *optimizers = networks(14, [256] * 3)
     step = tf.function(lambda real: train_step(generator, discriminator, *optimizers, real))
     train, _ = load_images("mnist5k", batch_size=64, image_size=14)
     noise = np.random.default_rng(0).normal(size=(16, 32)).astype("float32")
@@ -152,7 +155,8 @@ def train_step(generator, discriminator, generator_optimizer, discriminator_opti
     noise = keras.random.normal((ops.shape(real)[0], 32))
     with tf.GradientTape(persistent=True) as tape:
         fake = generator(noise, training=True)
-        real_logits, fake_logits = discriminator(real), discriminator(fake)
+        real_logits = discriminator(real, training=True)
+        fake_logits = discriminator(fake, training=True)
         generator_loss = ops.mean(ops.softplus(-fake_logits))
         loss = ops.mean(ops.softplus(-real_logits)) + ops.mean(ops.softplus(fake_logits))
     for network, optimizer, value in (
