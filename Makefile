@@ -18,7 +18,7 @@ gan: $(VENV)/ready
 	$(IN_VENV)/python -m genai_keras.train_gan
 
 notebooks: $(VENV)/ready
-	$(IN_VENV)/jupyter lab notebooks/README.md
+	$(IN_VENV)/jupyter lab notebooks/chapter1_regression.ipynb
 
 exercises: $(VENV)/ready
 	$(IN_VENV)/python notebooks/build.py --students

@@ -33,7 +33,7 @@ def non_saturating_generator_loss(fake_logits):
     """The generator's loss, -log D(G(z)), in nats.
 
     The minimax loss, log(1 - D(G(z))), has almost no gradient while D still wins easily; this one
-    has the same fixed point and its steepest gradient exactly there.
+    has the same fixed point, and its gradient is steepest where D wins.
 
     Args:
         fake_logits: D's logits for generated samples, `(batch, 1)`.

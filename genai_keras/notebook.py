@@ -77,7 +77,7 @@ def explore(draw, **ranges):
             axis.imshow(picture)
             axis.set_title(f"{value:.1f}", fontsize=9)
             axis.axis("off")
-        figure.suptitle(name, x=0.03, y=0.5, rotation=90, fontsize=10)
+        figure.suptitle(name, x=0.03, y=0.5, va="center", rotation=90, fontsize=10)
         plt.show()
     sliders = {
         name: widgets.FloatSlider(

@@ -318,7 +318,7 @@ for name, each in generators.items():
     print(f"{name}: Frechet distance {frechet_distance(features, real_features):.2f}")
 
 # %% [markdown]
-# Hardly any difference. So here it is the calm that the average gives, and not better digits: after 2,800
+# No gain: the averaged one is no nearer. So here it is the calm that the average gives, and not better digits: after 2,800
 # steps both still improve, and an average of a few hundred steps lags behind a little. Measure again after a
 # long training.
 #
