@@ -1,6 +1,7 @@
 """nbgrader itself hands out, grades and exports an assignment of the folder of exercises."""
 
 import csv
+import os
 import shutil
 import subprocess
 import sys
@@ -13,9 +14,16 @@ EXERCISES = Path(__file__).parents[1] / "notebooks/exercises"
 
 
 def nbgrader(course, *arguments):
-    subprocess.run(
-        [sys.executable, "-m", "nbgrader", *arguments], cwd=course, check=True, capture_output=True
+    # It calls alembic by name, as if the environment were activated.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        [sys.executable, "-m", "nbgrader", *arguments],
+        cwd=course,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
     )
+    assert done.returncode == 0, done.stderr
 
 
 def hand_in(course, student, answers):
