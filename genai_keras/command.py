@@ -1,11 +1,14 @@
 """The skeleton of every command: parse, run, and turn failures into one line and an exit code."""
 
+import contextlib
 import functools
 import os
+import signal
 import sys
+import threading
 
 from genai_keras.errors import Interrupted, UserError
-from genai_keras.parsing import parse_config
+from genai_keras.parsing import parse_config, resume_command
 
 
 def command(config_class):
@@ -20,21 +23,23 @@ def command(config_class):
         def main(argv=None):
             argv = sys.argv[1:] if argv is None else list(argv)
             _print_anything()
+            config = None
             try:
                 config = parse_config(config_class, argv, description=body.__doc__)
                 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
                 if not config.debug:
                     import genai_keras.quiet  # noqa: F401
-                body(config)
+                with _terminated_like_ctrl_c():
+                    body(config)
                 return 0
             except SystemExit as stop:  # argparse's: 0 after --help, 2 for unusable arguments
                 return stop.code
             except Interrupted as stop:
                 print(stop, file=sys.stderr)
                 return stop.exit_code
-            except KeyboardInterrupt:
-                print("interrupted", file=sys.stderr)
-                return 130
+            except KeyboardInterrupt as stop:
+                print(f"\ninterrupted{_how_to_go_on(config)}", file=sys.stderr)
+                return 128 + (stop.args[0] if stop.args else signal.SIGINT)
             except (UserError, OSError) as error:
                 if "--debug" in argv:
                     raise
@@ -44,6 +49,30 @@ def command(config_class):
         return main
 
     return decorate
+
+
+@contextlib.contextmanager
+def _terminated_like_ctrl_c():
+    """Makes SIGTERM end a command in order, too: locks are let go, unfinished files removed."""
+    if threading.current_thread() is not threading.main_thread():  # elsewhere Python forbids it
+        yield
+        return
+
+    def interrupt(number, frame):
+        raise KeyboardInterrupt(number)
+
+    former = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
+
+
+def _how_to_go_on(config):
+    folder = getattr(config, "run_dir", None)
+    if not folder or not (folder / "config.json").exists():
+        return ""
+    return f"; to go on: {resume_command(config)}"
 
 
 def _print_anything():

@@ -7,6 +7,12 @@ class UserError(ValueError):
     exit_code = 1
 
 
+class UsageError(UserError):
+    """Options that cannot be used so. Ends a command with exit code 2, as argparse does."""
+
+    exit_code = 2
+
+
 class TrainingDiverged(UserError):
     """A loss or a weight is no longer a finite number. Ends a command with exit code 3."""
 

@@ -20,14 +20,29 @@ def whole_file(path):
     unfinished = path.with_name(f"unfinished-{path.name}")
     try:
         yield unfinished
-        with open(unfinished, "rb") as file:
-            os.fsync(file.fileno())  # on the disk, not only in the system's memory
+        _flush(unfinished)  # on the disk, not only in the system's memory
         os.replace(unfinished, path)
+        if os.name == "posix":  # elsewhere a folder cannot be flushed
+            _flush(path.parent)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def write_text(path, text):
+    """Writes a text in UTF-8 as a whole file."""
+    with whole_file(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
 
 
 def check_folder(path):
     """Raises a `UserError` if a file cannot be written to `path` since there is no such folder."""
     if not path.parent.is_dir():
         raise UserError(f"{path.parent} is no folder: make it first, or name another")
+
+
+def _flush(path):
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)

@@ -6,7 +6,9 @@ run's own `config.json` takes the preset's place.
 
 import argparse
 import dataclasses
+import hashlib
 import json
+import math
 import shlex
 import time
 import types
@@ -14,15 +16,17 @@ import typing
 from pathlib import Path
 
 from genai_keras.config.base import TrainConfig
-from genai_keras.errors import UserError
+from genai_keras.errors import UsageError, UserError
+from genai_keras.files import write_text
 
 FORMAT = 1  # of a run folder: grows when a version could not use what a newer one made
 
-# What a resumed run may change: none of these alters what a training step computes.
+# What a resumed run may change: none of these alters what a training step computes. (That the data
+# are the same ones, wherever they are now, is seen by looking at them.)
 FREE_TO_CHANGE = {
-    "epochs", "max_minutes", "run_dir", "resume", "overwrite", "verbose", "debug", "histograms",
-    "evaluate", "evaluation_samples", "prompt", "sample_length", "temperature", "top_k", "top_p",
-    "beam_width", "length_penalty",
+    "epochs", "max_minutes", "save_every", "data_dir", "run_dir", "resume", "overwrite", "verbose",
+    "debug", "histograms", "evaluate", "evaluation_samples", "prompt", "sample_length",
+    "temperature", "top_k", "top_p", "beam_width", "length_penalty",
 }  # fmt: skip
 
 
@@ -114,7 +118,20 @@ def save_config(config, path):
     values = {"command": config.command, "format": FORMAT, **dataclasses.asdict(config)}
     for name in ("resume", "overwrite", "debug", "run_dir", "max_minutes"):
         del values[name]
-    path.write_text(json.dumps(values, indent=2, default=str) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(values, indent=2, default=str) + "\n")
+
+
+def config_hash(config):
+    """A hash of all that a training step depends on: what a run that goes on must not change."""
+    values = dataclasses.asdict(config)
+    told = {name: values[name] for name in values if name not in _free_to_change(values)}
+    text = json.dumps([config.command, told], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _free_to_change(values):
+    # A cosine's length is that of the run, so another number of epochs would change every step.
+    return FREE_TO_CHANGE - ({"epochs"} if values.get("schedule") == "cosine" else set())
 
 
 def load_config(path, classes):
@@ -131,9 +148,11 @@ def load_config(path, classes):
         UserError: it is damaged, of another command, or of a newer version.
     """
     try:
-        values = dict(json.loads(path.read_text(encoding="utf-8")))
-        command, number = values.pop("command", None), int(values.pop("format", 0))
-    except (OSError, ValueError, TypeError) as error:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(values, dict) or not isinstance(values.get("format", 0), int):
+            raise ValueError("it is no dictionary of options with a format")
+        command, number = values.pop("command", None), values.pop("format", 0)
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} cannot be read as a run's config: {error}") from None
     if command is None:
         raise UserError(
@@ -148,7 +167,8 @@ def load_config(path, classes):
             f"{path.parent} is a run of genai_keras.{command}, which is not of use here"
         )
     types_of = typing.get_type_hints(cls)
-    unknown = set(values) - set(types_of)
+    options = {each.name: each for each in dataclasses.fields(cls)}
+    unknown = values.keys() - options.keys()
     if unknown:
         raise UserError(
             f"{path} has options this version does not know, so it may be of a newer one: "
@@ -156,16 +176,11 @@ def load_config(path, classes):
         )
     try:
         for name, value in values.items():
-            kind, is_sequence = _value_type(types_of[name])
-            if value is not None:
-                values[name] = tuple(value) if is_sequence else kind(value)
-            choices = next(f.metadata["choices"] for f in dataclasses.fields(cls) if f.name == name)
-            if choices and value is not None and values[name] not in choices:
-                raise ValueError(
-                    f"{name} is {value!r}, and not one of {', '.join(map(str, choices))}"
-                )
-    except (ValueError, TypeError) as error:
-        raise UserError(f"{path} cannot be read as a run's config: {error}") from None
+            values[name] = _read(value, types_of[name], options[name].metadata)
+            if name == "preset" and value not in cls.presets:
+                raise ValueError(f"{value!r} is no preset")
+    except (ValueError, TypeError, OverflowError) as error:
+        raise UserError(f"{path} cannot be read as a run's config: {name}: {error}") from None
     return cls, values
 
 
@@ -182,15 +197,13 @@ def _config_of_run(cls, typed):
     if not path.exists():
         raise UserError(f"no run to resume in {typed['run_dir']}: it has no config.json")
     _, saved = load_config(path, [cls])
-    # A cosine's length is that of the run, so another number of epochs would change every step.
-    free = FREE_TO_CHANGE - ({"epochs"} if saved.get("schedule") == "cosine" else set())
     different = [
         f"--{name.replace('_', '-')} {_as_typed(value)} (the run has {_as_typed(saved.get(name))})"
         for name, value in typed.items()
-        if name not in free and value != saved.get(name)
+        if name not in _free_to_change(saved) and value != saved.get(name)
     ]
     if different:
-        raise UserError(
+        raise UsageError(
             f"cannot resume {typed['run_dir']} with another config: {', '.join(different)}; "
             "leave these flags out, or start a new run"
         )
@@ -198,7 +211,10 @@ def _config_of_run(cls, typed):
 
 
 def _new_run_dir(cls, preset):
-    return Path("runs") / f"{cls.command}-{preset}-{time.strftime('%Y%m%d-%H%M%S')}"
+    name = f"{cls.command}-{preset}-{time.strftime('%Y%m%d-%H%M%S')}"
+    # Two in one second, or a clock that was set back.
+    names = (name, *(f"{name}-{number}" for number in range(2, 1_000)))
+    return next(path for each in names if not (path := Path("runs") / each).exists())
 
 
 def _describe_presets(cls):
@@ -222,19 +238,50 @@ def _value_type(annotation):
     return annotation, None
 
 
-def _ranged(kind, limits):
-    """An argparse type that also holds a number to its limits."""
+def _read(value, annotation, metadata):
+    """A value from a JSON file, of its option's type and range."""
+    kind, is_sequence = _value_type(annotation)
+    if value is None:
+        if not isinstance(annotation, types.UnionType):
+            raise ValueError("it is missing")
+        return None
+    if is_sequence:
+        if not isinstance(value, list) or not value:
+            raise ValueError(f"{value!r} is no list")
+        return tuple(_read(each, kind, metadata) for each in value)
+    written_as = {bool: bool, int: int, float: (int, float)}.get(kind, str)
+    if not isinstance(value, written_as) or (isinstance(value, bool) and kind is not bool):
+        raise ValueError(f"{value!r} is no {kind.__name__}")
+    if isinstance(value, str) and "\0" in value:
+        raise ValueError("it has a character that no text and no path has")
+    value = kind(value)
+    choices = metadata["choices"]
+    if choices and value not in choices:
+        raise ValueError(f"{value!r} is not one of {', '.join(map(str, choices))}")
+    if wanted := _beyond(value, metadata["limits"]):
+        raise ValueError(f"{value!r} is not {wanted}")
+    return value
+
+
+def _beyond(value, limits):
+    """The limits as words if a number is beyond one of them, or is not finite; else None."""
     holds = {
         "at least": lambda value, limit: value >= limit,
         "above": lambda value, limit: value > limit,
         "at most": lambda value, limit: value <= limit,
         "below": lambda value, limit: value < limit,
     }
+    if not all(holds[name](value, limit) for name, limit in limits.items()):
+        return " and ".join(f"{name} {limit}" for name, limit in limits.items())
+    return None if not isinstance(value, float) or math.isfinite(value) else "finite"
+
+
+def _ranged(kind, limits):
+    """An argparse type that also holds a number to its limits."""
 
     def convert(text):
         value = kind(text)
-        if not all(holds[name](value, limit) for name, limit in limits.items()):
-            wanted = " and ".join(f"{name} {limit}" for name, limit in limits.items())
+        if wanted := _beyond(value, limits):
             raise argparse.ArgumentTypeError(f"{text} is not {wanted}")
         return value
 

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import signal
-import time
 import zipfile
 
 import h5py
@@ -41,6 +40,37 @@ RUNS = {
     "pixels": (train_lm.main, [*WORDS, "--preset", "pixels", "--image-size", "8"]),
     "pairs": (train_seq2seq.main, WORDS),
 }
+
+
+SHORT = [*WORDS, "--num-layers", "1", "--batch-size", "4", "--dropout", "0.2"]
+# Small runs of the four training commands, which take what `write_data` writes.
+FOUR = {
+    "train_gan": [*DIGITS, *DENSE],
+    "train_vae": [*DIGITS, "--preset", "dense", "--widths", "8"],
+    "train_lm": [*SHORT, "--window", "8"],
+    "train_seq2seq": SHORT,
+}
+MAINS = {
+    "train_gan": train_gan.main,
+    "train_vae": train_vae.main,
+    "train_lm": train_lm.main,
+    "train_seq2seq": train_seq2seq.main,
+}
+
+
+def write_data(command, folder):
+    """Writes the small file that one of the `FOUR` reads, if it reads one; returns its options."""
+    if command == "train_lm":
+        path = folder / "verse.txt"
+        path.write_text("The cat sat on the mat,\nand that was that.\n" * 20, encoding="utf-8")
+        return ["--dataset", "text", "--data-dir", str(path)]
+    if command == "train_seq2seq":
+        path = folder / "pairs.tsv"
+        lines = [f"I have {n} {thing}.\tJ'ai {n} {chose}.\n" for n in range(30)
+                 for thing, chose in (("cats", "chats"), ("dogs", "chiens"))]  # fmt: skip
+        path.write_text("".join(lines), encoding="utf-8")
+        return ["--dataset", "pairs", "--data-dir", str(path)]
+    return []
 
 
 def saved_arrays(path):
@@ -106,15 +136,9 @@ def history(folder):
         return list(csv.DictReader(file))
 
 
-def kill_in_the_middle(victim, folder):
-    """Sends SIGKILL to a run in another process once it has written two checkpoints."""
-    manifest = folder / "checkpoints" / "manifest.json"
-    while not (manifest.exists() and len(json.loads(manifest.read_text())) == 2):
-        assert victim.poll() is None, "it ended before it could be killed"
-        time.sleep(0.005)
-    victim.kill()
-    assert victim.wait() == -signal.SIGKILL
-    assert not (folder / "model.keras").exists()
+def newest_manifest(folder):
+    """What the newest checkpoint of a run says of itself."""
+    return json.loads(max((folder / "checkpoints").glob("*.json")).read_text())
 
 
 def raise_signal_at(monkeypatch, number, step, callback=ImageGrid):

@@ -3,13 +3,11 @@
 import json
 import math
 import signal
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
-from helpers import assert_same_bits, history, kill_in_the_middle, raise_signal_at
+from helpers import assert_same_bits, history, raise_signal_at
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -152,22 +150,6 @@ def test_a_changed_text_is_not_gone_on_with(tmp_path, verse, capsys):
     assert "not the same ones; put the data back" in capsys.readouterr().err
     verse.write_text(VERSE, encoding="utf-8")
     assert resume(folder) == 0
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["text", "pixels"])
-def test_killed_and_resumed_is_bit_for_bit_the_run_never_killed(kind, tmp_path, verse):
-    argv = [*TEXT, "--dataset", "text", "--data-dir", str(verse)]
-    if kind == "pixels":
-        argv = [*TINY, "--preset", "pixels", "--limit", "40", "--image-size", "6"]
-    argv += ["--dropout", "0.2", "--epochs", "5", "--verbose", "0"]
-    assert main([*argv, "--run-dir", str(tmp_path / "straight")]) == 0
-    folder = tmp_path / "killed"
-    command = [sys.executable, "-m", "genai_keras.train_lm", *argv, "--run-dir", str(folder)]
-    kill_in_the_middle(subprocess.Popen(command), folder)
-    assert resume(folder) == 0
-    assert_same_bits(tmp_path / "straight" / "model.keras", folder / "model.keras")
-    assert history(tmp_path / "straight") == history(folder)
 
 
 @pytest.mark.slow

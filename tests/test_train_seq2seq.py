@@ -2,8 +2,6 @@
 
 import csv
 import re
-import subprocess
-import sys
 from datetime import date
 
 import keras
@@ -11,7 +9,7 @@ import numpy as np
 import pytest
 import sacrebleu
 import tensorflow as tf
-from helpers import assert_same_bits, history, kill_in_the_middle
+from helpers import history
 
 from genai_keras.data.batches import Batches
 from genai_keras.data.pairs import SPECIALS, Pairs, encode_sources
@@ -140,19 +138,6 @@ def test_wrong_input_is_one_clear_line(content, says, tmp_path, capsys):
     err = capsys.readouterr().err
     assert says in err and err.count("\n") == 1
     assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.slow
-def test_killed_and_resumed_is_bit_for_bit_the_run_never_killed(tmp_path, sentences):
-    argv = [*TINY, "--preset", "translate", "--data-dir", str(sentences), "--epochs", "5"]
-    argv += ["--vocabulary-size", "280"]
-    assert main([*argv, "--run-dir", str(tmp_path / "straight")]) == 0
-    folder = tmp_path / "killed"
-    command = [sys.executable, "-m", "genai_keras.train_seq2seq", *argv, "--run-dir", str(folder)]
-    kill_in_the_middle(subprocess.Popen(command), folder)
-    assert resume(folder) == 0
-    assert_same_bits(tmp_path / "straight" / "model.keras", folder / "model.keras")
-    assert history(tmp_path / "straight") == history(folder)
 
 
 @pytest.mark.slow

@@ -14,8 +14,7 @@ import tensorflow as tf
 from helpers import (
     assert_same_bits,
     history,
-    kill_in_the_middle,
-    make_gan,
+    newest_manifest,
     raise_signal_at,
     saved_arrays,
 )
@@ -25,7 +24,6 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from genai_keras.callbacks.pictures import ImageGrid
 from genai_keras.errors import UserError
 from genai_keras.train_gan import main
-from genai_keras.training.checkpoints import Checkpoints
 
 SMALL = ["--limit", "64", "--batch-size", "16", "--epochs", "3", "--verbose", "0"]
 TINY = {
@@ -152,28 +150,6 @@ def test_same_seed_same_run_other_seed_other_run(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", ["mlp", "dcgan"])
-def test_killed_and_resumed_is_bit_for_bit_the_run_never_killed(preset, tmp_path):
-    """SIGKILL in the middle of an epoch: nothing in the process gets a chance to tidy up."""
-    argv = [*TINY[preset], "--limit", "640", "--batch-size", "16", "--epochs", "6"]
-    argv += ["--verbose", "0"]
-    straight, killed = tmp_path / "straight", tmp_path / "killed"
-
-    def start(folder, *argv):
-        command = [sys.executable, "-m", "genai_keras.train_gan", "--run-dir", folder, *argv]
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL)
-
-    assert start(straight, *argv).wait() == 0
-    victim = start(killed, *argv)
-    kill_in_the_middle(victim, killed)
-    assert start(killed, "--resume").wait() == 0
-    assert_same_bits(straight / "model.keras", killed / "model.keras")
-    assert history(straight) == history(killed)
-    for picture in sorted((straight / "samples").iterdir()):
-        assert picture.read_bytes() == (killed / "samples" / picture.name).read_bytes()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("preset", ["mlp", "dcgan"])
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "sigterm"]
 )
@@ -203,7 +179,7 @@ def test_out_of_time_ends_well_and_resumes_exactly(tmp_path, monkeypatch):
     assert run(limited, "--max-minutes", "1e-6", preset="dcgan") == 0
     assert len(history(limited)) == 1 and (limited / "model.keras").exists()
     assert (limited / "samples" / "progress.gif").exists()
-    assert json.loads((limited / "checkpoints" / "manifest.json").read_text())[0]["step"] == 1
+    assert newest_manifest(limited)["step"] == 1
     assert resume(limited) == 0
     assert_same_bits(straight / "model.keras", limited / "model.keras")
     assert history(straight) == history(limited)
@@ -215,91 +191,12 @@ def test_a_finished_run_can_be_made_longer(tmp_path, capsys):
     assert run(straight, "--epochs", "4") == 0
     assert run(longer) == 0
     assert resume(longer) == 0
-    assert "--epochs N makes it longer" in capsys.readouterr().out
+    assert "already complete" in capsys.readouterr().out
     assert resume(longer, "--epochs", "4", "--max-minutes", "1e-6", "--verbose", "0") == 0
     assert len(saved_arrays(longer / "model.keras")) > 10
     assert resume(longer) == 0  # the four epochs asked for are part of the run now
     assert_same_bits(straight / "model.keras", longer / "model.keras")
     assert history(straight) == history(longer)
-
-
-@pytest.mark.slow
-def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path, capsys):
-    straight, hurt = tmp_path / "straight", tmp_path / "hurt"
-    assert run(straight) == run(hurt) == 0
-    newest, _ = sorted((hurt / "checkpoints").glob("*.keras"), reverse=True)
-    newest.write_bytes(newest.read_bytes()[:-100])
-    assert resume(hurt) == 0
-    assert f"{newest.name} is damaged" in capsys.readouterr().err
-    assert_same_bits(straight / "model.keras", hurt / "model.keras")
-    for path in (hurt / "checkpoints").glob("*.keras"):
-        path.write_bytes(b"nothing")
-    assert resume(hurt) == 1
-    assert "no checkpoint" in capsys.readouterr().err
-
-
-def test_a_failed_save_leaves_the_former_checkpoint(tmp_path, monkeypatch):
-    gan = make_gan()
-    checkpoints = Checkpoints(tmp_path)
-    checkpoints.save(gan, step=1)
-    good = (tmp_path / "step_00000001.keras").read_bytes()
-
-    def full_disk(path):
-        path.write_bytes(b"half of it")
-        raise OSError(28, "No space left on device", str(path))
-
-    monkeypatch.setattr(gan, "save", full_disk)
-    for step in (1, 2):
-        with pytest.raises(OSError, match="No space left"):
-            checkpoints.save(gan, step)
-    assert (tmp_path / "step_00000001.keras").read_bytes() == good
-    assert checkpoints.restore(gan)[0] == 1
-
-
-def test_two_generations_are_kept(tmp_path):
-    checkpoints = Checkpoints(tmp_path)
-    gan = make_gan()
-    for step in (1, 2, 3):
-        checkpoints.save(gan, step)
-    assert sorted(path.name for path in tmp_path.glob("*.keras")) == [
-        "step_00000002.keras",
-        "step_00000003.keras",
-    ]
-
-
-def test_a_diverged_run_ends_with_code_3_and_keeps_its_last_good_checkpoint(
-    tmp_path, monkeypatch, capsys
-):
-    folder = tmp_path / "run"
-
-    seen = []
-
-    def poison(self, batch, logs=None):
-        seen.append(batch)
-        if len(seen) == 8:  # the last step of the second epoch, whose metrics are still finite
-            weight = self.model.averaged_generator.variables[0]
-            weight.assign(weight * np.nan)
-
-    monkeypatch.setattr(ImageGrid, "on_train_batch_end", poison)
-    assert run(folder, preset="dcgan") == 3
-    said = capsys.readouterr().err
-    assert "diverged" in said and "--learning-rate" in said and said.count("\n") == 1
-    checkpoints = json.loads((folder / "checkpoints" / "manifest.json").read_text())
-    assert [each["step"] for each in checkpoints] == [4]
-    arrays = saved_arrays(folder / "checkpoints" / checkpoints[0]["file"])
-    assert all(np.isfinite(array).all() for array in arrays.values())
-
-
-def test_an_absurd_learning_rate_diverges_honestly(tmp_path):
-    assert run(tmp_path / "run", "--learning-rate", "1e38") == 3
-
-
-def test_resuming_with_another_config_lists_the_differences(tmp_path, capsys):
-    folder = tmp_path / "run"
-    assert run(folder, "--epochs", "1") == 0
-    assert resume(folder, "--ema", "0.5", "--batch-size", "8") == 1
-    said = capsys.readouterr().err
-    assert "--ema 0.5 (the run has 0.999)" in said and "--batch-size 8 (the run has 16)" in said
 
 
 @pytest.mark.slow

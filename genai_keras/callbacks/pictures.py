@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw
 
 from genai_keras.callbacks.epochs import EachEpoch
 from genai_keras.data.images import to_pixels
+from genai_keras.files import whole_file
 
 FILM_FRAMES = 60  # at most; a longer run's film leaves epochs out evenly
 FILM_SECONDS = 8.0
@@ -33,7 +34,8 @@ class EpochPicture(EachEpoch):
 
     def show(self, path, epoch, logs):
         pixels = self.draw(logs)
-        Image.fromarray(pixels).save(path)
+        with whole_file(path) as unfinished:
+            Image.fromarray(pixels).save(unfinished)
         tf.summary.image(self.name, pixels[None])
 
     def on_train_end(self, logs=None):
@@ -104,4 +106,7 @@ def save_film(paths, film):
         frames.append(frame.quantize(64))
     milliseconds = [int(1000 * FILM_SECONDS / len(frames))] * len(frames)
     milliseconds[-1] = 2_000  # stay on the last before it starts again
-    frames[0].save(film, save_all=True, append_images=frames[1:], duration=milliseconds, loop=0)
+    with whole_file(film) as unfinished:
+        frames[0].save(
+            unfinished, save_all=True, append_images=frames[1:], duration=milliseconds, loop=0
+        )

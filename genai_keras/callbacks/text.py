@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from genai_keras.callbacks.epochs import EachEpoch
+from genai_keras.files import write_text
 
 PRINTED = 240  # characters of a sample that the terminal shows
 
@@ -30,7 +31,7 @@ class TextSample(EachEpoch):
     def show(self, path, epoch, logs):
         tokens = self.model.generate(self.prompt, self.length, **self.sampling)[0]
         text = self.tokenizer.decode(tokens)
-        path.write_text(text + "\n", encoding="utf-8")
+        write_text(path, text + "\n")
         tf.summary.text("sample", as_markdown(text))
         if self.verbose:
             shown = text[:PRINTED].strip().replace("\n", "\n  | ")
@@ -61,7 +62,7 @@ class Translations(EachEpoch):
             f"{source} -> {self.tokenizer.decode(tokens)} ({target})"
             for (source, target), tokens in zip(self.pairs, written, strict=True)
         ]
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        write_text(path, "\n".join(lines) + "\n")
         tf.summary.text("translations", as_markdown("\n".join(lines)))
         if self.verbose:
             print("\n" + "\n".join(f"  | {line}" for line in lines[:4]) + "\n")

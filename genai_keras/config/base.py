@@ -1,5 +1,6 @@
 """Options: how a dataclass declares them, and those that every training command shares."""
 
+import math
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import ClassVar
@@ -28,6 +29,33 @@ def option(
             "limits": {name: limit for name, limit in limits.items() if limit is not None},
         },
     )
+
+
+class Interval:
+    """So many steps, written `500`, or so many minutes, written `5m`; 0 is never."""
+
+    def __init__(self, text):
+        text = str(text)
+        self.text = text
+        in_minutes = text.endswith("m")
+        number = float(text.removesuffix("m")) if in_minutes else int(text)
+        if not 0 <= number < math.inf:
+            raise ValueError(f"{text} is no number of steps or minutes")
+        self.steps = 0 if in_minutes else number
+        self.seconds = 60 * number if in_minutes else 0
+
+    def is_over(self, steps, seconds):
+        """Whether so many steps, or seconds, are as much as it allows."""
+        return 0 < self.steps <= steps or 0 < self.seconds <= seconds
+
+    def __str__(self):
+        return self.text
+
+    def __eq__(self, other):
+        return isinstance(other, Interval) and self.text == other.text
+
+    def __hash__(self):
+        return hash(self.text)
 
 
 @dataclass
@@ -69,6 +97,10 @@ class TrainConfig(Config):
     )
     max_minutes: float | None = option(
         None, "stop, with a checkpoint, after so long; a cosine does not shorten with it", above=0
+    )
+    save_every: Interval = option(
+        Interval("5m"),
+        "save within epochs, too: every so many steps (500) or minutes (5m); 0 for never",
     )
     precision: str = option(
         "float32", "numbers the networks compute with", choices=("float32", "mixed_bfloat16")

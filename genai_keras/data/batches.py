@@ -1,6 +1,7 @@
 """Batches in an order that depends on seed and step alone: a resumed run sees the same ones."""
 
 import dataclasses
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -95,6 +96,18 @@ class Batches:
         if self._several:
             return tuple(np.concatenate(parts)[:count] for parts in zip(*batches, strict=True))
         return np.concatenate(batches)[:count]
+
+    def fingerprint(self, count=200):
+        """A hash of the first samples, `count` at most, whatever number stands for black.
+
+        None if a sample is a tuple of arrays.
+        """
+        if self._several:
+            return None
+        samples = dataclasses.replace(self, binarize=False).first(count).astype("float64")
+        span = np.ptp(samples) or 1.0
+        levels = np.round((samples - samples.min()) / span * 255.0).astype("uint8")
+        return hashlib.sha256(levels.tobytes()).hexdigest()
 
     @property
     def _several(self):

@@ -3,91 +3,144 @@
 import hashlib
 import json
 import sys
+import time
 
 import keras
 import numpy as np
-from keras import ops
 
-from genai_keras.errors import TrainingDiverged, UserError
-from genai_keras.files import whole_file
+from genai_keras.errors import UserError
+from genai_keras.files import whole_file, write_text
 
-MANIFEST = "manifest.json"
 KEPT = 2  # generations: if the newest is damaged, the one before still serves
 
 
-def check_weights(model):
-    """Raises `TrainingDiverged` if a weight is not finite: it must never become a checkpoint."""
-    for variable in model.weights:
-        if not bool(ops.all(ops.isfinite(variable))):
-            raise diverged(f"the weight {variable.path}")
-
-
-def diverged(what):
-    return TrainingDiverged(
-        f"training diverged: {what} is not finite; try a smaller --learning-rate"
-    )
-
-
 class Checkpoints:
-    """The checkpoints in a folder: whole `.keras` files, and a manifest that vouches for them.
+    """The checkpoints in a folder: `.keras` files, each with a manifest that vouches for it.
 
-    The manifest is written last, so a file that it names is complete.
+    `step_00000021.json` is written after `step_00000021.keras` and has its size and SHA-256, so a
+    file that a manifest names is complete. A manifest has a checksum of its own.
 
     Args:
         directory: the folder; made with the first checkpoint.
+        made_of: what a run is made of, `versions` and `config_hash`, for its manifests.
     """
 
-    def __init__(self, directory):
+    def __init__(self, directory, made_of=None):
         self.directory = directory
+        self.made_of = made_of or {}
 
-    def save(self, model, step):
-        """Saves everything that training needs to go on after global step `step`."""
+    def save(self, model, step, epoch=0):
+        """Saves everything that training needs to go on after global step `step`.
+
+        Args:
+            model: a compiled `keras.Model`.
+            step: training steps so far.
+            epoch: whole epochs so far.
+        """
         self.directory.mkdir(parents=True, exist_ok=True)
         path = self.directory / f"step_{step:08d}.keras"
+        # A former file of this step loses its manifest before it is replaced.
+        path.with_suffix(".json").unlink(missing_ok=True)
         with whole_file(path) as unfinished:
             model.save(unfinished)
-        entry = {"file": path.name, "step": step, **_fingerprint(path)}
-        # Not in the file: Keras thinks nobody goes on in the middle of an epoch.
-        entry["metrics"] = [np.array(v).tolist() for v in _metric_variables(model)]
-        others = [old for old in self._entries() if old["file"] != path.name]
-        entries = [entry, *others][:KEPT]
-        with whole_file(self.directory / MANIFEST) as unfinished:
-            unfinished.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
-        for old in self.directory.glob("*.keras"):
-            if old.name not in {each["file"] for each in entries}:
-                old.unlink()
+        manifest = {
+            "epoch": epoch,
+            "step": step,
+            **_fingerprint(path),
+            # Not in the file: Keras thinks nobody goes on in the middle of an epoch.
+            "metrics": [np.array(v).tolist() for v in metric_variables(model)],
+            **self.made_of,
+        }
+        manifest["checksum"] = _checksum(manifest)
+        write_text(path.with_suffix(".json"), json.dumps(manifest, indent=2) + "\n")
+        for old in self.generations()[KEPT:]:
+            for suffix in (".json", ".keras"):
+                old.with_suffix(suffix).unlink(missing_ok=True)
+        for left in self.directory.glob("unfinished-*"):  # of a process that was killed
+            left.unlink()
 
     def restore(self, model):
-        """Loads the newest checkpoint that is whole into `model`.
+        """Loads the newest checkpoint that is whole into `model`, and warns of those that are not.
 
         Returns:
             Its step, and the values of the metrics' variables then; `(0, None)` if there is none.
 
         Raises:
-            UserError: there are checkpoints, but none of them is whole.
+            UserError: there are checkpoints, but none of them is whole, or of this config.
         """
-        entries = self._entries()
-        for entry in entries:
-            path = self.directory / entry["file"]
-            fingerprint = {name: entry[name] for name in ("size", "sha256")}
-            if path.exists() and _fingerprint(path) == fingerprint:
+        generations = self.generations()
+        damaged = []
+        for path, manifest, error in self._examined():
+            if manifest:
+                self._check_config(path, manifest)
                 model.load_weights(path)
-                return entry["step"], entry["metrics"]
-            print(f"warning: {path} is damaged or gone; trying the one before", file=sys.stderr)
-        if entries:
-            raise UserError(f"no checkpoint in {self.directory} is whole: start a new run")
+                return manifest["step"], manifest["metrics"]
+            damaged.append(f"{path.name} ({error})")
+            print(f"warning: the checkpoint {path} is not used: {error}", file=sys.stderr)
+        # A first save that was killed has no manifest, and what it would have held is the start.
+        if len(generations) > 1 or any(path.with_suffix(".json").exists() for path in generations):
+            raise UserError(
+                f"no checkpoint in {self.directory} is whole: {', '.join(damaged)}; put one back "
+                "from a copy, or start a new run"
+            )
         return 0, None
 
-    def _entries(self):
-        path = self.directory / MANIFEST
+    def check_config(self):
+        """Raises a `UserError` if the newest whole checkpoint is of another config."""
+        for path, manifest, _ in self._examined():
+            if manifest:
+                return self._check_config(path, manifest)
+
+    def generations(self):
+        """The paths of all checkpoints, whole or not, the newest first; one may have no file."""
+        found = {path.with_suffix(".keras") for path in self.directory.glob("step_*.*")}
+        return sorted(found, reverse=True)
+
+    def _examined(self):
+        """Each checkpoint's path with its manifest if it is whole, or with what is wrong."""
+        for path in self.generations():
+            try:
+                yield path, self._verified(path), None
+            except (OSError, ValueError) as error:
+                yield path, None, error
+
+    def _verified(self, path):
+        """The manifest of a checkpoint that is whole.
+
+        Raises:
+            ValueError, OSError: what is wrong with it.
+        """
+        name = path.with_suffix(".json").name
         try:
-            return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-        except ValueError as error:
-            raise UserError(f"{path} is damaged ({error}): start a new run") from None
+            manifest = json.loads(path.with_suffix(".json").read_bytes())
+            intact = manifest.pop("checksum") == _checksum(manifest)
+        except FileNotFoundError:
+            raise ValueError(f"it has no {name}, as after a kill during a save") from None
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            intact = False
+        if not intact:
+            raise ValueError(f"its {name} is damaged")
+        if not path.exists():
+            raise ValueError("it is gone")
+        if any(manifest[name] != value for name, value in _fingerprint(path).items()):
+            raise ValueError("it is damaged: its size or its SHA-256 is not the manifest's")
+        return manifest
+
+    def _check_config(self, path, manifest):
+        if manifest.get("config_hash") != self.made_of.get("config_hash"):
+            raise UserError(
+                f"{self.directory.parent / 'config.json'} is not what {path.name} was trained "
+                "with: it was changed or is damaged; put it back, or start a new run"
+            )
 
 
-def _metric_variables(model):
+def metric_variables(model):
+    """The variables that a model's metrics keep between steps."""
     return [variable for metric in model.metrics for variable in metric.variables]
+
+
+def _checksum(manifest):
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
 def _fingerprint(path):
@@ -99,45 +152,63 @@ def _fingerprint(path):
 
 
 class CheckpointCallback(keras.callbacks.Callback):
-    """Counts the steps of a run and saves a checkpoint after each whole epoch.
+    """Counts the steps of a run, and saves at its beginning, after each epoch, and in between.
 
     Args:
         checkpoints: where to.
         steps_per_epoch: of the whole run, also when the first epoch is the rest of a stopped one.
-        start_step: the global step that training goes on from.
+        save_every: an `Interval`, how often to save within epochs, or None.
+        check: is called with no arguments before each save, and raises if the model must not
+            become a checkpoint.
     """
 
-    def __init__(self, checkpoints, steps_per_epoch, start_step=0):
+    def __init__(self, checkpoints, steps_per_epoch, save_every=None, check=lambda: None):
         super().__init__()
         self.checkpoints = checkpoints
         self.steps_per_epoch = steps_per_epoch
-        self.step = start_step
+        self.save_every = save_every
+        self.check = check
+        self.step = 0
+        self.saved = None  # the step of the newest checkpoint
+        self.saved_at = None  # when it was written, in seconds of a clock that nobody sets
         # Of an epoch that was stopped midway; `fit` sets metrics to zero when it begins the rest.
         self.metrics_so_far = None
 
     def restore(self):
         """Loads the newest checkpoint into the model and sets `step` to its step."""
         self.step, metrics = self.checkpoints.restore(self.model)
-        if not self.at_epochs_end:
-            self.metrics_so_far = metrics
+        self.metrics_so_far = None if self.at_epochs_end else metrics
 
     @property
     def at_epochs_end(self):
         return self.step % self.steps_per_epoch == 0
 
     def save(self):
-        check_weights(self.model)
-        self.checkpoints.save(self.model, self.step)
+        if self.saved == self.step:
+            return
+        self.check()
+        self.checkpoints.save(self.model, self.step, self.step // self.steps_per_epoch)
+        self.saved, self.saved_at = self.step, time.monotonic()
+
+    def on_train_begin(self, logs=None):
+        if self.step == 0:  # so that whatever happens, there is something to go on from
+            self.save()
+        self.saved, self.saved_at = self.step, time.monotonic()
 
     def on_epoch_begin(self, epoch, logs=None):
         if self.metrics_so_far is not None:
-            variables = _metric_variables(self.model)
+            variables = metric_variables(self.model)
             for variable, value in zip(variables, self.metrics_so_far, strict=True):
                 variable.assign(value)
             self.metrics_so_far = None
 
     def on_train_batch_end(self, batch, logs=None):
         self.step += 1
+        # After an epoch's last step its end saves anyway.
+        if self.save_every and not self.at_epochs_end:
+            passed = self.step - self.saved, time.monotonic() - self.saved_at
+            if self.save_every.is_over(*passed):
+                self.save()
 
     def on_epoch_end(self, epoch, logs=None):
         if self.at_epochs_end:

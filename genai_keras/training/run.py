@@ -2,7 +2,10 @@
 
 import contextlib
 import csv
+import errno
+import io
 import json
+import os
 import re
 import shutil
 
@@ -10,15 +13,16 @@ import keras
 import tensorflow as tf
 
 from genai_keras.errors import Interrupted, TrainingDiverged, UserError
-from genai_keras.files import whole_file
-from genai_keras.parsing import resume_command, save_config
+from genai_keras.files import whole_file, write_text
+from genai_keras.parsing import config_hash, resume_command, save_config
 from genai_keras.training.checkpoints import CheckpointCallback, Checkpoints
-from genai_keras.training.stops import DivergenceStop, SignalStop, TimeLimit
+from genai_keras.training.divergence import DivergenceStop, where_it_began
+from genai_keras.training.lock import is_free_of_files, locked
+from genai_keras.training.stops import SignalStop, TimeLimit
 from genai_keras.training.tensorboard import EpochTensorBoard, write_settings
 from genai_keras.training.versions import check_data, versions, warn_of_other_versions
 
 # All that a run writes into its folder, and so all that --overwrite takes away.
-# The config, which makes a folder a run, goes last.
 CONTENTS = (
     "versions.json",
     "history.csv",
@@ -34,26 +38,47 @@ CONTENTS = (
     "generated.png",
     "nearest.png",
     "export",
-    "config.json",
 )
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what a full disk is called
 
 
 def prepare_run(config):
     """Checks that the run folder may be used and seeds everything: call it before all else.
 
     Raises:
-        UserError: the folder holds a run, and neither `resume` nor `overwrite` is set.
+        UserError: the folder holds a run, and neither `resume` nor `overwrite` is set; or it cannot
+            be written to, or another process uses it.
     """
     folder = config.run_dir
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file: --run-dir must name a folder")
-    if folder.is_dir() and any(folder.iterdir()) and not config.resume:
-        if not config.overwrite:
-            raise UserError(f"{folder} is not empty: add --resume or --overwrite, or name another")
-        if not (folder / "config.json").exists():
-            raise UserError(f"{folder} is not a run (no config.json), so --overwrite spares it")
+    _check_writable(folder)
+    if folder.is_dir() and not is_free_of_files(folder):
+        with locked(folder):
+            _check_contents(config)
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)
+
+
+def _check_writable(folder):
+    there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    effective = {"effective_ids": True} if os.access in os.supports_effective_ids else {}
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK, **effective):
+        raise UserError(f"{there} cannot be written to: name another --run-dir, or make it yours")
+
+
+def _check_contents(config):
+    folder = config.run_dir
+    if config.resume:
+        Checkpoints(folder / "checkpoints", _made_of(config)).check_config()
+    elif not config.overwrite:
+        raise UserError(f"{folder} is not empty: add --resume or --overwrite, or name another")
+    elif not (folder / "config.json").exists():
+        raise UserError(f"{folder} is not a run (no config.json), so --overwrite spares it")
+
+
+def _made_of(config):
+    return {"versions": versions(), "config_hash": config_hash(config)}
 
 
 def run_training(model, train, validation, config, callbacks=(), files=None, fingerprint=None):
@@ -71,31 +96,52 @@ def run_training(model, train, validation, config, callbacks=(), files=None, fin
             TensorBoard.
         files: texts by name that belong to the data, such as a tokenizer: kept in the run folder,
             and compared when the run goes on.
-        fingerprint: of the data, compared when the run goes on.
+        fingerprint: of the data, compared when the run goes on; None takes it from `train`.
 
     Raises:
         Interrupted: after a checkpoint, on Ctrl-C or SIGTERM.
         TrainingDiverged: a loss or a weight is not finite; the last checkpoint is from before.
+        UserError: the folder is in use, the disk is full, or the run cannot go on with this data.
     """
     folder = config.run_dir
-    train_dataset = train.shuffled()  # fails before the folder is touched if there are too few
-    checkpoint = CheckpointCallback(Checkpoints(folder / "checkpoints"), train.steps_per_epoch)
-    checkpoint.set_model(model)
+    train.shuffled()  # fails before the folder is touched if there are too few
     counts = {"training": train.count, "validation": validation.count}
-    files = files or {}
-    if config.resume:
+    data = (counts, files or {}, fingerprint or train.fingerprint())
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        if not config.resume and not is_free_of_files(folder):
+            _check_contents(config)  # again: another process may have been here since
+        checkpoint = _begin(model, train.steps_per_epoch, config, data)
+        _train(model, train, validation, checkpoint, config, callbacks)
+
+
+def _begin(model, steps_per_epoch, config, data):
+    """Makes the folder ready, and the model, for a first step or the next one."""
+    folder = config.run_dir
+    checkpoint = CheckpointCallback(
+        Checkpoints(folder / "checkpoints", _made_of(config)), steps_per_epoch, config.save_every
+    )
+    checkpoint.set_model(model)
+    if config.resume and checkpoint.checkpoints.generations():
         warn_of_other_versions(folder)
-        check_data(folder, counts, files, fingerprint)
-        save_config(config, folder / "config.json")  # --epochs may have changed
+        check_data(folder, *data)
         checkpoint.restore()
-        _forget_history_from(folder / "history.csv", checkpoint.step // train.steps_per_epoch)
-        train_dataset = train.shuffled(checkpoint.step)
+        save_config(config, folder / "config.json")  # --epochs may have changed
+        _forget_history_from(folder / "history.csv", checkpoint.step // steps_per_epoch)
     else:
-        _start_folder(config, counts, files, fingerprint)
+        _start_folder(config, *data)
+    return checkpoint
+
+
+def _train(model, train, validation, checkpoint, config, callbacks):
+    folder = config.run_dir
     stop = SignalStop(checkpoint, resume_command(config))
+    divergence = DivergenceStop()
+    checkpoint.check = divergence.check
+    own = callbacks
     callbacks = [
-        DivergenceStop(),
-        *callbacks,
+        divergence,
+        *own,
         EpochTensorBoard(
             folder / "tensorboard", histogram_freq=int(config.histograms), write_graph=False
         ),
@@ -105,16 +151,21 @@ def run_training(model, train, validation, config, callbacks=(), files=None, fin
     ]
     if config.max_minutes:
         callbacks.append(TimeLimit(config.max_minutes, checkpoint))
-    with stop, _ended_also_on_failure(callbacks):
-        _fit(model, train, train_dataset, validation, checkpoint.step, config, callbacks)
-    with whole_file(folder / "model.keras") as unfinished:
-        model.save(unfinished)
+    with stop, _failures(model, train, checkpoint, config, callbacks):
+        if checkpoint.step < config.epochs * train.steps_per_epoch:
+            _fit(model, train, validation, checkpoint.step, config, callbacks)
+        else:
+            _end_again(model, own, config)
+        with whole_file(folder / "model.keras") as unfinished:
+            model.save(unfinished)
     _say_where(config)
+    stop.stop()
 
 
-def _fit(model, train, train_dataset, validation, start_step, config, callbacks):
+def _fit(model, train, validation, start_step, config, callbacks):
     """`fit`, from any step on: the rest of an epoch that was stopped is a `fit` of its own."""
     epoch, position = divmod(start_step, train.steps_per_epoch)
+    train_dataset = train.shuffled(start_step)
     shared = {
         "validation_data": validation.in_order(),
         "callbacks": callbacks,
@@ -133,32 +184,47 @@ def _fit(model, train, train_dataset, validation, start_step, config, callbacks)
             return
         epoch += 1
         train_dataset = train.shuffled(epoch * train.steps_per_epoch)
-    if epoch >= config.epochs:
-        print(
-            f"the run has all of its {config.epochs} epochs"
-            + ("; --epochs N makes it longer" if config.schedule == "constant" else "")
+    if epoch < config.epochs:
+        model.fit(
+            train_dataset,
+            initial_epoch=epoch,
+            epochs=config.epochs,
+            steps_per_epoch=train.steps_per_epoch,
+            **shared,
         )
-        return
-    model.fit(
-        train_dataset,
-        initial_epoch=epoch,
-        epochs=config.epochs,
-        steps_per_epoch=train.steps_per_epoch,
-        **shared,
-    )
+
+
+def _end_again(model, callbacks, config):
+    """Makes what a run makes at its end, which may have been killed while it did."""
+    longer = "; --epochs N makes it longer" if config.schedule == "constant" else ""
+    print(f"already complete: the run has all of its {config.epochs} epochs{longer}")
+    for callback in callbacks:
+        callback.set_model(model)
+        callback.on_train_end()
 
 
 @contextlib.contextmanager
-def _ended_also_on_failure(callbacks):
-    """Lets callbacks close their files and make their film when training is stopped or diverges."""
+def _failures(model, train, checkpoint, config, callbacks):
+    """Lets callbacks close their files and make their film, and says in one line what happened."""
     try:
         yield
-    except (Interrupted, TrainingDiverged, tf.errors.OpError) as error:
+    except (Interrupted, TrainingDiverged, OSError, tf.errors.OpError) as error:
         for callback in callbacks:
-            callback.on_train_end()
+            # The first failure counts; and a callback may not have begun.
+            with contextlib.suppress(OSError, tf.errors.OpError, AttributeError):
+                callback.on_train_end()
+        if isinstance(error, TrainingDiverged):
+            raise TrainingDiverged(
+                f"{_explained(error, model, train, checkpoint)} than {config.learning_rate:g}"
+            ) from None
+        said = str(getattr(error, "message", error))
+        if any(os.strerror(number) in said for number in FULL):
+            raise UserError(
+                f"there is no room left to write to {config.run_dir} ({said.splitlines()[0]}); "
+                f"its last checkpoint is whole: make room, then {resume_command(config)}"
+            ) from None
         # TensorFlow wraps what a streamed picture's decoding raised in a page of its own.
-        found = re.search(r"UserError: (.*)", getattr(error, "message", ""))
-        if found:
+        if found := re.search(r"UserError: (.*)", said):
             raise UserError(found.group(1)) from None
         if isinstance(error, tf.errors.ResourceExhaustedError):
             raise UserError(
@@ -168,17 +234,36 @@ def _ended_also_on_failure(callbacks):
         raise
 
 
+def _explained(error, model, train, checkpoint):
+    """What diverged first and why, found by repeating the steps since the last checkpoint."""
+    last_step = checkpoint.step
+    try:
+        checkpoint.restore()
+    except UserError as damaged:
+        return f"{error}; {damaged}; with a smaller --learning-rate"
+    kept = f"step {checkpoint.step} is kept as the last checkpoint"
+    found = where_it_began(model, train, checkpoint.step, last_step)
+    if found is None:
+        return f"{error}; {kept}; usually the steps are too large: try a smaller --learning-rate"
+    step, what, cause = found
+    return (
+        f"training diverged at step {step}: the first that was lost was {what}; {kept}; usually it "
+        f"is by {cause}"
+    )
+
+
 def _start_folder(config, counts, files, fingerprint):
     folder = config.run_dir
-    for name in CONTENTS:
+    # The config, which makes a folder a run, is there all the time; the checkpoints, which must not
+    # be taken for the new run's, go first.
+    for name in ("checkpoints", *CONTENTS):
         path = folder / name
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        (folder / name).write_text(text, encoding="utf-8")
     save_config(config, folder / "config.json")
+    for name, text in files.items():
+        write_text(folder / name, text)
     made_of = {**versions(), "samples": counts, "data": fingerprint}
-    (folder / "versions.json").write_text(json.dumps(made_of, indent=2) + "\n")
+    write_text(folder / "versions.json", json.dumps(made_of, indent=2) + "\n")
     write_settings(config)
 
 
@@ -188,9 +273,14 @@ def _forget_history_from(path, epoch):
         return
     with open(path, newline="", encoding="utf-8") as file:
         header, *rows = list(csv.reader(file)) or [[]]
-    kept = [row for row in rows if len(row) == len(header) and int(row[0]) < epoch]
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([header, *kept] if kept else [])
+    kept = [
+        row
+        for row in rows
+        if len(row) == len(header) and row[0].isdecimal() and int(row[0]) < epoch
+    ]
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *kept] if kept else [])
+    write_text(path, text.getvalue())
 
 
 def _say_where(config):

@@ -1,6 +1,6 @@
-"""Callbacks that end training early: out of time, told to by a signal, or because it diverged."""
+"""Callbacks that end training early: out of time, or told to by a signal."""
 
-import math
+import os
 import signal
 import threading
 import time
@@ -8,7 +8,6 @@ import time
 import keras
 
 from genai_keras.errors import Interrupted
-from genai_keras.training.checkpoints import check_weights, diverged
 
 
 class TimeLimit(keras.callbacks.Callback):
@@ -38,7 +37,8 @@ class TimeLimit(keras.callbacks.Callback):
 class SignalStop(keras.callbacks.Callback):
     """Turns Ctrl-C and SIGTERM into a checkpoint after the current step, then an `Interrupted`.
 
-    A context manager: the handlers are in place inside it. A second signal does what it always did.
+    A context manager: the handlers are in place inside it. A second signal does what it always did:
+    it ends the process at once.
 
     Args:
         checkpoint: the run's `CheckpointCallback`.
@@ -65,45 +65,27 @@ class SignalStop(keras.callbacks.Callback):
         # After its last step an epoch is let finish: validation, history and picture belong to it.
         if self.received and not self.checkpoint.at_epochs_end:
             self.checkpoint.save()
-            self._stop()
+            self.stop()
 
     def on_epoch_end(self, epoch, logs=None):  # after the checkpoint callback's
-        if self.received:
-            self._stop()
+        self.stop()
 
-    def _stop(self):
-        raise Interrupted(
-            f"\nstopped by {self.received.name} at step {self.checkpoint.step}, after a "
-            f"checkpoint; to go on: {self.resume_command}",
-            self.received,
-        )
+    def stop(self):
+        """Raises `Interrupted` if a signal has come; the state must have been saved."""
+        if self.received:
+            raise Interrupted(
+                f"\nstopped by {self.received.name} at step {self.checkpoint.step}, after a "
+                f"checkpoint; to go on: {self.resume_command}",
+                self.received,
+            )
 
     def _receive(self, number, frame):
         self.received = signal.Signals(number)
         self._put_back()
+        # Not `print`, which may have been in the middle of a line when the signal came.
+        os.write(2, b"\nfinishing this step, then saving; once more ends it at once\n")
 
     def _put_back(self):
         for number, handler in self.former.items():
             signal.signal(number, handler)
         self.former = {}
-
-
-class DivergenceStop(keras.callbacks.Callback):
-    """Raises `TrainingDiverged` once a metric or a weight is no finite number.
-
-    Weights are looked at too, after each epoch: on CPU a fused ReLU turns NaN into 0, so the losses
-    can stay finite while the weights are lost. It comes first, so nothing bad is drawn or saved.
-    """
-
-    def on_train_batch_end(self, batch, logs=None):
-        if batch % 50 == 0:
-            self._check_metrics(logs)
-
-    def on_epoch_end(self, epoch, logs=None):
-        self._check_metrics(logs)
-        check_weights(self.model)
-
-    def _check_metrics(self, logs):
-        for name, value in (logs or {}).items():
-            if not math.isfinite(float(value)):
-                raise diverged(f"the metric {name}")

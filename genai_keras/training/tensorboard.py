@@ -9,7 +9,8 @@ from tensorboard.plugins.hparams import api as hparams
 
 # What steers a start or says where things are: no two runs are compared by it.
 NO_SETTINGS = {
-    "run_dir", "data_dir", "resume", "overwrite", "max_minutes", "verbose", "debug", "histograms",
+    "run_dir", "data_dir", "resume", "overwrite", "max_minutes", "save_every", "verbose", "debug",
+    "histograms",
 }  # fmt: skip
 
 
