@@ -25,13 +25,13 @@ def command(config_class):
             _print_anything()
             config = None
             try:
-                config = parse_config(config_class, argv, description=body.__doc__)
-                os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-                if not config.debug:
-                    import genai_keras.quiet  # noqa: F401
                 with _terminated_like_ctrl_c():
+                    config = parse_config(config_class, argv, description=body.__doc__)
+                    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+                    if not config.debug:
+                        import genai_keras.quiet  # noqa: F401
                     body(config)
-                return 0
+                    return 0
             except SystemExit as stop:  # argparse's: 0 after --help, 2 for unusable arguments
                 return stop.code
             except Interrupted as stop:

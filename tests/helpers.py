@@ -42,11 +42,14 @@ RUNS = {
 }
 
 
-SHORT = [*WORDS, "--num-layers", "1", "--batch-size", "4", "--dropout", "0.2"]
+SHORT = [
+    *(*WORDS, "--num-layers", "1", "--batch-size", "4", "--dropout", "0.2"),
+    *("--schedule", "constant"),  # may be made longer
+]
 # Small runs of the four training commands, which take what `write_data` writes.
 FOUR = {
     "train_gan": [*DIGITS, *DENSE],
-    "train_vae": [*DIGITS, "--preset", "dense", "--widths", "8"],
+    "train_vae": [*DIGITS, "--preset", "dense", "--widths", "8", "--schedule", "constant"],
     "train_lm": [*SHORT, "--window", "8"],
     "train_seq2seq": SHORT,
 }
@@ -134,6 +137,25 @@ def history(folder):
     """The rows of a run's `history.csv`."""
     with open(folder / "history.csv", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def mutated(data, random):
+    """Bytes with one to three accidents: flips, cuts, repetitions, insertions."""
+    data = bytearray(data)
+    for _ in range(random.integers(1, 4)):
+        start, end = sorted(random.integers(0, len(data) + 1, 2))
+        kind = random.integers(5)
+        if kind == 0 and data:
+            data[random.integers(len(data))] ^= 1 << random.integers(8)
+        elif kind == 1:
+            del data[start:end]
+        elif kind == 2:
+            data[start:start] = data[start:end][:200]
+        elif kind == 3:
+            data[start:start] = random.bytes(random.integers(1, 9))
+        else:
+            data[start:end] = random.permutation(list(data[start:end])).astype("uint8").tobytes()
+    return bytes(data)
 
 
 def newest_manifest(folder):

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from helpers import equal, make_gan, snapshot
+from helpers import equal, make_gan, mutated, snapshot
 
 from genai_keras.errors import UserError
 from genai_keras.training.checkpoints import CheckpointCallback, Checkpoints
@@ -194,25 +194,6 @@ def test_thousands_of_mutated_manifests_give_the_checkpoint_before_or_the_same(t
             assert json.loads(hurt) == json.loads(good)
         taken.append(step)
     assert taken.count(4) > 2_500
-
-
-def mutated(data, random):
-    """Bytes with one to three accidents: flips, cuts, repetitions, insertions."""
-    data = bytearray(data)
-    for _ in range(random.integers(1, 4)):
-        start, end = sorted(random.integers(0, len(data) + 1, 2))
-        kind = random.integers(5)
-        if kind == 0 and data:
-            data[random.integers(len(data))] ^= 1 << random.integers(8)
-        elif kind == 1:
-            del data[start:end]
-        elif kind == 2:
-            data[start:start] = data[start:end][:200]
-        elif kind == 3:
-            data[start:start] = random.bytes(random.integers(1, 9))
-        else:
-            data[start:end] = random.permutation(list(data[start:end])).astype("uint8").tobytes()
-    return bytes(data)
 
 
 def test_a_save_within_an_epoch_every_so_many_steps_or_minutes(tmp_path, monkeypatch):

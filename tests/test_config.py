@@ -5,10 +5,16 @@ import json
 import shlex
 import subprocess
 import sys
+import time
+import types
+import typing
 
+import numpy as np
 import pytest
+from helpers import mutated
 
 from genai_keras.config.images import GANConfig, VAEConfig
+from genai_keras.config.text import LanguageModelConfig, Seq2SeqConfig
 from genai_keras.config.tools import EvaluateConfig
 from genai_keras.errors import UserError
 from genai_keras.parsing import (
@@ -190,3 +196,85 @@ def test_the_resume_command_parses_back_to_the_run(tmp_path):
     (tmp_path / "a run").mkdir()
     save_config(config, tmp_path / "a run" / "config.json")
     assert parse_config(GANConfig, words[3:]).run_dir == config.run_dir
+
+
+ODD = (None, True, 0, 1, -1, 7, 1.5, 1e-3, 1e308, float("nan"), 10**30, "x", "", "1", "cosine",
+       "mnist5k", "train_vae", [], [3], [3, 5], [None], {}, {"a": 1}, "a\0", "\ud800")  # fmt: skip
+CONFIGS = (GANConfig, VAEConfig, LanguageModelConfig, Seq2SeqConfig)
+
+
+@pytest.mark.parametrize("cls", CONFIGS)
+def test_thousands_of_mutated_configs_are_refused_or_hold_what_their_options_promise(cls, tmp_path):
+    path = tmp_path / "config.json"
+    save_config(parse_config(cls, ["--data-dir", "x", "--max-minutes", "3"]), path)
+    good, random, read = path.read_bytes(), np.random.default_rng(1), 0
+    for _ in range(1_000):
+        if random.random() < 0.5:
+            path.write_bytes(mutated(good, random))
+        else:
+            values = json.loads(good)
+            values[random.choice(list(values))] = ODD[random.integers(len(ODD))]
+            path.write_text(json.dumps(values))
+        try:
+            found, values = load_config(path, CONFIGS)
+        except UserError as error:
+            assert str(path.parent) in str(error) and "\n" not in str(error)
+            continue
+        read += 1
+        # What was read would be accepted as it stands if it were typed.
+        config = found(**values)
+        assert_typed_alike(found, config)
+    assert 50 < read < 900
+
+
+def assert_typed_alike(cls, config):
+    types_of = typing.get_type_hints(cls)
+    argv = []
+    for each in dataclasses.fields(cls):
+        value, flag = getattr(config, each.name), "--" + each.name.replace("_", "-")
+        if value is None:
+            assert isinstance(types_of[each.name], types.UnionType)
+        elif isinstance(value, bool):
+            if value:
+                argv.append(flag)
+            elif types_of[each.name] == bool | None:
+                argv.append("--no-" + flag.removeprefix("--"))
+        elif isinstance(value, tuple):
+            argv += [flag, *map(str, value)]
+        else:
+            argv.append(f"{flag}={value}")
+    if "--resume" in argv or "--overwrite" in argv:
+        return
+    typed = parse_config(cls, argv)
+    for each in dataclasses.fields(cls):
+        if each.name not in ("run_dir", "data_dir") and getattr(config, each.name) is not None:
+            assert getattr(typed, each.name) == getattr(config, each.name)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("batch_size", 0), ("batch_size", 3.5), ("batch_size", True), ("batch_size", "64"),
+        ("batch_size", None), ("learning_rate", float("nan")), ("learning_rate", float("inf")),
+        ("learning_rate", -1.0), ("learning_rate", 10**400), ("generator_widths", 64),
+        ("generator_widths", []), ("generator_widths", [64, "x"]), ("histograms", "no"),
+        ("dataset", "emnist"), ("preset", "none"), ("data_dir", "a\0b"), ("save_every", "often"),
+        ("seed", -1),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_in_a_config_is_named(name, value, tmp_path):
+    path = tmp_path / "config.json"
+    save_config(parse_config(GANConfig, []), path)
+    path.write_text(json.dumps({**json.loads(path.read_text()), name: value}))
+    with pytest.raises(UserError, match=f"config.json cannot be read .*: {name}: "):
+        load_config(path, [GANConfig])
+
+
+def test_two_runs_of_one_second_have_folders_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(time, "strftime", lambda form: "20260101-000000")
+    folders = set()
+    for _ in range(3):
+        folders.add(folder := parse_config(GANConfig, []).run_dir)
+        folder.mkdir(parents=True)
+    assert len(folders) == 3

@@ -41,8 +41,7 @@ class Checkpoints:
         path = self.directory / f"step_{step:08d}.keras"
         # A former file of this step loses its manifest before it is replaced.
         path.with_suffix(".json").unlink(missing_ok=True)
-        with whole_file(path) as unfinished:
-            model.save(unfinished)
+        save_whole(model, path)
         manifest = {
             "epoch": epoch,
             "step": step,
@@ -132,6 +131,23 @@ class Checkpoints:
                 f"{self.directory.parent / 'config.json'} is not what {path.name} was trained "
                 "with: it was changed or is damaged; put it back, or start a new run"
             )
+
+
+def save_whole(model, path):
+    """Saves a model as a `.keras` file that is there whole or not at all.
+
+    Raises:
+        UserError: the machine's clock stands before 1980, which no such file can have as its date.
+    """
+    try:
+        with whole_file(path) as unfinished:
+            model.save(unfinished)
+    except ValueError as error:
+        if "1980" not in str(error):
+            raise
+        raise UserError(
+            f"cannot save {path}: this machine's clock says {time.ctime()}; set it"
+        ) from None
 
 
 def metric_variables(model):

@@ -30,10 +30,10 @@ class DivergenceStop(keras.callbacks.Callback):
             self.check()
 
     def on_epoch_end(self, epoch, logs=None):
+        self.check()
         for name, value in (logs or {}).items():
             if not math.isfinite(float(value)):
                 raise TrainingDiverged(f"training diverged: {name} is {float(value)}")
-        self.check()
 
     def check(self):
         """Raises if a number of the model is lost."""
@@ -47,13 +47,12 @@ class Numbers:
     def __init__(self, model):
         kinds = (keras.Layer, keras.metrics.Metric, keras.optimizers.Optimizer)
         parts = {name: part for name, part in vars(model).items() if isinstance(part, kinds)}
-        self.variables, self.names = [], []
+        named = {id(v): (v, v.path) for v in model.variables}
         for name, part in parts.items():
-            new = [v for v in part.variables if "float" in v.dtype]
-            self.variables += new
-            self.names += [f"{name}: {v.path}" for v in new]
-        networks = [part for part in parts.values() if isinstance(part, keras.Layer)]
-        weights = {id(v) for network in networks for v in network.trainable_variables}
+            named |= {id(v): (v, f"{name}: {v.path}") for v in part.variables}
+        floats = [(v, name) for v, name in named.values() if "float" in v.dtype]
+        self.variables, self.names = zip(*floats, strict=True)
+        weights = {id(v) for v in model.trainable_variables}
         self.are_weights = [id(v) in weights for v in self.variables]
         bounds = [LOST if is_weight else tf.float32.max for is_weight in self.are_weights]
         pairs = list(zip(self.variables, bounds, strict=True))

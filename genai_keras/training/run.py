@@ -13,9 +13,9 @@ import keras
 import tensorflow as tf
 
 from genai_keras.errors import Interrupted, TrainingDiverged, UserError
-from genai_keras.files import whole_file, write_text
+from genai_keras.files import write_text
 from genai_keras.parsing import config_hash, resume_command, save_config
-from genai_keras.training.checkpoints import CheckpointCallback, Checkpoints
+from genai_keras.training.checkpoints import CheckpointCallback, Checkpoints, save_whole
 from genai_keras.training.divergence import DivergenceStop, where_it_began
 from genai_keras.training.lock import is_free_of_files, locked
 from genai_keras.training.stops import SignalStop, TimeLimit
@@ -156,8 +156,7 @@ def _train(model, train, validation, checkpoint, config, callbacks):
             _fit(model, train, validation, checkpoint.step, config, callbacks)
         else:
             _end_again(model, own, config)
-        with whole_file(folder / "model.keras") as unfinished:
-            model.save(unfinished)
+        save_whole(model, folder / "model.keras")
     _say_where(config)
     stop.stop()
 
@@ -208,7 +207,7 @@ def _failures(model, train, checkpoint, config, callbacks):
     """Lets callbacks close their files and make their film, and says in one line what happened."""
     try:
         yield
-    except (Interrupted, TrainingDiverged, OSError, tf.errors.OpError) as error:
+    except (Interrupted, UserError, OSError, tf.errors.OpError) as error:
         for callback in callbacks:
             # The first failure counts; and a callback may not have begun.
             with contextlib.suppress(OSError, tf.errors.OpError, AttributeError):

@@ -1,0 +1,370 @@
+"""What can happen to a run, for each of the four commands that train. SIGKILL: test_killed.py."""
+
+import json
+import os
+import resource
+import shlex
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from children import finish, start
+from helpers import (
+    FOUR,
+    MAINS,
+    assert_same_bits,
+    history,
+    newest_manifest,
+    saved_arrays,
+    write_data,
+)
+
+from genai_keras.training.checkpoints import Checkpoints
+
+pytestmark = pytest.mark.slow
+four = pytest.mark.parametrize("command", FOUR)
+
+ANOTHER_ARCHITECTURE = {
+    "train_gan": ["--generator-widths", "8"],
+    "train_vae": ["--widths", "4"],
+    "train_lm": ["--width", "16"],
+    "train_seq2seq": ["--num-layers", "2"],
+}
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory):
+    """A function of a command and a number of epochs: its options, and the run of it, made once."""
+    options, runs = {}, {}
+
+    def train(command, epochs):
+        if command not in options:
+            data = write_data(command, tmp_path_factory.mktemp("data"))
+            options[command] = [*FOUR[command], *data, "--verbose", "0"]
+        if (command, epochs) not in runs:
+            folder = tmp_path_factory.mktemp("straight") / "run"
+            argv = [*options[command], "--epochs", str(epochs), "--run-dir", str(folder)]
+            assert finish(command, argv) == 0
+            runs[command, epochs] = folder
+        return options[command], runs[command, epochs]
+
+    return train
+
+
+@pytest.fixture
+def one_epoch(straight, tmp_path):
+    """A function of a command to the folder of its own of a finished run of one epoch."""
+
+    def copy(command):
+        return Path(shutil.copytree(straight(command, 1)[1], tmp_path / "copy"))
+
+    return copy
+
+
+def resume(command, folder, *argv):
+    return MAINS[command](["--run-dir", str(folder), "--resume", *argv])
+
+
+def assert_same_run(folder, other):
+    assert_same_bits(folder / "model.keras", other / "model.keras")
+    assert history(folder) == history(other)
+
+
+def one_line(capsys):
+    said = capsys.readouterr().err
+    assert said.startswith("error: ") and said.count("\n") == 1, said
+    return said
+
+
+def flip_a_bit(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 16
+    path.write_bytes(data)
+
+
+@four
+def test_the_same_seed_again_is_the_same_run_and_another_seed_is_not(command, straight, tmp_path):
+    options, first = straight(command, 1)
+    for name, seed in (("again", "0"), ("other", "1")):
+        argv = [*options, "--epochs", "1", "--seed", seed, "--run-dir", str(tmp_path / name)]
+        assert MAINS[command](argv) == 0
+    assert_same_run(first, tmp_path / "again")
+    ours, others = (saved_arrays(each / "model.keras") for each in (first, tmp_path / "other"))
+    weights = [name for name in ours if ours[name].ndim == 2]
+    assert weights and not any(np.array_equal(ours[name], others[name]) for name in weights)
+
+
+@four
+def test_a_finished_run_says_so_and_can_be_made_longer(command, straight, one_epoch, capsys):
+    folder = one_epoch(command)
+    assert resume(command, folder) == 0
+    assert "already complete" in capsys.readouterr().out
+    assert_same_run(folder, straight(command, 1)[1])
+    assert resume(command, folder, "--epochs", "2") == 0
+    assert_same_run(folder, straight(command, 2)[1])
+
+
+@four
+def test_it_does_not_go_on_as_another_run_and_lists_the_differences(command, one_epoch, capsys):
+    folder = one_epoch(command)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    changes = [*ANOTHER_ARCHITECTURE[command], "--batch-size", "2", "--seed", "5"]
+    assert resume(command, folder, *changes) == 2
+    said = one_line(capsys)
+    for flag, value in zip(changes[::2], changes[1::2], strict=True):
+        assert f"{flag} {value} (the run has " in said
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+@four
+def test_a_config_that_was_changed_by_hand_is_not_gone_on_with(command, one_epoch, capsys):
+    folder = one_epoch(command)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "batch_size": 2}))
+    assert resume(command, folder, "--epochs", "2") == 1
+    assert "config.json is not what step_" in one_line(capsys)
+
+
+@four
+def test_a_flipped_bit_costs_an_epoch_and_two_end_it_by_name(command, straight, one_epoch, capsys):
+    folder = one_epoch(command)
+    newest = max((folder / "checkpoints").glob("*.keras"))
+    flip_a_bit(newest)
+    assert resume(command, folder, "--epochs", "2") == 0
+    assert f"{newest} is not used: it is damaged" in capsys.readouterr().err
+    assert_same_run(folder, straight(command, 2)[1])
+    bad = list((folder / "checkpoints").glob("*.keras"))
+    for path in bad:
+        flip_a_bit(path)
+    assert resume(command, folder, "--epochs", "3") == 1
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("error: ") and all(path.name in said for path in bad)
+
+
+@four
+def test_a_disk_that_is_full_during_a_save_costs_nothing(
+    command, straight, tmp_path, capsys, monkeypatch
+):
+    options, _ = straight(command, 2)
+    folder = tmp_path / "run"
+    save = Checkpoints.save
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def full_in_the_second_epoch(self, model, step, epoch):
+        if epoch == 2:  # files may grow no more
+            size = min(path.stat().st_size for path in self.directory.glob("*.keras"))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, limits[1]))
+        save(self, model, step, epoch)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Checkpoints, "save", full_in_the_second_epoch)
+        try:
+            argv = [*options, "--epochs", "2", "--run-dir", str(folder)]
+            assert MAINS[command](argv) == 1
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    said = one_line(capsys)
+    assert "no room left" in said and f"--run-dir {folder} --resume" in said
+    assert newest_manifest(folder)["epoch"] == 1
+    assert not list(folder.rglob("unfinished-*"))
+    assert resume(command, folder) == 0
+    assert_same_run(folder, straight(command, 2)[1])
+
+
+@pytest.fixture
+def unprivileged():
+    """No administrator, whom no permission keeps from writing."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    yield
+    os.seteuid(0)
+
+
+@four
+def test_a_folder_that_cannot_be_written_to_is_said_before_training(
+    command, straight, tmp_path, capsys, request
+):
+    options, _ = straight(command, 1)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine").chmod(0o555)
+    for parent in tmp_path.parents:
+        if parent.stat().st_uid == os.geteuid() and parent != Path("/"):
+            parent.chmod(parent.stat().st_mode | 0o055)
+    tmp_path.chmod(0o755)
+    request.getfixturevalue("unprivileged")
+    for folder in (tmp_path / "mine", tmp_path / "mine" / "not there yet"):
+        assert MAINS[command]([*options, "--epochs", "1", "--run-dir", str(folder)]) == 1
+        assert f"{tmp_path / 'mine'} cannot be written to" in one_line(capsys)
+
+
+@four
+def test_paths_may_have_blanks_and_chinese_characters_and_folders_that_are_not_there(
+    command, straight, tmp_path, capsys, monkeypatch
+):
+    home = tmp_path / "我的 数据"
+    home.mkdir()
+    monkeypatch.chdir(home)
+    options = [*FOUR[command], *write_data(command, home), "--verbose", "0", "--epochs", "2"]
+    folder = Path("运行 's") / "nowhere yet" / "第一次"
+    seen = []
+
+    def stop(self, epoch, logs=None):
+        seen.append(epoch)
+        signal.raise_signal(signal.SIGTERM)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(keras.callbacks.CSVLogger, "on_epoch_begin", stop)
+        assert MAINS[command]([*options, "--run-dir", str(folder)]) == 143
+    # What it says to type goes on.
+    said = capsys.readouterr().err.split("to go on: ")[1]
+    python, dash_m, module, *argv = shlex.split(said)
+    assert (python, dash_m, module) == ("python", "-m", f"genai_keras.{command}")
+    assert MAINS[command](argv) == 0
+    assert_same_run(folder, straight(command, 2)[1])
+    assert (folder / "samples").is_dir() and seen == [0]
+
+
+@four
+def test_an_absurd_learning_rate_ends_within_an_epoch_and_keeps_what_was_good(
+    command, straight, tmp_path, capsys
+):
+    options, _ = straight(command, 1)
+    argv = [*options, "--learning-rate", "1e6", "--epochs", "3", "--run-dir", str(tmp_path / "run")]
+    if command in ("train_lm", "train_seq2seq"):
+        argv += ["--warmup-steps", "0"]
+    assert MAINS[command](argv) == 3
+    said = one_line(capsys)
+    assert "diverged at step" in said and "the first that was lost was " in said
+    assert "try a smaller --learning-rate than 1e+06" in said
+    assert newest_manifest(tmp_path / "run")["step"] == 0
+    (path,) = (tmp_path / "run" / "checkpoints").glob("*.keras")
+    assert all(np.isfinite(array).all() for array in saved_arrays(path).values())
+    keras.saving.load_model(path)
+    # It is no use to go on with it, and that is said in the same way.
+    assert resume(command, tmp_path / "run") == 3
+
+
+@four
+def test_a_run_folder_has_one_process_and_a_dead_one_lets_go(
+    command, straight, one_epoch, tmp_path, capsys
+):
+    folder = one_epoch(command)
+    holder = start(command, ["--run-dir", str(folder), "--resume", "--epochs", "100000"])
+    try:
+        while not (folder / "run.pid").exists() or newest_manifest(folder)["epoch"] < 2:
+            assert holder.is_alive()
+            time.sleep(0.01)
+        options, _ = straight(command, 1)
+        for how in (["--resume"], ["--overwrite", *options]):
+            assert MAINS[command](["--run-dir", str(folder), *how]) == 1
+            assert f"{folder} is in use by process {holder.pid}:" in one_line(capsys)
+        assert holder.is_alive()
+    finally:
+        holder.kill()
+        holder.join()
+    assert (folder / "run.pid").exists()  # stale now
+    assert resume(command, folder, "--epochs", "100000", "--max-minutes", "1e-6") == 0
+    assert not (folder / "run.pid").exists()
+
+
+class Begun:
+    """Marks that a command begins."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __call__(self):
+        self.path.touch()
+
+
+@four
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "sigterm"]
+)
+def test_a_signal_at_any_time_loses_nothing(command, number, code, straight, tmp_path):
+    options, run = straight(command, 2)
+    folder = tmp_path / "run"
+    argv = [*options, "--epochs", "2", "--run-dir", str(folder)]
+    random = np.random.default_rng([number, *command.encode()])
+    child = start(command, argv, Begun(tmp_path / "begun"))
+    while not (tmp_path / "begun").exists():
+        time.sleep(0.005)
+    time.sleep(random.uniform(0.0, 3.0))
+    if child.is_alive():
+        os.kill(child.pid, number)
+    child.join()
+    assert child.exitcode in (0, code)
+    began = (folder / "config.json").exists()
+    assert MAINS[command](["--run-dir", str(folder), "--resume"] if began else argv) == 0
+    assert_same_run(folder, run)
+
+
+class SlowSave:
+    """The save of the second epoch takes a minute."""
+
+    def __call__(self):
+        save = Checkpoints.save
+
+        def slow(self, model, step, epoch):
+            if epoch == 2:
+                (self.directory.parent / "saving").touch()
+                time.sleep(60)
+            save(self, model, step, epoch)
+
+        Checkpoints.save = slow
+
+
+@four
+def test_a_second_signal_ends_it_at_once_and_leaves_what_was_there(command, straight, tmp_path):
+    options, run = straight(command, 2)
+    folder = tmp_path / "run"
+    child = start(command, [*options, "--epochs", "2", "--run-dir", str(folder)], SlowSave())
+    while not (folder / "saving").exists():
+        assert child.is_alive()
+        time.sleep(0.01)
+    os.kill(child.pid, signal.SIGINT)
+    time.sleep(0.5)
+    assert child.is_alive()
+    os.kill(child.pid, signal.SIGINT)
+    child.join(30)
+    assert child.exitcode == 130
+    assert newest_manifest(folder)["epoch"] == 1
+    assert resume(command, folder) == 0
+    assert_same_run(folder, run)
+
+
+@four
+def test_a_clock_that_jumps_changes_nothing(command, straight, tmp_path, monkeypatch):
+    options, run = straight(command, 2)
+    random = np.random.default_rng(0)
+    year, now = 365 * 86_400, time.time()
+    monkeypatch.setattr(time, "time", lambda: now + random.uniform(-20, 20) * year)
+    folder = tmp_path / "run"
+    assert MAINS[command]([*options, "--epochs", "1", "--run-dir", str(folder)]) == 0
+    assert resume(command, folder, "--epochs", "2") == 0
+    assert_same_run(folder, run)
+
+
+@four
+def test_a_clock_that_cannot_be_a_files_date_is_said(
+    command, straight, tmp_path, monkeypatch, capsys
+):
+    options, _ = straight(command, 1)
+    monkeypatch.setattr(time, "time", lambda: 0.0)  # 1970, as after a flat battery
+    assert MAINS[command]([*options, "--epochs", "1", "--run-dir", str(tmp_path / "run")]) == 1
+    assert "clock" in one_line(capsys)
+
+
+@four
+def test_fewer_samples_than_a_batch_are_said(command, straight, tmp_path, capsys):
+    options, _ = straight(command, 1)
+    argv = [*options, "--batch-size", "5000", "--run-dir", str(tmp_path / "run")]
+    assert MAINS[command](argv) == 1
+    assert "do not fill one batch of 5000" in one_line(capsys)
+    assert not (tmp_path / "run").exists()
