@@ -24,7 +24,8 @@ from genai_keras.models.gan import GAN
 from genai_keras.parsing import parse_config
 from genai_keras.train_gan import build_networks
 from genai_keras.training.checkpoints import CheckpointCallback, Checkpoints
-from genai_keras.training.stops import DivergenceStop, SignalStop, TimeLimit
+from genai_keras.training.divergence import DivergenceStop
+from genai_keras.training.stops import SignalStop, TimeLimit
 from genai_keras.training.tensorboard import EpochTensorBoard
 
 

@@ -86,6 +86,14 @@ def flip_a_bit(path):
     path.write_bytes(data)
 
 
+DAMAGES = {
+    "it is damaged": lambda path: path.write_bytes(path.read_bytes()[:-100]),
+    "its size or its SHA-256 is not": flip_a_bit,
+    "json is damaged": lambda path: path.with_suffix(".json").write_bytes(b""),
+    "it has no step_": lambda path: path.with_suffix(".json").unlink(),
+}
+
+
 @four
 def test_the_same_seed_again_is_the_same_run_and_another_seed_is_not(command, straight, tmp_path):
     options, first = straight(command, 1)
@@ -130,19 +138,25 @@ def test_a_config_that_was_changed_by_hand_is_not_gone_on_with(command, one_epoc
 
 
 @four
-def test_a_flipped_bit_costs_an_epoch_and_two_end_it_by_name(command, straight, one_epoch, capsys):
+def test_a_damaged_checkpoint_costs_an_epoch_and_two_end_it_by_name(
+    command, straight, one_epoch, capsys
+):
     folder = one_epoch(command)
-    newest = max((folder / "checkpoints").glob("*.keras"))
-    flip_a_bit(newest)
-    assert resume(command, folder, "--epochs", "2") == 0
-    assert f"{newest} is not used: it is damaged" in capsys.readouterr().err
-    assert_same_run(folder, straight(command, 2)[1])
+    for epochs, (says, damage) in enumerate(DAMAGES.items(), 2):
+        newest = max((folder / "checkpoints").glob("*.keras"))
+        damage(newest)
+        assert resume(command, folder, "--epochs", str(epochs)) == 0
+        said = capsys.readouterr().err
+        assert f"{newest} is not used: " in said and says in said
+    assert_same_run(folder, straight(command, epochs)[1])
     bad = list((folder / "checkpoints").glob("*.keras"))
     for path in bad:
         flip_a_bit(path)
-    assert resume(command, folder, "--epochs", "3") == 1
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert resume(command, folder, "--epochs", "9") == 1
     said = capsys.readouterr().err.splitlines()[-1]
     assert said.startswith("error: ") and all(path.name in said for path in bad)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
 @four
