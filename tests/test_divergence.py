@@ -67,6 +67,7 @@ def test_looking_changes_no_bit(gan):
     assert all(map(np.array_equal, before, [np.array(v) for v in every_variable(gan)]))
 
 
+@pytest.mark.slow
 def test_it_says_where_it_began(tmp_path):
     """Of one batch with a NaN, of weights that are too large, and of too large steps."""
     pictures = random_pictures()

@@ -179,6 +179,7 @@ def test_photos_parts_share_no_pixel(monkeypatch):
         assert seen.any(axis=1).all() and not seen.all(axis=0).any()
 
 
+@pytest.mark.slow
 def test_real_photos():
     train, _ = load_images("photos")
     assert train.element_shape == (64, 64, 3)

@@ -126,6 +126,7 @@ def test_the_window_holds_the_last_tokens_and_moves_by_halves():
         assert not any(starts[:window])
 
 
+@pytest.mark.slow
 def test_logits_with_the_cache_equal_those_without_past_the_window_too():
     decoder, tokens = make_model().decoder, sequences(3, 4 * WINDOW)
     cache = decoder.new_cache(3)
@@ -156,6 +157,7 @@ def test_the_cache_changes_nothing_but_the_time(model):
     assert (with_cache != model.generate(prompt, 30, seed=5)).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [1, 3, 12, 29])
 def test_a_text_goes_on_as_if_it_had_not_been_interrupted(model, first):
     """So a prompt longer than the window is read as one that was written token by token."""

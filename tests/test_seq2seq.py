@@ -130,6 +130,7 @@ def half_trained():
     return model, source, target
 
 
+@pytest.mark.slow
 def test_exact_match_is_that_of_greedy_decoding(half_trained):
     """Though it is computed with the true tokens given."""
     model, source, target = half_trained
@@ -256,6 +257,7 @@ def test_a_beam_of_one_is_greedy(half_trained):
             assert not greedy[row, len(read) - 1 :].any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beam_width", [1, 3])
 def test_the_cache_and_the_company_change_nothing(half_trained, beam_width):
     model, source, _ = half_trained

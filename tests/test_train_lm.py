@@ -99,6 +99,7 @@ def test_byte_pairs_have_bits_per_character_too(tmp_path, verse):
     assert float(row["val_bits_per_character"]) == pytest.approx(bits, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_unknown_characters_in_the_prompt_are_named_and_read(tmp_path, verse, capsys):
     folder = tmp_path / "run"
     assert run(folder, verse, "--prompt", "Thé cat sat on ß mat") == 0

@@ -1,10 +1,7 @@
 """`train_vae` as a user starts it: its pictures, its projector, its figures, and resuming."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 import urllib.parse
 import urllib.request
@@ -12,7 +9,7 @@ import urllib.request
 import keras
 import numpy as np
 import pytest
-from helpers import assert_same_bits, history, kill_in_the_middle, raise_signal_at
+from helpers import assert_same_bits, history, raise_signal_at
 from PIL import Image
 from tensorboard import program
 
@@ -40,6 +37,7 @@ def resume(folder, *argv):
     return main(["--run-dir", str(folder), "--resume", *argv])
 
 
+@pytest.mark.slow
 def test_a_run_shows_samples_reconstructions_and_latents(tmp_path):
     folder = tmp_path / "run"
     assert run(folder, "--binarize", preset="conv") == 0
@@ -192,32 +190,6 @@ def test_a_stop_in_an_epochs_middle_loses_nothing(number, code, tmp_path, monkey
     assert resume(stopped) == 0
     assert_same_bits(straight / "model.keras", stopped / "model.keras")
     assert history(straight) == history(stopped)
-
-
-@pytest.mark.slow
-def test_killed_and_resumed_is_bit_for_bit_the_run_never_killed(tmp_path):
-    straight, killed = tmp_path / "straight", tmp_path / "killed"
-    argv = [
-        *TINY["conv"],
-        *SMALL[2:],
-        "--limit",
-        "480",
-        "--epochs",
-        "6",
-        "--importance-samples",
-        "2",
-    ]
-
-    def start(folder, *argv):
-        command = [sys.executable, "-m", "genai_keras.train_vae", "--run-dir", folder, *argv]
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL, env=dict(os.environ))
-
-    assert start(straight, *argv).wait() == 0
-    victim = start(killed, *argv)
-    kill_in_the_middle(victim, killed)
-    assert start(killed, "--resume").wait() == 0
-    assert_same_bits(straight / "model.keras", killed / "model.keras")
-    assert history(straight) == history(killed)
 
 
 @pytest.mark.parametrize(
