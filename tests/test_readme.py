@@ -33,6 +33,7 @@ PAGES = (
     "README.zh-CN.md",
     "CONTRIBUTING.md",
     "docs/dcgan-sweep.md",
+    "docs/reliability.md",
     "notebooks/README.md",
     "notebooks/TEACHING.md",
 )
@@ -45,6 +46,14 @@ def test_links_and_pictures_exist(name):
     for target in re.findall(r"\]\(([^)#]+)\)", text):
         if "://" not in target:
             assert ((ROOT / name).parent / target).exists(), target
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_tests_that_are_named_exist(name):
+    for file, test in re.findall(
+        r"(tests/\w+\.py)::(\w+)", (ROOT / name).read_text(encoding="utf-8")
+    ):
+        assert f"\ndef {test}(" in (ROOT / file).read_text(encoding="utf-8"), f"{file}::{test}"
 
 
 @pytest.mark.parametrize("cls", TRAINING + TOOLS)

@@ -6,22 +6,19 @@ They stay uint8 in memory and are scaled a batch at a time. `folder` is in `fold
 import dataclasses
 import gzip
 import importlib.util
-import struct
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from genai_keras.data.arrays import CLASSES, check_parts, read_cifar_file, read_idx, read_npz
 from genai_keras.data.batches import Batches
+from genai_keras.data.downloads import download
 from genai_keras.data.folder import read_folder
 from genai_keras.errors import UserError
 
 DEFAULT_SIZE = 64  # pixels a side of `folder` and `photos`
-CLASSES = 10  # of every data set that has labels
-OFFLINE_WAYS_OUT = "use --dataset mnist5k, which needs no download"
 
 
 def load_images(
@@ -154,32 +151,44 @@ def _read_npz_or_idx(name):
     def read(data_dir):
         for folder in _folders(data_dir, name):
             if (folder / f"{name}.npz").exists():
-                return _read_npz(folder / f"{name}.npz")
+                return read_npz(folder / f"{name}.npz")
             if list(folder.glob("train-images*idx3-ubyte*")):
-                return _checked(
-                    _read_idx(folder, "train-images", 3)[..., None],
-                    _read_idx(folder, "t10k-images", 3)[..., None],
-                    _read_idx(folder, "train-labels", 1, needed=False),
-                    _read_idx(folder, "t10k-labels", 1, needed=False),
-                    folder,
-                )
-        return _download(name, data_dir)
+                pictures = [_read_idx(folder, f"{part}-images", 3) for part in ("train", "t10k")]
+                labels = [_read_idx(folder, f"{part}-labels", 1) for part in ("train", "t10k")]
+                return _fit(*(part[..., None] for part in pictures), *labels, folder)
+        return download(name, data_dir)
 
     return read
+
+
+def _read_idx(folder, name, rank):
+    found = sorted(folder.glob(f"{name}*idx{rank}-ubyte*"))
+    if not found and rank == 1:  # labels need not be there
+        return None
+    if not found:
+        raise UserError(f"{folder} has no {name}-idx{rank}-ubyte(.gz)")
+    return read_idx(found[0], rank)
 
 
 def _read_cifar10(data_dir):
     for folder in _folders(data_dir, "cifar10", "cifar-10-batches-bin"):
         if (folder / "cifar10.npz").exists():
-            return _read_npz(folder / "cifar10.npz")
+            return read_npz(folder / "cifar10.npz")
         if (folder / "test_batch.bin").exists():
-            train = [_read_cifar_file(path) for path in sorted(folder.glob("data_batch_*.bin"))]
+            train = [read_cifar_file(path) for path in sorted(folder.glob("data_batch_*.bin"))]
             if not train:
                 raise UserError(f"{folder} has test_batch.bin but no data_batch_1.bin to 5.bin")
             pictures, labels = (np.concatenate(side) for side in zip(*train, strict=True))
-            test_pictures, test_labels = _read_cifar_file(folder / "test_batch.bin")
-            return _checked(pictures, test_pictures, labels, test_labels, folder)
-    return _download("cifar10", data_dir)
+            test_pictures, test_labels = read_cifar_file(folder / "test_batch.bin")
+            return pictures, test_pictures, labels, test_labels
+    return download("cifar10", data_dir)
+
+
+def _fit(train, test, train_labels, test_labels, folder):
+    try:
+        return check_parts(train, test, train_labels, test_labels)
+    except ValueError as error:
+        raise UserError(f"{folder} cannot be used: {error}") from None
 
 
 def _folders(data_dir, name, *also):
@@ -187,78 +196,6 @@ def _folders(data_dir, name, *also):
         yield from (data_dir, *(data_dir / each for each in (name, name.replace("_", "-"), *also)))
     if name == "fashion_mnist":
         yield Path("/usr/share/datasets/fashion-mnist")  # Debian's dataset-fashion-mnist
-
-
-def _read_npz(path):
-    try:
-        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-            parts = file["x_train"], file["x_test"]
-            labels = [
-                file[name].ravel() if name in file else None for name in ("y_train", "y_test")
-            ]
-        if any(part.dtype != "uint8" or part.ndim not in (3, 4) for part in parts):
-            raise ValueError(
-                "they are not uint8 of (n, height, width) or (n, height, width, channels)"
-            )
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise UserError(f"{path} does not hold x_train and x_test as pictures: {error}") from None
-    return _checked(*(part.reshape(*part.shape[:3], -1) for part in parts), *labels, path)
-
-
-def _checked(train, test, train_labels, test_labels, path):
-    """Four arrays as they are, if there is one label of 0 to 9 for each picture, or none at all."""
-    for pictures, labels in ((train, train_labels), (test, test_labels)):
-        if labels is None:
-            continue
-        if len(labels) != len(pictures):
-            raise UserError(f"{path} has {len(labels)} labels for {len(pictures)} pictures")
-        if len(labels) and not 0 <= labels.min() <= labels.max() < CLASSES:
-            raise UserError(f"{path} has labels that are not 0 to {CLASSES - 1}")
-    return train, test, train_labels, test_labels
-
-
-def _read_idx(folder, name, rank, needed=True):
-    """Reads `{name}-idx{rank}-ubyte`, gzipped or not: 2048 + rank, the shape, the bytes."""
-    found = sorted(folder.glob(f"{name}*idx{rank}-ubyte*"))
-    if not found and not needed:
-        return None
-    if not found:
-        raise UserError(f"{folder} has no {name}-idx{rank}-ubyte(.gz)")
-    opener = gzip.open if found[0].suffix == ".gz" else open
-    try:
-        with opener(found[0], "rb") as file:
-            magic, *shape = struct.unpack(f">{1 + rank}i", file.read(4 + 4 * rank))
-            values = np.frombuffer(file.read(), "uint8")
-        if magic != 2048 + rank:
-            raise ValueError(f"it starts with {magic} instead of {2048 + rank}")
-        return values.reshape(shape)
-    except (OSError, EOFError, ValueError, struct.error, zlib.error) as error:
-        raise UserError(f"{found[0]} is no such idx file, or is damaged: {error}") from None
-
-
-def _read_cifar_file(path):
-    """A label and 3 x 32 x 32 bytes, channel by channel, a picture."""
-    data = np.fromfile(path, "uint8")
-    if not data.size or data.size % 3073:
-        raise UserError(f"{path} is damaged: {data.size} bytes are no multiple of 3,073")
-    records = data.reshape(-1, 3073)
-    return records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), records[:, 0]
-
-
-def _download(name, data_dir):
-    import keras
-
-    try:
-        (train, train_labels), (test, labels) = getattr(keras.datasets, name).load_data()
-    except Exception as error:  # whatever a network, a proxy or a damaged cache can raise
-        looked = f"is not in {data_dir} and " if data_dir else ""
-        reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
-        raise UserError(
-            f"{name} {looked}could not be downloaded ({reason}): go online once, point --data-dir "
-            f"at a folder that has it, or {OFFLINE_WAYS_OUT}"
-        ) from None
-    pictures = (part.reshape(*part.shape[:3], -1) for part in (train, test))
-    return *pictures, train_labels.ravel(), labels.ravel()
 
 
 def _read_photos(size):

@@ -1,0 +1,186 @@
+"""Readers of pictures and labels in npz, idx and CIFAR-10's files, which trust none of them.
+
+What they return is ready to learn from: uint8, not empty, of one shape, labels of 0 to 9. Anything
+else is a `UserError` that names the file, and where it can the array and the first bad sample.
+"""
+
+import gzip
+import io
+import math
+import struct
+import zipfile
+
+import numpy as np
+
+from genai_keras.errors import UserError
+
+CLASSES = 10  # of every data set that has labels
+MOST_BYTES = 1 << 31  # of one array: a header that tells of more is damaged, or a bomb
+MOST_EXPANSION = 1032  # times: no file that gzip or zip deflated becomes larger
+CHUNK = 1024  # pictures that are converted at once
+
+
+def read_npz(path):
+    """Reads `x_train`, `x_test` and, where they are there, `y_train` and `y_test`.
+
+    Pictures are `(n, height, width)` or `(n, height, width, 1 or 3)`: whole numbers of 0 to 255, of
+    any type; floats of 0 to 1, scaled by 255 and rounded; or bool, True for white. Labels are
+    whole numbers, of any type too, `(n,)` or `(n, 1)`.
+
+    Returns:
+        `(train, test, train_labels, test_labels)`, uint8; labels may be None.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            arrays = {name: _read_member(archive, name) for name in ("x_train", "x_test")}
+            for name in ("y_train", "y_test"):
+                arrays[name] = _read_member(archive, name, needed=False)
+        parts = [_to_pictures(name, arrays[name]) for name in ("x_train", "x_test")]
+        labels = [_to_labels(name, arrays[name]) for name in ("y_train", "y_test")]
+        return check_parts(*parts, *labels)
+    except Exception as error:  # zip, zlib, NumPy's header and its parser each raise their own
+        raise UserError(f"{path} cannot be used: {reason_of(error)}") from None
+
+
+def read_idx(path, rank):
+    """Reads an idx file, gzipped or not: 2048 + rank, the shape, the bytes."""
+    opener = gzip.open if path.suffix == ".gz" else open
+    try:
+        most = min(MOST_BYTES, MOST_EXPANSION * path.stat().st_size)
+        with opener(path, "rb") as file:
+            start = file.read(4 + 4 * rank)
+            if len(start) < 4 + 4 * rank:
+                raise ValueError(f"it ends after {len(start)} bytes, within its header")
+            magic, *shape = struct.unpack(f">{1 + rank}i", start)
+            if magic != 2048 + rank:
+                raise ValueError(f"it starts with {magic} instead of {2048 + rank}")
+            count = math.prod(shape)
+            if min(shape) < 1 or count > most:
+                raise ValueError(f"its header tells of the shape {tuple(shape)}")
+            data = file.read(count + 1)  # one more: its end has to be reached, for the checksum
+        if len(data) != count:
+            raise ValueError(
+                f"it has {'more' if len(data) > count else 'fewer'} bytes than the {count} of "
+                f"{tuple(shape)}"
+            )
+        values = np.frombuffer(data, "uint8").reshape(shape)
+        return _to_labels("it", values, "label ") if rank == 1 else values
+    except Exception as error:  # of gzip, zlib or the file system
+        raise UserError(f"{path} is no such idx file, or is damaged: {reason_of(error)}") from None
+
+
+def read_cifar_file(path):
+    """A label and 3 x 32 x 32 bytes, channel by channel, a picture."""
+    try:
+        data = np.fromfile(path, "uint8")
+        if not data.size or data.size % 3073:
+            raise ValueError(f"{data.size} bytes are no multiple of 3,073")
+        records = data.reshape(-1, 3073)
+        labels = _to_labels("it", records[:, 0], "label ")
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is damaged: {reason_of(error)}") from None
+    return records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), labels
+
+
+def check_parts(train, test, train_labels, test_labels):
+    """Four arrays as they are, if pictures are of one shape and each has a label, or none at all.
+
+    Raises:
+        ValueError: they do not fit together.
+    """
+    if train.shape[1:] != test.shape[1:]:
+        raise ValueError(
+            f"its training pictures are {_times(train)} and its test pictures {_times(test)}"
+        )
+    for pictures, labels in ((train, train_labels), (test, test_labels)):
+        if labels is not None and len(labels) != len(pictures):
+            raise ValueError(f"it has {len(labels)} labels for {len(pictures)} pictures")
+    return train, test, train_labels, test_labels
+
+
+def reason_of(error):
+    """What an error says, in one line, without its causes and the marks of a `KeyError`."""
+    text = error.args[0] if isinstance(error, KeyError) and error.args else error
+    return " ".join(str(text).split()) or type(error).__name__
+
+
+def _read_member(archive, name, needed=True):
+    """An array of an npz: neither a pickle nor larger than its bytes, whose checksum is right."""
+    try:
+        info = archive.getinfo(f"{name}.npy")
+    except KeyError:
+        if needed:
+            raise ValueError(f"it has no array {name}") from None
+        return None
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{name} is compressed otherwise than NumPy does")  # without a limit
+    if info.file_size > MOST_BYTES:
+        raise ValueError(f"{name} has {info.file_size:,} bytes, and at most {MOST_BYTES:,} may be")
+    with archive.open(info) as member:
+        data = member.read(info.file_size + 1)  # to its end, where zipfile compares the checksum
+    file = io.BytesIO(data)
+    version = np.lib.format.read_magic(file)
+    if version not in ((1, 0), (2, 0)):
+        raise ValueError(f"{name} is of .npy's version {version}")
+    read_header = np.lib.format.read_array_header_1_0
+    if version == (2, 0):
+        read_header = np.lib.format.read_array_header_2_0
+    shape, in_columns, dtype = read_header(file)
+    if dtype.kind not in "buif":
+        raise ValueError(f"{name} is of the type {dtype}, not of real numbers")
+    start = file.tell()
+    claimed = math.prod(shape) * dtype.itemsize
+    if min(shape, default=1) < 0 or claimed != len(data) - start:
+        raise ValueError(f"{name} claims the shape {shape} with {len(data) - start} bytes")
+    if not claimed:
+        raise ValueError(f"{name} is empty: its shape is {shape}")
+    return np.frombuffer(data, dtype, offset=start).reshape(shape, order="FC"[not in_columns])
+
+
+def _to_pictures(name, array):
+    """`(n, height, width, channels)` uint8, without a copy if it is uint8 already."""
+    if array.ndim not in (3, 4) or array.shape[3:] not in ((), (1,), (3,)):
+        raise ValueError(
+            f"{name} has the shape {array.shape}, instead of (n, height, width) or "
+            "(n, height, width, 1 or 3)"
+        )
+    array = array.reshape(*array.shape[:3], -1)
+    if array.dtype == "uint8":
+        return array
+    if array.dtype == bool:
+        return array * np.uint8(255)
+    most = 1 if array.dtype.kind == "f" else 255
+    pixels = np.empty(array.shape, "uint8")
+    for start in range(0, len(array), CHUNK):
+        some = array[start : start + CHUNK]
+        _find_bad((some >= 0) & (some <= most), some, name, start, f"0 to {most}", array.dtype)
+        pixels[start : start + CHUNK] = np.rint(some * 255.0) if most == 1 else some
+    return pixels
+
+
+def _to_labels(name, array, of=""):
+    """`(n,)` uint8, of 0 to 9."""
+    if array is None:
+        return None
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise ValueError(f"{name} has the shape {array.shape}, instead of one label a picture")
+    good = (array >= 0) & (array < CLASSES)
+    if array.dtype.kind == "f":
+        good &= array == np.rint(array)
+    _find_bad(good, array, name, 0, f"a whole number of 0 to {CLASSES - 1}", array.dtype, of)
+    return array.astype("uint8", copy=False)
+
+
+def _find_bad(good, values, name, start, wanted, dtype, of=""):
+    if good.all():
+        return
+    place = np.unravel_index(np.argmin(good), good.shape)  # the first False
+    raise ValueError(
+        f"{name}[{of}{start + place[0]}] holds {values[place]}, not {wanted}, as {dtype} has to"
+    )
+
+
+def _times(pictures):
+    return " x ".join(map(str, pictures.shape[1:]))

@@ -1,0 +1,88 @@
+"""Downloads by Keras, of which nothing damaged may stay: a later start would take it for whole."""
+
+import gzip
+import hashlib
+import shutil
+import struct
+from pathlib import Path
+
+from genai_keras.data.arrays import reason_of
+from genai_keras.errors import UserError
+
+OFFLINE_WAYS_OUT = "use --dataset mnist5k, which needs no download"
+# Where Keras keeps what it has downloaded; of CIFAR-10 an archive and a folder.
+KEPT = {
+    "mnist": "mnist.npz",
+    "fashion_mnist": "fashion-mnist/*.gz",
+    "cifar10": "cifar-10-batches-py-target*",
+}
+# SHA-256 of the files that Keras has no checksums of, unzipped, as some mirrors zip them anew.
+FASHION_MNIST = {
+    "train-images-idx3-ubyte.gz":
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    "t10k-images-idx3-ubyte.gz":
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    "train-labels-idx1-ubyte.gz":
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+    "t10k-labels-idx1-ubyte.gz":
+        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+}  # fmt: skip
+LARGEST = 16 + 60_000 * 784  # bytes of the largest of them
+
+
+def download(name, data_dir):
+    """A data set from where Keras keeps it, or from the network.
+
+    Returns:
+        `(train, test, train_labels, test_labels)`.
+
+    Raises:
+        UserError: it is not to be had; what came damaged is removed.
+    """
+    import keras
+
+    try:
+        (train, train_labels), (test, labels) = getattr(keras.datasets, name).load_data()
+        arrays = train, test, train_labels, labels
+        if name == "fashion_mnist" and [*map(_hash_as_idx, arrays)] != [*FASHION_MNIST.values()]:
+            raise ValueError("what came is not Fashion-MNIST: its checksum is another")
+    except Exception as error:  # whatever a network, a proxy or a damaged file can raise
+        _remove_damaged(name)
+        looked = f"is not in {data_dir} and " if data_dir else ""
+        raise UserError(
+            f"{name} {looked}could not be downloaded ({reason_of(error)}): go online once, point "
+            f"--data-dir at a folder that has it, or {OFFLINE_WAYS_OUT}"
+        ) from None
+    pictures = (part.reshape(*part.shape[:3], -1) for part in (train, test))
+    return *pictures, train_labels.ravel(), labels.ravel()
+
+
+def _hash_as_idx(array):
+    """SHA-256 of an array's idx file, which Keras has read already."""
+    header = struct.pack(f">{1 + array.ndim}i", 2048 + array.ndim, *array.shape)
+    digest = hashlib.sha256(header)
+    digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _remove_damaged(name):
+    from keras.src.backend.config import keras_home  # the only place that knows it
+
+    for folder in (Path(keras_home()).expanduser(), Path("/tmp/.keras")):  # as `get_file` has them
+        for path in (folder / "datasets").glob(KEPT[name]):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            elif not _is_whole(path):
+                path.unlink(missing_ok=True)
+
+
+def _is_whole(path):
+    """Whether it is a file of Fashion-MNIST; of the others none is that could not be loaded."""
+    if path.name not in FASHION_MNIST:
+        return False
+    try:
+        with gzip.open(path) as file:
+            data = file.read(LARGEST + 1)
+    except Exception:  # of gzip, zlib or the file system
+        return False
+    return hashlib.sha256(data).hexdigest() == FASHION_MNIST[path.name]
