@@ -9,6 +9,7 @@ from genai_keras.errors import TrainingDiverged
 
 INTERVAL = 50  # steps between two looks at all numbers
 LOST = 1e5  # a weight beyond it will not come back, even if all is finite
+BROKEN_DATA = "broken data"  # as a cause
 GROWN = 1e3  # a weight beyond it has left the range that networks work in
 
 
@@ -97,7 +98,7 @@ def where_it_began(model, train, first_step, last_step):
     for step in range(first_step + 1, last_step + 1):
         parts = [part for part in tf.nest.flatten(next(data)) if part.dtype.is_floating]
         if not all(tf.reduce_all(tf.math.is_finite(part)) for part in parts):
-            return step, "a number in the batch of data", "broken data: repair them"
+            return step, "a number in the batch of data", BROKEN_DATA
         largest, name = numbers.largest_weight()
         model.reset_metrics()
         model.train_function(again)
@@ -109,6 +110,5 @@ def where_it_began(model, train, first_step, last_step):
         ]
         if lost := losses[0] if losses else numbers.lost():
             grown = f"weights that have grown (before it, to {largest:.2g} in {name})"
-            cause = grown if largest > GROWN else "a step that is too large"
-            return step, lost, f"{cause}: try a smaller --learning-rate"
+            return step, lost, grown if largest > GROWN else "a step that is too large"
     return None

@@ -1,22 +1,19 @@
 """A run: one folder with everything about one training, from its config to its model."""
 
-import contextlib
 import csv
-import errno
 import io
 import json
 import os
-import re
 import shutil
 
 import keras
-import tensorflow as tf
 
-from genai_keras.errors import Interrupted, TrainingDiverged, UserError
+from genai_keras.errors import UserError
 from genai_keras.files import write_text
 from genai_keras.parsing import config_hash, resume_command, save_config
 from genai_keras.training.checkpoints import CheckpointCallback, Checkpoints, save_whole
-from genai_keras.training.divergence import DivergenceStop, where_it_began
+from genai_keras.training.divergence import DivergenceStop
+from genai_keras.training.failures import told_in_one_line
 from genai_keras.training.lock import is_free_of_files, locked
 from genai_keras.training.stops import SignalStop, TimeLimit
 from genai_keras.training.tensorboard import EpochTensorBoard, write_settings
@@ -39,7 +36,6 @@ CONTENTS = (
     "nearest.png",
     "export",
 )
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what a full disk is called
 
 
 def prepare_run(config):
@@ -151,7 +147,7 @@ def _train(model, train, validation, checkpoint, config, callbacks):
     ]
     if config.max_minutes:
         callbacks.append(TimeLimit(config.max_minutes, checkpoint))
-    with stop, _failures(model, train, checkpoint, config, callbacks):
+    with stop, told_in_one_line(model, train, checkpoint, config, callbacks):
         if checkpoint.step < config.epochs * train.steps_per_epoch:
             _fit(model, train, validation, checkpoint.step, config, callbacks)
         else:
@@ -200,55 +196,6 @@ def _end_again(model, callbacks, config):
     for callback in callbacks:
         callback.set_model(model)
         callback.on_train_end()
-
-
-@contextlib.contextmanager
-def _failures(model, train, checkpoint, config, callbacks):
-    """Lets callbacks close their files and make their film, and says in one line what happened."""
-    try:
-        yield
-    except (Interrupted, UserError, OSError, tf.errors.OpError) as error:
-        for callback in callbacks:
-            # The first failure counts; and a callback may not have begun.
-            with contextlib.suppress(OSError, tf.errors.OpError, AttributeError):
-                callback.on_train_end()
-        if isinstance(error, TrainingDiverged):
-            raise TrainingDiverged(
-                f"{_explained(error, model, train, checkpoint)} than {config.learning_rate:g}"
-            ) from None
-        said = str(getattr(error, "message", error))
-        if any(os.strerror(number) in said for number in FULL):
-            raise UserError(
-                f"there is no room left to write to {config.run_dir} ({said.splitlines()[0]}); "
-                f"its last checkpoint is whole: make room, then {resume_command(config)}"
-            ) from None
-        # TensorFlow wraps what a streamed picture's decoding raised in a page of its own.
-        if found := re.search(r"UserError: (.*)", said):
-            raise UserError(found.group(1)) from None
-        if isinstance(error, tf.errors.ResourceExhaustedError):
-            raise UserError(
-                "a training step does not fit into memory: use a smaller --batch-size, or a "
-                "smaller model"
-            ) from None
-        raise
-
-
-def _explained(error, model, train, checkpoint):
-    """What diverged first and why, found by repeating the steps since the last checkpoint."""
-    last_step = checkpoint.step
-    try:
-        checkpoint.restore()
-    except UserError as damaged:
-        return f"{error}; {damaged}; with a smaller --learning-rate"
-    kept = f"step {checkpoint.step} is kept as the last checkpoint"
-    found = where_it_began(model, train, checkpoint.step, last_step)
-    if found is None:
-        return f"{error}; {kept}; usually the steps are too large: try a smaller --learning-rate"
-    step, what, cause = found
-    return (
-        f"training diverged at step {step}: the first that was lost was {what}; {kept}; usually it "
-        f"is by {cause}"
-    )
 
 
 def _start_folder(config, counts, files, fingerprint):
