@@ -9,6 +9,7 @@ import keras
 from genai_keras.config.base import TrainConfig
 from genai_keras.config.images import GANConfig, VAEConfig
 from genai_keras.config.text import LanguageModelConfig, Seq2SeqConfig
+from genai_keras.data.arrays import reason_of
 from genai_keras.data.images import load_images
 from genai_keras.data.pairs import load_pairs
 from genai_keras.data.pixels import load_pixels
@@ -116,11 +117,18 @@ def open_run(folder, data_dir=None):
             f"{folder} is not finished: it has no model.keras; go on with {resume_command(config)}"
         )
     try:
-        model = keras.saving.load_model(path)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                if name.startswith("/") or ".." in name.split("/"):
+                    raise ValueError(f"{name} in it leads out of its folder")
+            damaged = archive.testzip()  # Keras reads weights whose checksum is wrong
+        if damaged:
+            raise ValueError(f"{damaged} in it is damaged")
+        model = keras.saving.load_model(path, safe_mode=True)  # runs no code that is in the file
+    except Exception as error:  # zip, HDF5, JSON and Keras each raise their own
         raise UserError(
-            f"{path} cannot be loaded ({reason[0]}); make it again with {resume_command(config)}"
+            f"{path} cannot be loaded ({reason_of(error)}); make it again with "
+            f"{resume_command(config)}"
         ) from None
     if not isinstance(model, TRAINED[cls]) or (
         bool(getattr(model, "classes", 0)) != getattr(config, "conditional", False)

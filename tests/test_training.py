@@ -149,19 +149,16 @@ def test_same_seed_same_run_other_seed_other_run(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("preset", ["mlp", "dcgan"])
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "sigterm"]
 )
 @pytest.mark.parametrize("step", [6, 8], ids=["middle", "last step"])
-def test_a_stop_in_an_epoch_loses_nothing(
-    preset, number, code, step, tmp_path, monkeypatch, capsys
-):
+def test_a_stop_in_an_epoch_loses_nothing(number, code, step, tmp_path, monkeypatch, capsys):
     straight, stopped = tmp_path / "straight", tmp_path / "stopped"
-    assert run(straight, preset=preset) == 0
+    assert run(straight) == 0
     before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
     raise_signal_at(monkeypatch, number, step)  # of 4 an epoch
-    assert run(stopped, preset=preset) == code
+    assert run(stopped) == code
     assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == before
     said = capsys.readouterr().err
     assert f"python -m genai_keras.train_gan --run-dir {stopped} --resume" in said

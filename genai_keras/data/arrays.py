@@ -8,6 +8,7 @@ import gzip
 import io
 import math
 import struct
+import textwrap
 import zipfile
 
 import numpy as np
@@ -64,7 +65,7 @@ def read_idx(path, rank):
                 f"{tuple(shape)}"
             )
         values = np.frombuffer(data, "uint8").reshape(shape)
-        return _to_labels("it", values, "label ") if rank == 1 else values
+        return _to_labels("label", values) if rank == 1 else values
     except Exception as error:  # of gzip, zlib or the file system
         raise UserError(f"{path} is no such idx file, or is damaged: {reason_of(error)}") from None
 
@@ -76,7 +77,7 @@ def read_cifar_file(path):
         if not data.size or data.size % 3073:
             raise ValueError(f"{data.size} bytes are no multiple of 3,073")
         records = data.reshape(-1, 3073)
-        labels = _to_labels("it", records[:, 0], "label ")
+        labels = _to_labels("label", records[:, 0])
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is damaged: {reason_of(error)}") from None
     return records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), labels
@@ -99,9 +100,8 @@ def check_parts(train, test, train_labels, test_labels):
 
 
 def reason_of(error):
-    """What an error says, in one line, without its causes and the marks of a `KeyError`."""
-    text = error.args[0] if isinstance(error, KeyError) and error.args else error
-    return " ".join(str(text).split()) or type(error).__name__
+    """What an error says, in one line that is not too long."""
+    return textwrap.shorten(str(error), 300, placeholder="...") or type(error).__name__
 
 
 def _read_member(archive, name, needed=True):
@@ -145,20 +145,26 @@ def _to_pictures(name, array):
             "(n, height, width, 1 or 3)"
         )
     array = array.reshape(*array.shape[:3], -1)
-    if array.dtype == "uint8":
-        return array
     if array.dtype == bool:
         return array * np.uint8(255)
-    most = 1 if array.dtype.kind == "f" else 255
+    if array.dtype.kind in "ui" and array.max() == 1:
+        raise ValueError(
+            f"{name} has no value but 0 and 1: save black and white as bool, or as 0 and 255"
+        )
+    if array.dtype == "uint8":
+        return array
+    most, wanted = (
+        (1, "of 0 to 1, as floats are") if array.dtype.kind == "f" else (255, "of 0 to 255")
+    )
     pixels = np.empty(array.shape, "uint8")
     for start in range(0, len(array), CHUNK):
         some = array[start : start + CHUNK]
-        _find_bad((some >= 0) & (some <= most), some, name, start, f"0 to {most}", array.dtype)
+        _find_bad((some >= 0) & (some <= most), some, name, start, wanted)
         pixels[start : start + CHUNK] = np.rint(some * 255.0) if most == 1 else some
     return pixels
 
 
-def _to_labels(name, array, of=""):
+def _to_labels(name, array):
     """`(n,)` uint8, of 0 to 9."""
     if array is None:
         return None
@@ -169,17 +175,15 @@ def _to_labels(name, array, of=""):
     good = (array >= 0) & (array < CLASSES)
     if array.dtype.kind == "f":
         good &= array == np.rint(array)
-    _find_bad(good, array, name, 0, f"a whole number of 0 to {CLASSES - 1}", array.dtype, of)
+    _find_bad(good, array, name, 0, f"a whole number of 0 to {CLASSES - 1}")
     return array.astype("uint8", copy=False)
 
 
-def _find_bad(good, values, name, start, wanted, dtype, of=""):
+def _find_bad(good, values, name, start, wanted):
     if good.all():
         return
     place = np.unravel_index(np.argmin(good), good.shape)  # the first False
-    raise ValueError(
-        f"{name}[{of}{start + place[0]}] holds {values[place]}, not {wanted}, as {dtype} has to"
-    )
+    raise ValueError(f"{name}[{start + place[0]}] holds {values[place]}, which is not {wanted}")
 
 
 def _times(pictures):

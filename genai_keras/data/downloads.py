@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import os
 import shutil
 import struct
 from pathlib import Path
@@ -10,7 +11,7 @@ from genai_keras.data.arrays import reason_of
 from genai_keras.errors import UserError
 
 OFFLINE_WAYS_OUT = "use --dataset mnist5k, which needs no download"
-# Where Keras keeps what it has downloaded; of CIFAR-10 an archive and a folder.
+# Where Keras keeps what it has downloaded; of CIFAR-10 an archive, and a folder made from it.
 KEPT = {
     "mnist": "mnist.npz",
     "fashion_mnist": "fashion-mnist/*.gz",
@@ -18,15 +19,18 @@ KEPT = {
 }
 # SHA-256 of the files that Keras has no checksums of, unzipped, as some mirrors zip them anew.
 FASHION_MNIST = {
-    "train-images-idx3-ubyte.gz":
-        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-    "t10k-images-idx3-ubyte.gz":
-        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-    "train-labels-idx1-ubyte.gz":
-        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-    "t10k-labels-idx1-ubyte.gz":
-        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-}  # fmt: skip
+    "train-images-idx3": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    "t10k-images-idx3": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    "train-labels-idx1": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+    "t10k-labels-idx1": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+}
+CHECKSUMS = {  # of all that is kept
+    **{f"{part}-ubyte.gz": checksum for part, checksum in FASHION_MNIST.items()},
+    "mnist.npz": "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
+    "cifar-10-batches-py-target_archive": (
+        "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
+    ),
+}
 LARGEST = 16 + 60_000 * 784  # bytes of the largest of them
 
 
@@ -68,21 +72,24 @@ def _hash_as_idx(array):
 def _remove_damaged(name):
     from keras.src.backend.config import keras_home  # the only place that knows it
 
-    for folder in (Path(keras_home()).expanduser(), Path("/tmp/.keras")):  # as `get_file` has them
-        for path in (folder / "datasets").glob(KEPT[name]):
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            elif not _is_whole(path):
-                path.unlink(missing_ok=True)
+    home = Path(keras_home()).expanduser()
+    if not os.access(home, os.W_OK):
+        home = Path("/tmp/.keras")  # as `get_file` does
+    for path in (home / "datasets").glob(KEPT[name]):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif not _is_whole(path):
+            path.unlink(missing_ok=True)
 
 
 def _is_whole(path):
-    """Whether it is a file of Fashion-MNIST; of the others none is that could not be loaded."""
-    if path.name not in FASHION_MNIST:
-        return False
     try:
-        with gzip.open(path) as file:
-            data = file.read(LARGEST + 1)
+        if path.suffix != ".gz":
+            with open(path, "rb") as file:
+                digest = hashlib.file_digest(file, "sha256")
+        else:
+            with gzip.open(path) as file:
+                digest = hashlib.sha256(file.read(LARGEST + 1))
     except Exception:  # of gzip, zlib or the file system
         return False
-    return hashlib.sha256(data).hexdigest() == FASHION_MNIST[path.name]
+    return digest.hexdigest() == CHECKSUMS.get(path.name)

@@ -1,6 +1,7 @@
 """A folder of the user's own pictures: any size, grey or colour, with or without alpha."""
 
 import hashlib
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,16 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageOps
 
+from genai_keras.data.arrays import reason_of
 from genai_keras.errors import UserError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")  # Pillow runs programs for some others
+MOST_PIXELS = 64_000_000  # a file of a few bytes may tell of billions, which would fill the memory
 MEMORY = 1 << 30  # bytes of decoded pictures to keep in memory; a larger folder is streamed
+
+# Each picture is read, or is named with what is wrong; Pillow's own remarks name no file.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 @dataclass(frozen=True)
@@ -74,9 +81,7 @@ def decode_picture(path, shape):
     """Decodes one picture to `(height, width, channels)` uint8; transparent pixels become white."""
     height, width, channels = shape
     with _open(path) as picture:
-        picture = ImageOps.exif_transpose(picture)
-        if picture.mode.startswith("I;16"):  # 16-bit grey, which Pillow would clip instead of scale
-            picture = Image.fromarray((np.asarray(picture) >> 8).astype("uint8"))
+        picture = _in_eight_bits(ImageOps.exif_transpose(picture))
         if picture.has_transparency_data:
             picture = picture.convert("RGBA")
             paper = Image.new("RGBA", picture.size, "white")
@@ -105,11 +110,31 @@ def _find_pictures(data_dir):
 
 
 def _examine(path):
-    """Reads a file once, to the end: its hash, and whether it is in colour."""
+    """Reads a file to the end: its hash, and whether it is in colour."""
+    with _open(path) as picture:
+        if picture.format == "PNG":
+            picture.verify()  # its checksums, which Pillow does not look at otherwise
     with _open(path) as picture:
         picture.load()
-        grey = picture.mode in ("1", "L", "LA", "La", "I", "F") or picture.mode.startswith("I;16")
+        picture = _in_eight_bits(ImageOps.exif_transpose(picture))  # fails now, not in training
+        grey = picture.mode in ("1", "L", "LA", "La")
     return hashlib.sha256(path.read_bytes()).digest(), not grey
+
+
+def _in_eight_bits(picture):
+    """A grey picture of more bits scaled to eight, which Pillow would clip; others as they are."""
+    if picture.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(picture) >> 8).astype("uint8"))
+    if picture.mode not in ("I", "F"):
+        return picture
+    values = np.asarray(picture)
+    most = 1 if picture.mode == "F" else 255
+    good = (values >= 0) & (values <= most)
+    if not good.all():
+        bad = values.flat[np.argmin(good)]
+        kind = "floats" if picture.mode == "F" else "whole numbers of 32 bits"
+        raise ValueError(f"it holds {bad}, and {kind} must be 0 to {most}")
+    return Image.fromarray(np.rint(values * (255 / most)).astype("uint8"))
 
 
 def _choose_for_validation(keys):
@@ -129,7 +154,11 @@ class _open:
 
     def __enter__(self):
         try:
-            self.picture = Image.open(self.path)
+            self.picture = Image.open(self.path, formats=FORMATS)
+            width, height = self.picture.size
+            if width * height > MOST_PIXELS:
+                self.picture.close()
+                raise ValueError(f"{width} x {height} pixels, and at most {MOST_PIXELS:,} may be")
         except Exception as error:
             self._fail(error)
         return self.picture
@@ -140,6 +169,7 @@ class _open:
             self._fail(error)
 
     def _fail(self, error):
+        reason = reason_of(error)
         raise UserError(
-            f"{self.path} cannot be read as a picture ({error}): repair it or take it away"
+            f"{self.path} cannot be read as a picture ({reason}): repair it or take it away"
         ) from None

@@ -193,6 +193,10 @@ def _fit(train, test, train_labels, test_labels, folder):
 
 def _folders(data_dir, name, *also):
     if data_dir is not None:
+        if not data_dir.is_dir():
+            raise UserError(
+                f"there is no folder {data_dir}: --data-dir must name the data's folder"
+            )
         yield from (data_dir, *(data_dir / each for each in (name, name.replace("_", "-"), *also)))
     if name == "fashion_mnist":
         yield Path("/usr/share/datasets/fashion-mnist")  # Debian's dataset-fashion-mnist

@@ -124,23 +124,30 @@ def read_utf8(dataset, path, content):
         content: what kind of file it should be, for messages.
 
     Raises:
-        UserError: there is none, it is empty, or it is not in UTF-8.
+        UserError: there is none, it is empty, or it is not a text in UTF-8.
     """
-    if path is None or Path(path).is_dir():
-        instead = "" if path is None else f", not the folder {path}"
-        raise UserError(f"--dataset {dataset} needs --data-dir to name your {content}{instead}")
     try:
+        if path is None or Path(path).is_dir():
+            instead = "" if path is None else f", not the folder {path}"
+            raise UserError(f"--dataset {dataset} needs --data-dir to name your {content}{instead}")
+        if Path(path).exists() and not Path(path).is_file():  # a pipe or a device may never end
+            raise UserError(f"{path} is no ordinary file: copy what it holds to one")
         data = Path(path).read_bytes()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from None
     try:
         text = data.decode("utf-8").removeprefix("\ufeff")  # Windows marks UTF-8 with it
     except UnicodeDecodeError as error:
-        is_utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+        is_utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data
         raise UserError(
             f"{path} is not in UTF-8 (see byte {error.start}): convert it, for example with "
             f"iconv -f {'UTF-16' if is_utf16 else 'WINDOWS-1252'} -t UTF-8 {path} > new.txt"
         ) from None
+    if b"\0" in data:  # UTF-16 without its mark passes for UTF-8, with a NUL for every other byte
+        raise UserError(
+            f"{path} has a NUL (see byte {data.index(0)}), so it is no text in UTF-8: if it is one "
+            f"in UTF-16, convert it with iconv -f UTF-16LE -t UTF-8 {path} > new.txt"
+        )
     if not text:
         raise UserError(f"{path} is empty")
     return text.replace("\r\n", "\n")

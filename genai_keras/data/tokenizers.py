@@ -11,6 +11,7 @@ from genai_keras.data.byte_pairs import BYTES, cut_words, learn_merges, merge, t
 from genai_keras.errors import UserError
 
 UNKNOWN = "\ufffd"  # Unicode's replacement character
+LONGEST = 4 * 33  # bytes of a token: a word of `cut_words` in UTF-8
 VISIBLE = {" ": "␣", "\n": "⏎", "\t": "⇥"}
 
 
@@ -101,7 +102,7 @@ class BytePairTokenizer(Tokenizer):
         specials: names of special tokens.
 
     Raises:
-        ValueError: a merge is not of two tokens that are there before it.
+        ValueError: a merge is not of two tokens that are there before it, or longer than a word.
     """
 
     def __init__(self, merges, specials=()):
@@ -111,6 +112,8 @@ class BytePairTokenizer(Tokenizer):
             if not (0 <= left < len(pieces) and 0 <= right < len(pieces)):
                 raise ValueError(f"merge {left}, {right} is of tokens that come after it")
             pieces.append(pieces[left] + pieces[right])
+            if len(pieces[-1]) > LONGEST:  # each may be twice as long as the last
+                raise ValueError(f"merge {left}, {right} is longer than any word")
         super().__init__(pieces, specials)
         self._ranks = {pair: rank for rank, pair in enumerate(self.merges)}
         self._known_words = {}
@@ -198,15 +201,29 @@ def load_tokenizer(path):
     """
     try:
         facts = json.loads(Path(path).read_text(encoding="utf-8"))
+        specials = facts["specials"]
+        if not _is_list_of(specials, str) or len(set(specials)) < len(specials):
+            raise ValueError("its special tokens are not different names")
         if facts["kind"] == "char":
-            return CharacterTokenizer(facts["characters"], facts["specials"])
+            characters = facts["characters"]
+            if not isinstance(characters, str) or characters != "".join(sorted(set(characters))):
+                raise ValueError("its characters are not different ones in order")
+            characters.encode("utf-8")  # fails for half a character
+            return CharacterTokenizer(characters, specials)
         if facts["kind"] == "bpe":
-            return BytePairTokenizer(facts["merges"], facts["specials"])
-        raise ValueError(f"its kind is {facts['kind']}")
+            merges = facts["merges"]
+            if not _is_list_of(merges, list) or not all(_is_list_of(each, int) for each in merges):
+                raise ValueError("its merges are not pairs of whole numbers")
+            return BytePairTokenizer(merges, specials)
+        raise ValueError(f"its kind is {facts['kind']!r}")
     except OSError as error:
         raise UserError(f"cannot read the tokenizer {path}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{path} is no tokenizer, or is damaged: {error}") from None
+
+
+def _is_list_of(values, kind):
+    return isinstance(values, list) and all(type(each) is kind for each in values)
 
 
 def encode_prompt(prompt, tokenizer):
