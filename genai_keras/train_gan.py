@@ -14,6 +14,7 @@ def main(config):
     import keras
 
     from genai_keras.callbacks.density import DensityPlot
+    from genai_keras.callbacks.doctor import gan_doctor
     from genai_keras.callbacks.pictures import ImageGrid
     from genai_keras.data.images import load_images
     from genai_keras.data.toy import GaussianMixture, load_mixture
@@ -41,7 +42,8 @@ def main(config):
         ),
         label_smoothing=config.label_smoothing,
     )
-    run_training(gan, train, validation, config, callbacks=[picture])
+    doctor = gan_doctor(config, validation)
+    run_training(gan, train, validation, config, callbacks=[picture, doctor])
 
 
 def build_networks(config, sample_shape, classes=0):

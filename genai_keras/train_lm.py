@@ -29,6 +29,7 @@ def train_on_text(config):
     import math
 
     from genai_keras.callbacks.attention import AttentionMaps
+    from genai_keras.callbacks.doctor import transformer_doctor
     from genai_keras.callbacks.text import TextSample
     from genai_keras.data.text import load_text
     from genai_keras.data.tokenizers import encode_prompt
@@ -61,6 +62,7 @@ def train_on_text(config):
                 **config.sampling(),
             ),
             AttentionMaps(config.run_dir, shown, labels, labels),
+            transformer_doctor(config, tokenizer.vocabulary_size),
         ],
         files={"tokenizer.json": tokenizer.to_json()},
         fingerprint=text.fingerprint,
@@ -73,6 +75,7 @@ def train_on_pixels(config):
 
     import numpy as np
 
+    from genai_keras.callbacks.doctor import transformer_doctor
     from genai_keras.callbacks.pixels import Completions, PixelGrid
     from genai_keras.data.pixels import load_pixels
     from genai_keras.training.run import run_training
@@ -88,6 +91,7 @@ def train_on_pixels(config):
         callbacks=[
             PixelGrid(config.run_dir, pixels, **config.sampling()),
             Completions(config.run_dir, validation.first(SHOWN // 2), **config.sampling()),
+            transformer_doctor(config, vocabulary_size=2),
         ],
     )
     found = model.log_likelihood(validation.first(validation.count))

@@ -13,6 +13,7 @@ def main(config):
     """Trains an encoder-decoder Transformer on pairs: dates, sorting, or your own translations."""
     # Imported here: TensorFlow takes seconds, and --help should not.
     from genai_keras.callbacks.attention import AttentionMaps
+    from genai_keras.callbacks.doctor import transformer_doctor
     from genai_keras.callbacks.text import Translations
     from genai_keras.data.pairs import load_pairs
     from genai_keras.evaluation.translation import evaluate_translations, save_translations
@@ -47,6 +48,7 @@ def main(config):
                 doing="writing",
                 of="cross_attention",
             ),
+            transformer_doctor(config, pairs.target_tokenizer.vocabulary_size, loss="nats"),
         ],
         files={
             "source-tokenizer.json": pairs.source_tokenizer.to_json(),

@@ -16,6 +16,7 @@ def main(config):
     import keras
     import numpy as np
 
+    from genai_keras.callbacks.doctor import vae_doctor
     from genai_keras.callbacks.latents import LatentSpace, Projector, Reconstructions
     from genai_keras.callbacks.pictures import ImageGrid
     from genai_keras.data.images import load_images
@@ -57,6 +58,7 @@ def main(config):
             Reconstructions(config.run_dir, shown, given),
             LatentSpace(config.run_dir, shown, given),
             Projector(config.run_dir, shown, labels),
+            vae_doctor(config, shown, given),
         ],
     )
     if config.evaluate:

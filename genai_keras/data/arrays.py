@@ -40,7 +40,7 @@ def read_npz(path):
         labels = [_to_labels(name, arrays[name]) for name in ("y_train", "y_test")]
         return check_parts(*parts, *labels)
     except Exception as error:  # zip, zlib, NumPy's header and its parser each raise their own
-        raise UserError(f"{path} cannot be used: {reason_of(error)}") from None
+        raise UserError(f"{path} does not hold pictures as it has to: {reason_of(error)}") from None
 
 
 def read_idx(path, rank):
@@ -153,9 +153,7 @@ def _to_pictures(name, array):
         )
     if array.dtype == "uint8":
         return array
-    most, wanted = (
-        (1, "of 0 to 1, as floats are") if array.dtype.kind == "f" else (255, "of 0 to 255")
-    )
+    most, wanted = (1, "0 to 1, as floats must") if array.dtype.kind == "f" else (255, "0 to 255")
     pixels = np.empty(array.shape, "uint8")
     for start in range(0, len(array), CHUNK):
         some = array[start : start + CHUNK]
@@ -175,7 +173,7 @@ def _to_labels(name, array):
     good = (array >= 0) & (array < CLASSES)
     if array.dtype.kind == "f":
         good &= array == np.rint(array)
-    _find_bad(good, array, name, 0, f"a whole number of 0 to {CLASSES - 1}")
+    _find_bad(good, array, name, 0, f"0 to {CLASSES - 1}, a whole number")
     return array.astype("uint8", copy=False)
 
 
@@ -183,7 +181,7 @@ def _find_bad(good, values, name, start, wanted):
     if good.all():
         return
     place = np.unravel_index(np.argmin(good), good.shape)  # the first False
-    raise ValueError(f"{name}[{start + place[0]}] holds {values[place]}, which is not {wanted}")
+    raise ValueError(f"{name}[{start + place[0]}] holds {values[place]}, not {wanted}")
 
 
 def _times(pictures):

@@ -1,0 +1,114 @@
+"""What a training doctor looks for: each symptom a function of the epochs so far.
+
+An epoch is a dictionary of its figures, as in `history.csv`; the oldest comes first. A symptom
+returns what is to be said of it, or None. What is not in the figures is no symptom.
+"""
+
+import math
+
+SATURATED = 0.99  # accuracy of a discriminator that a generator cannot learn from
+HALVED = 0.5
+NARROW = 0.2  # diversity, where samples of the data have 1
+CLIPPED = 0.01  # share of log-variances
+RISEN = 1.01  # times the best validation loss
+SURPRISING = 0.2  # share by which a first loss may differ from log V
+
+
+def saturated_discriminator(epochs):
+    """The discriminator has told all apart for two epochs."""
+    names = ("accuracy_real", "accuracy_fake")
+    if not _last(epochs, 2, lambda each: min(each.get(name, 0) for name in names) > SATURATED):
+        return None
+    return (
+        f"the discriminator tells {epochs[-1]['accuracy_real']:.0%} of real and "
+        f"{epochs[-1]['accuracy_fake']:.0%} of generated samples apart: it is saturated, and the "
+        "generator learns little from it. Try a smaller --discriminator-learning-rate, or smaller "
+        "--discriminator-widths."
+    )
+
+
+def falling_diversity(epochs):
+    """Samples have come to resemble each other, or have not begun to differ."""
+    values = [each["diversity"] for each in epochs if "diversity" in each]
+    if not values:
+        return None
+    best = min(max(values), 1.0)
+    fallen = values[-1] < HALVED * best
+    if not fallen and not (len(values) > 2 and max(values[-2:]) < NARROW):
+        return None
+    how = f"has fallen from {best:.2f} to {values[-1]:.2f}" if fallen else f"is {values[-1]:.2f}"
+    return (
+        f"the diversity of generated samples {how}, where real ones have 1: the generator makes a "
+        "few things over and over (mode collapse). Try --label-smoothing 0.1, a smaller "
+        "--learning-rate, or a larger --batch-size."
+    )
+
+
+def collapsed_latents(warmup_epochs=0):
+    """A symptom: validation uses no latent in two epochs, when the KL term weighs in full."""
+
+    def look(epochs):
+        counted = epochs[math.ceil(warmup_epochs) :]
+        if not _last(counted, 2, lambda each: each.get("val_active_units", 1) < 1):
+            return None
+        return (
+            f"no latent is used (KL {epochs[-1]['val_kl']:.2f} nats): the posterior has collapsed "
+            "to the prior, and the decoder does not listen to z. Try --warmup-epochs 5, "
+            "--free-bits 0.1, or a smaller --beta."
+        )
+
+    return look
+
+
+def clipped_log_variance(epochs):
+    """Log-variances are at the bounds that keep exp() finite."""
+    share = epochs[-1].get("clipped", 0.0)
+    if not share > CLIPPED:
+        return None
+    return (
+        f"{share:.0%} of the latents' log-variances are at their clip, where no gradient moves "
+        "them. Try a smaller --learning-rate, or a larger --beta."
+    )
+
+
+def rising_validation(name, sign=1):
+    """A symptom: for three epochs validation has been worse than its best, and training better.
+
+    Args:
+        name: of the metric.
+        sign: -1 if more is better.
+    """
+
+    def look(epochs):
+        losses = [sign * each.get(f"val_{name}", math.nan) for each in epochs]
+        if len(losses) < 4 or not all(map(math.isfinite, losses)):
+            return None
+        best = min(losses)
+        index = losses.index(best)
+        trains = sign * epochs[-1][name] < sign * epochs[index][name]
+        margin = (RISEN - 1) * abs(best)
+        if not trains or not all(loss > best + margin for loss in losses[-3:]):
+            return None
+        return (
+            f"val_{name} was best after epoch {index + 1} ({sign * best:.4g}) and is now "
+            f"{sign * losses[-1]:.4g}, while training still improves: it learns the training data "
+            f"by heart (overfitting). Try --epochs {index + 1}, more data, or a smaller network."
+        )
+
+    return look
+
+
+def surprising_first_loss(nats, vocabulary_size):
+    """What is to be said of the first loss of an untrained model, to which all tokens are alike."""
+    expected = math.log(vocabulary_size)
+    if abs(nats - expected) <= SURPRISING * expected:
+        return None
+    return (
+        f"the first loss is {nats:.2f} nats, and an untrained model of {vocabulary_size} tokens "
+        f"should have about log {vocabulary_size} = {expected:.2f}: much more is an initialization "
+        "with too large weights, much less a model that sees what it should predict."
+    )
+
+
+def _last(epochs, count, holds):
+    return len(epochs) >= count and all(map(holds, epochs[-count:]))

@@ -1,0 +1,298 @@
+"""Files that are damaged by the same chance each time: an error in one line, or the truth."""
+
+import faulthandler
+import gzip
+import io
+import json
+import struct
+import time
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from genai_keras.data import folder as folder_module
+from genai_keras.data.images import READERS
+from genai_keras.data.pairs import load_pairs
+from genai_keras.data.text import load_text
+from genai_keras.data.tokenizers import (
+    BytePairTokenizer,
+    CharacterTokenizer,
+    load_tokenizer,
+)
+from genai_keras.errors import UserError
+
+pytestmark = pytest.mark.slow
+
+SECONDS = 15  # that one file may take
+MEMORY = 50_000_000  # bytes
+EXTREMES = [0, 1, 127, 128, 255, 256, 32767, 32768, 65535, 65536, 2**31 - 1, 2**31, 2**32 - 1,
+            2**63 - 1, 2**63, 2**64 - 1]  # fmt: skip
+
+
+def damage(data, other, random):
+    """One to three small changes of bytes; `other` is another whole file of the kind."""
+    for _ in range(random.integers(1, 4)):
+        data = _change(bytearray(data), other, random)
+    return bytes(data)
+
+
+def _change(data, other, random):
+    size = len(data)
+    # Where a change is felt most: near the beginning or the end, or else anywhere.
+    places = [(0, min(64, size)), (max(0, size - 64), size), (0, size)]
+    place = int(random.integers(*places[random.integers(3)])) if size else 0
+    until = min(size, place + int(random.integers(1, 40)))
+    kind = random.integers(9 if random.random() < 0.3 else 7)
+    if kind < 2 and size:
+        data[place] ^= 1 << random.integers(8)
+    elif kind == 2 and size:
+        data[place] = random.integers(256)
+    elif kind in (3, 4):
+        width = int(random.choice([1, 2, 4, 8]))
+        value = int(random.choice(np.array(EXTREMES, "uint64"))) % 256**width
+        data[place : place + width] = value.to_bytes(width, ["big", "little"][random.integers(2)])
+    elif kind == 5:
+        new = random.bytes(int(random.integers(1, 9)))
+        data[place:place] = new if random.random() < 0.5 else data[place : place + 1]
+    elif kind == 6:
+        data[place:place] = data[place:until]
+    elif kind == 7:
+        data = data[:place] if random.random() < 0.7 else data[:place] + data[until:]
+    else:
+        data = data + other if random.random() < 0.5 else bytearray(other) + data
+    return data
+
+
+def fuzz(path, whole, other, read, check, count, named=None):
+    """Damages a file `count` times, and checks what is read.
+
+    Args:
+        path: of the file.
+        whole, other: contents of two files that are in order.
+        read: a function without arguments that reads the file.
+        check: a function of what was read.
+        named: what an error has to name; the file.
+
+    Returns:
+        How many were read, and how many refused.
+    """
+    seed = sum(path.suffix.encode()) + len(whole)
+    random = np.random.default_rng(seed)
+    read_well = refused = 0
+    faulthandler.dump_traceback_later(120, exit=True)
+    tracemalloc.start()
+    try:
+        for content in (whole, other):
+            path.write_bytes(content)
+            check(read())
+        for number in range(count):
+            content = damage(whole, other, random)
+            path.write_bytes(content)
+            tracemalloc.reset_peak()
+            start = time.perf_counter()
+            try:
+                check(read())
+                read_well += 1
+            except UserError as error:
+                message = str(error)
+                assert "\n" not in message and message.isprintable(), (seed, number, message)
+                assert any(each in message for each in named or [str(path)]), (number, message)
+                refused += 1
+            except Exception as error:
+                error.add_note(f"file {number} of the seed {seed}: {content[:200]!r}")
+                raise
+            assert time.perf_counter() - start < SECONDS, (seed, number)
+            assert tracemalloc.get_traced_memory()[1] < MEMORY, (seed, number)
+    finally:
+        tracemalloc.stop()
+        faulthandler.cancel_dump_traceback_later()
+    assert refused  # else nothing was damaged
+    return read_well, refused
+
+
+def some_pictures(seed):
+    return np.random.default_rng(seed).integers(0, 256, (7, 5, 4), dtype="uint8")
+
+
+def labels(seed):
+    return np.random.default_rng(seed).integers(0, 10, 7, dtype="uint8")
+
+
+def keeps_promises(parts):
+    """Of a reader of arrays."""
+    train, test, *both = parts
+    assert train.dtype == test.dtype == np.uint8
+    assert train.ndim == test.ndim == 4 and train.shape[3] in (1, 3)
+    assert train.size and test.size and train.shape[1:] == test.shape[1:]
+    for pictures, part_labels in zip((train, test), both, strict=True):
+        if part_labels is not None:
+            assert part_labels.shape == (len(pictures),) and part_labels.max() < 10
+
+
+@pytest.mark.parametrize("zipped", [False, True], ids=["plain", "gz"])
+@pytest.mark.parametrize("kind", ["images-idx3", "labels-idx1"])
+def test_idx(tmp_path, kind, zipped):
+    def idx(array):
+        content = struct.pack(f">{1 + array.ndim}i", 2048 + array.ndim, *array.shape)
+        content += array.tobytes()
+        return gzip.compress(content, mtime=0) if zipped else content
+
+    suffix = ".gz" if zipped else ""
+    for part in ("train", "t10k"):
+        (tmp_path / f"{part}-images-idx3-ubyte{suffix}").write_bytes(idx(some_pictures(0)))
+        (tmp_path / f"{part}-labels-idx1-ubyte{suffix}").write_bytes(idx(labels(0)))
+    make = some_pictures if kind[0] == "i" else labels
+    place = 1 if kind[0] == "i" else 3
+
+    def check(parts):
+        keeps_promises(parts)
+        if zipped:  # whose checksum finds every change
+            found = parts[place].reshape(make(0).shape)
+            assert any(np.array_equal(found, make(seed)) for seed in (0, 1))
+
+    path = tmp_path / f"t10k-{kind}-ubyte{suffix}"
+    # Files that are whole, but do not fit together, are named by their folder.
+    read = lambda: READERS["mnist"](tmp_path)  # noqa: E731
+    fuzz(path, idx(make(0)), idx(make(1)), read, check, 250, [str(tmp_path)])
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed], ids=["stored", "deflated"])
+def test_npz(tmp_path, save):
+    def arrays(seed):
+        pictures, numbers = some_pictures(seed), labels(seed)
+        return {"x_train": pictures, "x_test": pictures[:3], "y_train": numbers,
+                "y_test": numbers[:3]}  # fmt: skip
+
+    def npz(seed):
+        file = io.BytesIO()
+        save(file, **arrays(seed))
+        return file.getvalue()
+
+    def check(parts):
+        keeps_promises(parts)
+        parts = [part if part is None or part.ndim == 1 else part[..., 0] for part in parts]
+        # The names of members have no checksum, so labels may be lost; they may not be others.
+        assert any(
+            all(
+                found is None or np.array_equal(found, expected)
+                for found, expected in zip(parts, arrays(seed).values(), strict=True)
+            )
+            for seed in (0, 1)
+        )
+
+    path = tmp_path / "mnist.npz"
+    fuzz(path, npz(0), npz(1), lambda: READERS["mnist"](tmp_path), check, 400)
+
+
+def test_cifar(tmp_path):
+    def records(seed):
+        return np.random.default_rng(seed).integers(0, 10, (2, 3073), dtype="uint8").tobytes()
+
+    (tmp_path / "data_batch_1.bin").write_bytes(records(0))
+    read = lambda: READERS["cifar10"](tmp_path)  # noqa: E731
+    fuzz(tmp_path / "test_batch.bin", records(1), records(2), read, keeps_promises, 100)
+
+
+TEXTS = [
+    "".join(f"I see {n} cats.\t我看见{n}只猫。\n" for n in range(40)),
+    "\ufeff" + "".join(f"Er hat {n} Äpfel.\tIl a {n} pommes.\tCC-BY\r\n" for n in range(40)),
+]
+
+
+def test_pairs(tmp_path):
+    path = tmp_path / "pairs.tsv"
+    # So short that many a change is at a tab or at the end of a line.
+    short = "".join(f"{n}\t{n}猫\n" for n in range(40)), TEXTS[1]
+
+    def check(pairs):
+        assert pairs.validation_texts and pairs.train.count
+        assert all(source.strip() and target.strip() for source, target in pairs.validation_texts)
+        for sources, targets in pairs.train.in_order():
+            # Something stands before each sentence's end.
+            assert (np.asarray(sources)[:, 0] > 1).all() and (np.asarray(targets)[:, 0] > 1).all()
+
+    read = lambda: load_pairs("pairs", path, batch_size=8)  # noqa: E731
+    fuzz(path, *(each.encode() for each in short), read, check, 250, [str(path), "--max-length"])
+
+
+def test_text(tmp_path):
+    path = tmp_path / "text.txt"
+
+    def check(text):
+        first = text.train.first(1)
+        content = path.read_bytes().decode("utf-8").removeprefix("\ufeff").replace("\r\n", "\n")
+        assert text.tokenizer.decode(np.asarray(first)[0]) == content[:9]
+
+    read = lambda: load_text("text", path, window=8, batch_size=2)  # noqa: E731
+    fuzz(
+        path,
+        *(each.encode() for each in TEXTS),
+        read,
+        check,
+        200,
+        [str(path), "too short", "--window"],
+    )
+
+
+@pytest.mark.parametrize("kind", ["png", "jpg", "gif", "bmp", "webp", "tif"])
+@pytest.mark.parametrize("mode", ["RGB", "LA"])
+def test_pictures(tmp_path, kind, mode, capfd):
+    if mode == "LA" and kind not in ("png", "webp", "tif"):
+        mode = "L"
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 24, 20, 3), dtype="uint8")
+    for seed in range(3):
+        Image.fromarray(np.roll(pixels[0], seed)).save(tmp_path / f"good{seed}.png")
+    path = tmp_path / f"damaged.{kind}"
+
+    def encoded(index):
+        Image.fromarray(pixels[index]).convert(mode).save(path)
+        return path.read_bytes()
+
+    whole = [encoded(0), encoded(1)]
+    expected = []
+
+    def read():
+        parts = folder_module.read_folder(tmp_path, 8, memory=0)
+        return {
+            each.name: pixels
+            for part in parts
+            for each, pixels in zip(part.paths, fetch(part), strict=True)
+        }
+
+    def check(found):
+        picture = found[path.name]
+        assert picture.shape == (8, 8, 3) and picture.dtype == np.uint8
+        if len(expected) < 2:
+            expected.append(picture)
+        elif kind == "png":  # which has checksums
+            assert any(np.array_equal(picture, each) for each in expected)
+
+    def fetch(part):  # what is streamed was found good before: it cannot fail in training
+        return [folder_module.decode_picture(each, part.shape) for each in part.paths]
+
+    fuzz(path, *whole, read, check, 100)
+    if kind != "tif":  # of which libtiff itself, in C, has sometimes more to say
+        assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("kind", ["char", "bpe"])
+def test_tokenizers(tmp_path, kind):
+    path = tmp_path / "tokenizer.json"
+    if kind == "char":
+        made = [CharacterTokenizer.learn(each, ("<padding>", "<end>")) for each in TEXTS]
+    else:
+        made = [BytePairTokenizer.learn(each, 300, ("<padding>", "<end>")) for each in TEXTS]
+
+    def check(tokenizer):
+        known = TEXTS[0] if kind == "bpe" else tokenizer.characters
+        assert tokenizer.decode(tokenizer.encode(known)) == known
+        assert tokenizer.encode(known).max(initial=0) < tokenizer.vocabulary_size
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        assert content == json.loads(tokenizer.to_json())
+
+    fuzz(
+        path, *(each.to_json().encode() for each in made), lambda: load_tokenizer(path), check, 250
+    )
