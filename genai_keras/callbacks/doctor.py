@@ -173,4 +173,5 @@ def _read_history(path):
     if not path.exists():
         return []
     with open(path, newline="", encoding="utf-8") as file:
-        return [{name: float(row[name]) for name in row} for row in csv.DictReader(file)]
+        rows = csv.DictReader(file)
+        return [{name: float(value) for name, value in row.items() if value} for row in rows]

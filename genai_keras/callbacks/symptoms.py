@@ -11,7 +11,7 @@ HALVED = 0.5
 NARROW = 0.2  # diversity, where samples of the data have 1
 CLIPPED = 0.01  # share of log-variances
 RISEN = 1.01  # times the best validation loss
-SURPRISING = 0.2  # share by which a first loss may differ from log V
+SURPRISING = 0.5  # share by which a first loss may differ from log V
 
 
 def saturated_discriminator(epochs):

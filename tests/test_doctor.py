@@ -1,0 +1,291 @@
+"""The training doctor: it says what is wrong, once, and nothing of a healthy run."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import (
+    DENSE,
+    DIGITS,
+    FOUR,
+    MAINS,
+    assert_same_bits,
+    history,
+    make_gan,
+    random_pictures,
+    write_data,
+)
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from genai_keras import train_gan, train_lm, train_vae
+from genai_keras.callbacks import doctor, symptoms
+from genai_keras.callbacks.doctor import TrainingDoctor, clipped, diversity
+from genai_keras.data.images import load_images
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+
+
+def gan(real, fake):
+    return {"accuracy_real": real, "accuracy_fake": fake}
+
+
+def diverse(*values):
+    return [{"diversity": value} for value in values]
+
+
+def validated(*pairs):
+    """Epochs of a training and a validation loss each."""
+    return [{"loss": train, "val_loss": validation} for train, validation in pairs]
+
+
+def unused(units, kl=0.01):
+    return {"val_active_units": units, "val_kl": kl}
+
+
+rising = symptoms.rising_validation("loss")
+OVERFITTED = validated((5, 4), (4, 3), (3, 3.1), (2, 3.2), (1, 3.3))
+
+
+@pytest.mark.parametrize(
+    ("look", "epochs", "says"),
+    [
+        (symptoms.saturated_discriminator, [gan(1.0, 0.995)] * 2, "tells 100% of real and 100%"),
+        (symptoms.saturated_discriminator, [gan(1.0, 0.995)], None),
+        (symptoms.saturated_discriminator, [gan(1.0, 0.99)] * 3, None),
+        (symptoms.saturated_discriminator, [gan(0.9, 1.0)] * 3, None),
+        (symptoms.falling_diversity, diverse(0.4, 0.9, 0.44), "fallen from 0.90 to 0.44"),
+        (symptoms.falling_diversity, diverse(0.4, 0.9, 0.46), None),
+        (symptoms.falling_diversity, diverse(1.9, 0.6), None),  # more than the data's is no merit
+        (symptoms.falling_diversity, diverse(1.9, 0.4), "fallen from 1.00 to 0.40"),
+        (symptoms.falling_diversity, diverse(0.1, 0.1), None),  # it has only begun
+        (symptoms.falling_diversity, diverse(0.1, 0.1, 0.1), "is 0.10"),
+        (symptoms.falling_diversity, diverse(0.1, 0.3, 0.4), None),
+        (symptoms.falling_diversity, [{}], None),
+        (symptoms.collapsed_latents(), [unused(0)] * 2, "KL 0.01 nats"),
+        (symptoms.collapsed_latents(), [unused(0), unused(1)], None),
+        (symptoms.collapsed_latents(), [unused(0)], None),
+        (symptoms.collapsed_latents(1.5), [unused(0)] * 3, None),
+        (symptoms.collapsed_latents(1.5), [unused(0)] * 4, "collapsed"),
+        (symptoms.clipped_log_variance, [{"clipped": 0.02}], "2% of"),
+        (symptoms.clipped_log_variance, [{"clipped": 0.01}], None),
+        (symptoms.clipped_log_variance, [{}], None),
+        (rising, OVERFITTED, "best after epoch 2 (3) and is now 3.3"),
+        (rising, OVERFITTED[:4], None),  # two epochs may be chance
+        (rising, validated((5, 4), (1, 3), (3, 3.1), (2, 3.2), (2, 3.3)), None),  # all gets worse
+        (rising, validated((5, 4), (4, 3), (3, 3.02), (2, 3.02), (1, 3.02)), None),
+        (rising, validated((5, 5), (4, 4), (3, 3), (2, 2), (1, 1)), None),
+        (symptoms.rising_validation("elbo", sign=-1),
+         [{"elbo": -t, "val_elbo": -v} for t, v in ((5, 4), (4, 3), (3, 4), (2, 4), (1, 4))],
+         "best after epoch 2 (-3)"),
+    ],
+)  # fmt: skip
+def test_a_symptom_is_seen_from_its_threshold_on(look, epochs, says):
+    said = look(epochs)
+    assert (said is None) if says is None else (says in said)
+
+
+@pytest.mark.parametrize(
+    ("nats", "vocabulary", "says"),
+    [
+        (4.62, 104, None),
+        (0.56, 2, None),
+        (9.0, 104, "the first loss is 9.00 nats, and an untrained model of 104 tokens"),
+        (0.01, 104, "log 104 = 4.64"),
+    ],
+)
+def test_a_first_loss_should_be_about_log_v(nats, vocabulary, says):
+    said = symptoms.surprising_first_loss(nats, vocabulary)
+    assert (said is None) if says is None else (says in said)
+
+
+def test_diversity_is_that_of_nearest_neighbours_found_one_by_one():
+    samples, real = random_pictures(12), random_pictures(12, seed=1) * 0.5
+
+    def nearest(pictures):
+        found = [
+            min(np.linalg.norm(a - b) for j, b in enumerate(pictures) if j != i)
+            for i, a in enumerate(pictures)
+        ]
+        return sum(found) / len(found)
+
+    assert diversity(samples, real) == pytest.approx(nearest(samples) / nearest(real), rel=1e-5)
+
+
+@pytest.mark.parametrize("modes", [1, 2, 3, 10])
+def test_few_modes_have_no_diversity_and_other_real_digits_have_about_one(modes):
+    train, validation = load_images("mnist5k")
+    real, others = validation.first(100), train.first(100)
+    assert diversity(others, real) == pytest.approx(1.0, abs=0.1)
+    assert diversity(np.resize(others[:modes], others.shape), real) == pytest.approx(0.0, abs=1e-6)
+    # Not exactly equal, as those of a generator.
+    noise = np.random.default_rng(0).normal(0.0, 0.05, others.shape)
+    assert diversity(np.resize(others[:modes], others.shape) + noise, real) < symptoms.NARROW * 1.5
+
+
+def test_the_share_of_clipped_log_variances():
+    values = np.array([[-14.0, -15.0, 0.0, 1.0], [14.0, 13.9, -13.9, 3.0]])
+    assert clipped(values, -14.0, 14.0) == 3 / 8
+
+
+def said_by(capsys):
+    return re.findall(r"doctor: (.*?) Why: (\S+)", capsys.readouterr().out)
+
+
+def play(tmp_path, epochs, findings, capsys):
+    """What a doctor says of each of the epochs, as 1 or 0."""
+    callback = TrainingDoctor(tmp_path, findings)
+    callback.set_model(None)
+    callback.on_train_begin()
+    spoken = []
+    for number, epoch in enumerate(epochs):
+        callback.on_epoch_end(number, dict(epoch))
+        spoken.append(len(said_by(capsys)))
+    callback.on_train_end()
+    return spoken
+
+
+SICK, WELL = gan(1.0, 1.0), gan(0.7, 0.7)
+FINDINGS = [(symptoms.saturated_discriminator, "chapter2_gan")]
+
+
+def test_a_symptom_is_said_once_and_again_when_it_comes_back(tmp_path, capsys):
+    epochs = [SICK, SICK, SICK, WELL, SICK, SICK]
+    assert play(tmp_path, epochs, FINDINGS, capsys) == [0, 1, 0, 0, 0, 1]
+
+
+@pytest.mark.parametrize("past", range(7))
+def test_a_run_that_goes_on_says_what_the_straight_one_would(past, tmp_path, capsys):
+    epochs = [SICK, SICK, SICK, WELL, SICK, SICK]
+    rows = [f"{i},{each['accuracy_real']},{each['accuracy_fake']}" for i, each in enumerate(epochs)]
+    header = "epoch,accuracy_real,accuracy_fake"
+    (tmp_path / "history.csv").write_text("\n".join([header, *rows[:past]]) + "\n")
+    straight = [0, 1, 0, 0, 0, 1]
+    assert play(tmp_path, epochs[past:], FINDINGS, capsys) == straight[past:]
+
+
+def test_every_link_is_of_a_notebook_that_is_there():
+    source = "".join(Path(module.__file__).read_text() for module in (doctor, symptoms))
+    names = set(re.findall(r'"(chapter\d_\w+)"', source))
+    assert len(names) >= 4
+    for name in names:
+        assert (NOTEBOOKS / f"{name}.ipynb").exists()
+
+
+def texts(folder):
+    """What TensorBoard shows under Text, by step."""
+    events = EventAccumulator(str(folder / "tensorboard" / "doctor")).Reload()
+    return [
+        (event.step, event.tensor_proto.string_val[0].decode())
+        for event in events.Tensors("doctor")
+    ]
+
+
+def sick(main, argv, tmp_path, capsys, says, notebook):
+    """Asserts that a run is told its symptom on the terminal and on TensorBoard."""
+    folder = tmp_path / "run"
+    assert main([*argv, "--verbose", "2", "--run-dir", str(folder)]) == 0
+    found = [(said, link) for said, link in said_by(capsys) if says in said]
+    assert len(found) == 1
+    said, link = found[0]
+    assert link.endswith(f"notebooks/{notebook}.ipynb")
+    assert any(said in text and f"]({link})" in text for _, text in texts(folder))
+    return folder
+
+
+@pytest.mark.slow
+def test_a_saturated_discriminator_is_told(tmp_path, capsys):
+    argv = [*DIGITS, *DENSE, "--epochs", "8", "--discriminator-learning-rate", "0.05"]
+    argv += ["--learning-rate", "1e-6", "--limit", "256"]
+    sick(train_gan.main, argv, tmp_path, capsys, "is saturated", "chapter2_gan")
+
+
+@pytest.mark.slow
+def test_a_mode_collapse_is_told(tmp_path, capsys, monkeypatch):
+    from genai_keras.models.gan import GAN
+
+    generate = GAN.generate
+
+    def collapsing(self, count, **how):
+        samples = generate(self, count, **how)
+        collapsed = int(self.generator_optimizer.iterations) > 8
+        return np.resize(samples[:2], samples.shape) if collapsed else samples
+
+    monkeypatch.setattr(GAN, "generate", collapsing)
+    argv = [*DIGITS, *DENSE, "--epochs", "3"]
+    folder = sick(train_gan.main, argv, tmp_path, capsys, "mode collapse", "chapter3_dcgan")
+    values = [float(row["diversity"]) for row in history(folder)]
+    assert values[0] > 0.05 and values[2] == pytest.approx(0.0, abs=1e-6)
+
+
+VAE = [*DIGITS, "--preset", "dense", "--widths", "8"]
+
+
+@pytest.mark.slow
+def test_collapsed_latents_are_told(tmp_path, capsys):
+    argv = [*VAE, "--epochs", "4", "--beta", "1000", "--learning-rate", "0.01", "--limit", "512"]
+    sick(train_vae.main, argv, tmp_path, capsys, "collapsed", "chapter4_vae")
+
+
+@pytest.mark.slow
+def test_log_variances_at_their_clip_are_told(tmp_path, capsys, monkeypatch):
+    from genai_keras.networks import dense
+
+    build = dense.build_dense_encoder
+
+    def wild(*arguments, **keywords):
+        encoder = build(*arguments, **keywords)
+        encoder.layers[-1].bias.assign(np.full(encoder.layers[-1].bias.shape, -20.0))
+        return encoder
+
+    monkeypatch.setattr(dense, "build_dense_encoder", wild)
+    argv = [*VAE, "--epochs", "1"]
+    folder = sick(train_vae.main, argv, tmp_path, capsys, "at their clip", "chapter4_vae")
+    assert 0.9 < float(history(folder)[0]["clipped"]) <= 1.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["train_lm", "train_seq2seq"])
+def test_a_first_loss_far_from_log_v_is_told(command, tmp_path, capsys, monkeypatch):
+    from genai_keras.networks import transformer
+
+    monkeypatch.setattr(transformer, "GPT_DEVIATION", 2.0)
+    argv = [*FOUR[command], *write_data(command, tmp_path), "--epochs", "1"]
+    sick(MAINS[command], argv, tmp_path, capsys, "the first loss is", "chapter6_writing")
+
+
+@pytest.mark.slow
+def test_overfitting_is_told(tmp_path, capsys):
+    letters = np.random.default_rng(0).choice(list("abcdefgh"), 400)
+    (tmp_path / "noise.txt").write_text("".join(letters))
+    argv = ["--dataset", "text", "--data-dir", str(tmp_path / "noise.txt"), "--window", "8"]
+    argv += ["--width", "64", "--num-layers", "1", "--num-heads", "2", "--batch-size", "32"]
+    argv += ["--steps-per-epoch", "11", "--epochs", "10", "--learning-rate", "0.01"]
+    argv += ["--warmup-steps", "0", "--prompt", "a", "--sample-length", "4"]
+    sick(train_lm.main, argv, tmp_path, capsys, "by heart", "chapter6_writing")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", FOUR)
+def test_it_changes_no_bit_and_says_nothing_of_a_run_that_is_well(
+    command, tmp_path, capsys, monkeypatch
+):
+    argv = [*FOUR[command], *write_data(command, tmp_path), "--epochs", "2", "--verbose", "2"]
+    assert MAINS[command]([*argv, "--run-dir", str(tmp_path / "with")]) == 0
+    assert not said_by(capsys)
+    assert not (tmp_path / "with" / "tensorboard" / "doctor").exists()
+    for name in ("on_train_begin", "on_train_batch_end", "on_epoch_end", "on_train_end"):
+        monkeypatch.setattr(TrainingDoctor, name, lambda self, *_, **__: None)
+    assert MAINS[command]([*argv, "--run-dir", str(tmp_path / "without")]) == 0
+    assert_same_bits(tmp_path / "with" / "model.keras", tmp_path / "without" / "model.keras")
+
+
+def test_verbose_0_leaves_the_terminal_alone(tmp_path, capsys):
+    callback = TrainingDoctor(tmp_path, FINDINGS, verbose=0)
+    callback.set_model(make_gan())
+    callback.on_train_begin()
+    for epoch in range(2):
+        callback.on_epoch_end(epoch, dict(SICK))
+    callback.on_train_end()
+    assert capsys.readouterr().out == ""
+    assert [step for step, _ in texts(tmp_path)] == [2]
