@@ -63,7 +63,9 @@ OVERFITTED = validated((5, 4), (4, 3), (3, 3.1), (2, 3.2), (1, 3.3))
         (symptoms.falling_diversity, diverse(0.1, 0.3, 0.4), None),
         (symptoms.falling_diversity, [{}], None),
         (symptoms.collapsed_latents(), [unused(0)] * 2, "KL 0.01 nats"),
-        (symptoms.collapsed_latents(), [unused(0), unused(1)], None),
+        (symptoms.collapsed_latents(), [unused(3, kl=0.09)] * 2, "KL 0.09 nats"),
+        (symptoms.collapsed_latents(), [unused(3, kl=0.11)] * 2, None),
+        (symptoms.collapsed_latents(), [unused(0), unused(1, kl=3.0)], None),
         (symptoms.collapsed_latents(), [unused(0)], None),
         (symptoms.collapsed_latents(1.5), [unused(0)] * 3, None),
         (symptoms.collapsed_latents(1.5), [unused(0)] * 4, "collapsed"),
@@ -223,7 +225,7 @@ VAE = [*DIGITS, "--preset", "dense", "--widths", "8"]
 
 @pytest.mark.slow
 def test_collapsed_latents_are_told(tmp_path, capsys):
-    argv = [*VAE, "--epochs", "4", "--beta", "1000", "--learning-rate", "0.01", "--limit", "512"]
+    argv = [*VAE, "--epochs", "3", "--beta", "1000", "--learning-rate", "0.003", "--limit", "512"]
     sick(train_vae.main, argv, tmp_path, capsys, "collapsed", "chapter4_vae")
 
 

@@ -9,6 +9,7 @@ import math
 SATURATED = 0.99  # accuracy of a discriminator that a generator cannot learn from
 HALVED = 0.5
 NARROW = 0.2  # diversity, where samples of the data have 1
+SILENT = 0.1  # nats of KL divergence, all latents together
 CLIPPED = 0.01  # share of log-variances
 RISEN = 1.01  # times the best validation loss
 SURPRISING = 0.5  # share by which a first loss may differ from log V
@@ -45,15 +46,17 @@ def falling_diversity(epochs):
 
 
 def collapsed_latents(warmup_epochs=0):
-    """A symptom: validation uses no latent in two epochs, when the KL term weighs in full."""
+    """A symptom: z says nothing in two epochs' validation, when the KL term weighs in full."""
+
+    def is_silent(each):
+        return each.get("val_active_units", 1) < 1 or each.get("val_kl", 1.0) < SILENT
 
     def look(epochs):
-        counted = epochs[math.ceil(warmup_epochs) :]
-        if not _last(counted, 2, lambda each: each.get("val_active_units", 1) < 1):
+        if not _last(epochs[math.ceil(warmup_epochs) :], 2, is_silent):
             return None
         return (
-            f"no latent is used (KL {epochs[-1]['val_kl']:.2f} nats): the posterior has collapsed "
-            "to the prior, and the decoder does not listen to z. Try --warmup-epochs 5, "
+            f"the latents say nothing of a picture (KL {epochs[-1]['val_kl']:.2f} nats): the "
+            "posterior has collapsed to the prior, and the decoder does not listen to z. Try --warmup-epochs 5, "
             "--free-bits 0.1, or a smaller --beta."
         )
 
