@@ -382,3 +382,66 @@ def test_fewer_samples_than_a_batch_are_said(command, straight, tmp_path, capsys
     assert MAINS[command](argv) == 1
     assert "do not fill one batch of 5000" in one_line(capsys)
     assert not (tmp_path / "run").exists()
+
+
+def pictures(bad):
+    """Ten pictures as a user might save them, floats of 0 to 1, of which the fourth has `bad`."""
+    array = np.zeros((10, 28, 28), "float32")
+    array[3, 14, 14] = bad
+    return array
+
+
+def npz(x_train, **more):
+    def write(folder):
+        x_test = np.zeros((4, 28, 28), "float32")
+        np.savez(folder / "mnist.npz", **{"x_train": x_train, "x_test": x_test, **more})
+
+    return write
+
+
+def text(name, content):
+    return lambda folder: (folder / name).write_bytes(content)
+
+
+def truncated_npz(folder):
+    npz(pictures(0.5))(folder)
+    path = folder / "mnist.npz"
+    path.write_bytes(path.read_bytes()[:-300])
+
+
+DIGITS_OF_MINE = ["--dataset", "mnist", "--data-dir", "."]
+PICTURES = {
+    "nan": (npz(pictures(np.nan)), "x_train[3] holds nan"),
+    "infinity": (npz(pictures(np.inf)), "x_train[3] holds inf"),
+    "range": (npz(pictures(-0.5)), "x_train[3] holds -0.5"),
+    "shape": (npz(np.zeros((10, 784))), "x_train has the shape (10, 784)"),
+    "type": (npz(np.full((10, 28, 28), "a")), "x_train is of the type"),
+    "pickle": (npz(np.full((10, 28, 28), None)), "x_train is of the type object"),
+    "empty": (npz(pictures(0.5)[:0]), "x_train is empty"),
+    "truncated": (truncated_npz, "mnist.npz does not hold pictures"),
+    "labels": (npz(pictures(0.5), y_train=np.full(10, 10)), "y_train[0] holds 10"),
+}
+BAD_INPUT = [
+    *((command, [*options, *DIGITS_OF_MINE], *PICTURES[name])
+      for command, options in (("train_gan", []), ("train_vae", []),
+                               ("train_lm", ["--preset", "pixels"]))
+      for name in PICTURES),
+    ("train_lm", ["--dataset", "text", "--data-dir", "a.txt"], text("a.txt", b""), "is empty"),
+    ("train_lm", ["--dataset", "text", "--data-dir", "a.txt"],
+     text("a.txt", b"caf\xe9 " * 99), "not in UTF-8 (see byte 3)"),
+    ("train_seq2seq", ["--dataset", "pairs", "--data-dir", "a.tsv"],
+     text("a.tsv", b""), "is empty"),
+    ("train_seq2seq", ["--dataset", "pairs", "--data-dir", "a.tsv"],
+     text("a.tsv", b"caf\xe9\tKaffee\n" * 9), "not in UTF-8 (see byte 3)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("command", "options", "write", "says"), BAD_INPUT)
+def test_bad_input_is_said_before_a_run_begins(
+    command, options, write, says, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path)
+    assert MAINS[command]([*options, "--batch-size", "2", "--run-dir", "run"]) == 1
+    assert says in one_line(capsys)
+    assert not (tmp_path / "run").exists()

@@ -68,7 +68,8 @@ def test_a_run_leaves_everything_in_its_folder(tmp_path, capsys):
     assert json.loads((folder / "versions.json").read_text())["keras"] == keras.__version__
     rows = history(folder)
     assert [row["epoch"] for row in rows] == ["0", "1", "2"]
-    assert set(rows[0]) == {"epoch", *METRICS, *(f"val_{name}" for name in METRICS)}
+    metrics = {*METRICS, *(f"val_{name}" for name in METRICS)}
+    assert set(rows[0]) == {"epoch", "diversity", *metrics}
     names = sorted(path.name for path in (folder / "samples").iterdir())
     assert names == [f"epoch_000{i}.png" for i in range(4)] + ["progress.gif"]
     with Image.open(folder / "samples" / "progress.gif") as film:

@@ -56,8 +56,8 @@ def collapsed_latents(warmup_epochs=0):
             return None
         return (
             f"the latents say nothing of a picture (KL {epochs[-1]['val_kl']:.2f} nats): the "
-            "posterior has collapsed to the prior, and the decoder does not listen to z. Try --warmup-epochs 5, "
-            "--free-bits 0.1, or a smaller --beta."
+            "posterior has collapsed to the prior, and the decoder does not listen to z. Try "
+            "--warmup-epochs 5, --free-bits 0.1, or a smaller --beta."
         )
 
     return look
