@@ -335,6 +335,20 @@ for title, each in (("small", small_history), ("large", history)):
 show_tensorboard(run)
 
 # %% [markdown]
+# ## When it goes wrong
+#
+# `python -m genai_keras.train_gan` has a training doctor that watches for two illnesses of GANs.
+#
+# **A saturated discriminator.** It is right about every real and every generated picture. Where it is so sure, its logit
+# hardly changes from one picture to a slightly better one, and that change is all that the generator learns from. Give the
+# discriminator a smaller step size, or fewer units.
+#
+# **Mode collapse.** The generator's loss asks of each sample alone whether it passes for real. Nothing in it asks that two samples
+# differ, so a generator that has found one picture that works may make it of every noise, until the discriminator has learnt
+# that picture, and then move on to the next. `diversity` in the run's curves is how far samples are from their nearest neighbours among
+# themselves, where as many real digits have 1: it falls to 0 for one picture over and over, and for a few as well. Larger batches let the
+# discriminator see more at once, label smoothing keeps it from being too sure, smaller steps give neither the time to run away.
+#
 # ## What to try next
 #
 # 1. Build the generator with `normalize=False`, and let a classifier count the digits that it makes:

@@ -226,6 +226,21 @@ explore(digit_at, z1=(-3.0, 3.0), z2=(-3.0, 3.0))
 show_tensorboard(run / "tensorboard")
 
 # %% [markdown]
+# ## When it goes wrong
+#
+# `python -m genai_keras.train_vae` has a training doctor that watches for these.
+#
+# **Collapsed latents.** Each nat that z tells of x costs a nat of KL. While the decoder is still poor, z is not worth its price, and
+# the encoder may give up: q(z | x) = N(0, 1) for every x, the KL is 0, and the decoder learns to do without z. Then
+# every reconstruction is the same mean picture. `--warmup-epochs` lets the price rise slowly from 0, `--free-bits` makes the first nats of each
+# latent free, a smaller `--beta` makes all of them cheaper.
+#
+# **Log-variances at their clip.** They are held to -14 to 14, so that exp() stays finite. At a bound the gradient is 0: such a
+# latent learns no more. It happens when steps are too large.
+#
+# **Overfitting.** The ELBO of validation falls while that of training rises: the model learns the training pictures by heart. Stop
+# where validation was best, take more data, or a smaller network.
+#
 # ## What to try next
 #
 # 1. Use `latent_dim=16`. Which term of the ELBO improves? Why does the picture of random samples get

@@ -289,6 +289,17 @@ plt.show()
 show_tensorboard(run)
 
 # %% [markdown]
+# ## When it goes wrong
+#
+# `python -m genai_keras.train_lm` has a training doctor that watches for these.
+#
+# **A first loss far from log V.** A model that has learnt nothing should find all V tokens about alike. A much larger loss says that it is
+# sure of something, and wrong: its weights begin too large. A much smaller one says that it knows something already: mostly, that it
+# sees what it should predict.
+#
+# **Overfitting.** The validation loss rises while the training loss falls: the model learns the text by heart. Stop where validation
+# was best, take more text or a smaller network, or use `--dropout`.
+#
 # ## What to try next
 #
 # 1. Train the text model for one step with `targets = inputs` in your head: what would the loss fall to, and what would the

@@ -131,7 +131,8 @@ def test_the_share_of_clipped_log_variances():
 
 
 def said_by(capsys):
-    return re.findall(r"doctor: (.*?) Why: (\S+)", capsys.readouterr().out)
+    out = " ".join(capsys.readouterr().out.split())  # without its line breaks
+    return re.findall(r"doctor: (.*?) Why: (\S+)", out)
 
 
 def play(tmp_path, epochs, findings, capsys):
@@ -169,9 +170,10 @@ def test_a_run_that_goes_on_says_what_the_straight_one_would(past, tmp_path, cap
 def test_every_link_is_of_a_notebook_that_is_there():
     source = "".join(Path(module.__file__).read_text() for module in (doctor, symptoms))
     names = set(re.findall(r'"(chapter\d_\w+)"', source))
-    assert len(names) >= 4
+    assert len(names) >= 3
     for name in names:
-        assert (NOTEBOOKS / f"{name}.ipynb").exists()
+        text = (NOTEBOOKS / f"{name}.ipynb").read_text(encoding="utf-8")
+        assert "training doctor" in text
 
 
 def texts(folder):
@@ -215,7 +217,7 @@ def test_a_mode_collapse_is_told(tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr(GAN, "generate", collapsing)
     argv = [*DIGITS, *DENSE, "--epochs", "3"]
-    folder = sick(train_gan.main, argv, tmp_path, capsys, "mode collapse", "chapter3_dcgan")
+    folder = sick(train_gan.main, argv, tmp_path, capsys, "mode collapse", "chapter2_gan")
     values = [float(row["diversity"]) for row in history(folder)]
     assert values[0] > 0.05 and values[2] == pytest.approx(0.0, abs=1e-6)
 

@@ -2,6 +2,7 @@
 
 import csv
 import importlib.metadata
+import textwrap
 
 import keras
 import numpy as np
@@ -77,7 +78,9 @@ class TrainingDoctor(keras.callbacks.Callback):
     def _say(self, said, notebook, epoch):
         link = f"{_address()}notebooks/{notebook}.ipynb"
         if self.verbose:
-            print(f"\n  doctor: {said} Why: {link}\n")
+            text = f"doctor: {said} Why: {link}"
+            lines = textwrap.wrap(text, 92, break_long_words=False, break_on_hyphens=False)
+            print("\n  " + "\n    ".join(lines) + "\n")
         if not self.writer:  # a healthy run has none
             folder = self.run_dir / "tensorboard" / "doctor"
             self.writer = tf.summary.create_file_writer(str(folder))
@@ -91,7 +94,7 @@ def gan_doctor(config, validation):
     real = validation.first(LOOKED_AT)
     findings = [
         (symptoms.saturated_discriminator, "chapter2_gan"),
-        (symptoms.falling_diversity, "chapter3_dcgan"),
+        (symptoms.falling_diversity, "chapter2_gan"),
     ]
 
     def measure(model):
