@@ -20,10 +20,10 @@ def whole_file(path):
     unfinished = path.with_name(f"unfinished-{path.name}")
     try:
         yield unfinished
-        _flush(unfinished)  # on the disk, not only in the system's memory
+        _flush(unfinished, os.O_RDWR)  # on the disk, not only in the system's memory
         os.replace(unfinished, path)
         if os.name == "posix":  # elsewhere a folder cannot be flushed
-            _flush(path.parent)
+            _flush(path.parent, os.O_RDONLY)
     finally:
         unfinished.unlink(missing_ok=True)
 
@@ -40,8 +40,8 @@ def check_folder(path):
         raise UserError(f"{path.parent} is no folder: make it first, or name another")
 
 
-def _flush(path):
-    number = os.open(path, os.O_RDONLY)
+def _flush(path, mode):
+    number = os.open(path, mode)
     try:
         os.fsync(number)
     finally:

@@ -159,6 +159,15 @@ def test_a_damaged_checkpoint_costs_an_epoch_and_two_end_it_by_name(
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
+def test_a_finished_run_whose_checkpoints_were_taken_away_is_not_trained_anew(one_epoch, capsys):
+    folder = one_epoch("train_gan")
+    shutil.rmtree(folder / "checkpoints")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert resume("train_gan", folder, "--epochs", "2") == 1
+    assert "has a model but no checkpoint" in one_line(capsys)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
 @four
 def test_a_disk_that_is_full_during_a_save_costs_nothing(
     command, straight, tmp_path, capsys, monkeypatch

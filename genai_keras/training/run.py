@@ -124,6 +124,11 @@ def _begin(model, steps_per_epoch, config, data):
         checkpoint.restore()
         save_config(config, folder / "config.json")  # --epochs may have changed
         _forget_history_from(folder / "history.csv", checkpoint.step // steps_per_epoch)
+    elif config.resume and (folder / "model.keras").exists():
+        raise UserError(
+            f"{folder} has a model but no checkpoint to go on from: put its checkpoints back, or "
+            "use --overwrite to begin anew"
+        )
     else:
         _start_folder(config, *data)
     return checkpoint
