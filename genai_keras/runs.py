@@ -79,7 +79,7 @@ class Run:
         for side in self.sides:
             tokenizer = getattr(found, f"{side}_tokenizer" if side else "tokenizer")
             files[tokenizer_file(side)] = tokenizer.to_json()
-        fingerprint = getattr(found, "fingerprint", None)
+        fingerprint = getattr(found, "fingerprint", None) or train.fingerprint()
         check_data(self.folder, counts, files, fingerprint, doing="use")
         return found
 

@@ -352,7 +352,7 @@ def test_a_run_is_not_measured_on_other_data_than_it_learnt(finished, tmp_path, 
     config = json.loads((gan / "config.json").read_text())
     (gan / "config.json").write_text(json.dumps({**config, "dataset": "foo"}))
     assert main([str(gan)]) == 1
-    assert "dataset is 'foo', and not one of mnist5k" in capsys.readouterr().err
+    assert "dataset: 'foo' is not one of mnist5k" in capsys.readouterr().err
     (folder / "versions.json").write_text("{")
     assert main([str(folder)]) == 1
     assert "versions.json is damaged" in capsys.readouterr().err
