@@ -345,8 +345,8 @@ show_tensorboard(run)
 #
 # **Mode collapse.** The generator's loss asks of each sample alone whether it passes for real. Nothing in it asks that two samples
 # differ, so a generator that has found one picture that works may make it of every noise, until the discriminator has learnt
-# that picture, and then move on to the next. `diversity` in the run's curves is how far samples are from their nearest neighbours among
-# themselves, where as many real digits have 1: it falls to 0 for one picture over and over, and for a few as well. Larger batches let the
+# that picture, and then move on to the next. `diversity` in the run's curves is how far samples are from each other, to the nearest one and
+# on the whole, where as many real digits have 1: it falls to 0 for one picture over and over, and for a few as well. Larger batches let the
 # discriminator see more at once, label smoothing keeps it from being too sure, smaller steps give neither the time to run away.
 #
 # ## What to try next

@@ -1,7 +1,9 @@
 """The training doctor: it says what is wrong, once, and nothing of a healthy run."""
 
 import re
+import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,18 +12,22 @@ from helpers import (
     DIGITS,
     FOUR,
     MAINS,
+    RUNS,
     assert_same_bits,
     history,
     make_gan,
+    raise_signal_at,
     random_pictures,
     write_data,
 )
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from genai_keras import train_gan, train_lm, train_vae
 from genai_keras.callbacks import doctor, symptoms
 from genai_keras.callbacks.doctor import TrainingDoctor, clipped, diversity
 from genai_keras.data.images import load_images
+from genai_keras.data.toy import GaussianMixture, load_mixture
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 
@@ -45,6 +51,7 @@ def unused(units, kl=0.01):
 
 rising = symptoms.rising_validation("loss")
 OVERFITTED = validated((5, 4), (4, 3), (3, 3.1), (2, 3.2), (1, 3.3))
+LEARNT = validated((0.3, 0.3), (0.02, 0.001), (0.004, 0.004), (0.003, 0.003), (0.002, 0.002))
 
 
 @pytest.mark.parametrize(
@@ -77,6 +84,9 @@ OVERFITTED = validated((5, 4), (4, 3), (3, 3.1), (2, 3.2), (1, 3.3))
         (rising, validated((5, 4), (1, 3), (3, 3.1), (2, 3.2), (2, 3.3)), None),  # all gets worse
         (rising, validated((5, 4), (4, 3), (3, 3.02), (2, 3.02), (1, 3.02)), None),
         (rising, validated((5, 5), (4, 4), (3, 3), (2, 2), (1, 1)), None),
+        (rising, LEARNT, None),  # three times its best, and next to nothing
+        (rising, [{"loss": 6}, *OVERFITTED], "after epoch 2 (3)"),  # not validated: it is left out
+        (rising, [{"epoch": i + 7, **each} for i, each in enumerate(OVERFITTED)], "after epoch 9"),
         (symptoms.rising_validation("elbo", sign=-1),
          [{"elbo": -t, "val_elbo": -v} for t, v in ((5, 4), (4, 3), (3, 4), (2, 4), (1, 4))],
          "best after epoch 2 (-3)"),
@@ -93,6 +103,7 @@ def test_a_symptom_is_seen_from_its_threshold_on(look, epochs, says):
         (4.62, 104, None),
         (0.56, 2, None),
         (9.0, 104, "the first loss is 9.00 nats, and an untrained model of 104 tokens"),
+        (1.07, 2, "log 2 = 0.69"),  # pixels, with ten times the embeddings
         (0.01, 104, "log 104 = 4.64"),
     ],
 )
@@ -101,17 +112,24 @@ def test_a_first_loss_should_be_about_log_v(nats, vocabulary, says):
     assert (said is None) if says is None else (says in said)
 
 
-def test_diversity_is_that_of_nearest_neighbours_found_one_by_one():
-    samples, real = random_pictures(12), random_pictures(12, seed=1) * 0.5
+@pytest.mark.parametrize("narrow", ["neighbours", "all"])
+def test_diversity_is_the_smaller_of_two_ratios_of_distances_found_one_by_one(narrow):
+    samples, real = random_pictures(12), random_pictures(12, seed=1)
+    if narrow == "neighbours":  # the same few over and over
+        samples[6:] = samples[:6] + 0.01
+    else:  # one of two places
+        real[:6] += 2.0
 
-    def nearest(pictures):
+    def distances(pictures):
         found = [
-            min(np.linalg.norm(a - b) for j, b in enumerate(pictures) if j != i)
+            [np.linalg.norm(a - b) for j, b in enumerate(pictures) if j != i]
             for i, a in enumerate(pictures)
         ]
-        return sum(found) / len(found)
+        return np.mean([min(row) for row in found]), np.mean(found)
 
-    assert diversity(samples, real) == pytest.approx(nearest(samples) / nearest(real), rel=1e-5)
+    ratios = np.divide(distances(samples), distances(real))
+    assert np.argmin(ratios) == ["neighbours", "all"].index(narrow)
+    assert diversity(samples, real) == pytest.approx(ratios.min(), rel=1e-5)
 
 
 @pytest.mark.parametrize("modes", [1, 2, 3, 10])
@@ -123,6 +141,25 @@ def test_few_modes_have_no_diversity_and_other_real_digits_have_about_one(modes)
     # Not exactly equal, as those of a generator.
     noise = np.random.default_rng(0).normal(0.0, 0.05, others.shape)
     assert diversity(np.resize(others[:modes], others.shape) + noise, real) < symptoms.NARROW * 1.5
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_mode_of_the_mixture_that_is_left_out_is_half_of_its_diversity(seed):
+    _, validation = load_mixture(512)
+    real = validation.first(doctor.NUMBERS)
+    random = np.random.default_rng(seed)
+    assert diversity(GaussianMixture().sample(len(real), seed=seed + 10), real) > 0.8
+    for mean, deviation in ((-2.0, 0.5), (2.0, 0.8)):
+        assert diversity(random.normal(mean, deviation, real.shape), real) < 0.45
+    two_points = random.choice([-2.0, 2.0], real.shape) + random.normal(0.0, 0.05, real.shape)
+    assert diversity(two_points, real) < symptoms.NARROW
+
+
+@pytest.mark.parametrize(("count", "names"), [(1, set()), (2, {"diversity"})])
+def test_diversity_needs_two_validation_samples(count, names, tmp_path):
+    few = SimpleNamespace(first=lambda n: random_pictures(count), element_shape=(8, 8, 1))
+    callback = doctor.gan_doctor(SimpleNamespace(run_dir=tmp_path, verbose=0), few)
+    assert set(callback.measure(make_gan())) == names
 
 
 def test_the_share_of_clipped_log_variances():
@@ -165,6 +202,22 @@ def test_a_run_that_goes_on_says_what_the_straight_one_would(past, tmp_path, cap
     (tmp_path / "history.csv").write_text("\n".join([header, *rows[:past]]) + "\n")
     straight = [0, 1, 0, 0, 0, 1]
     assert play(tmp_path, epochs[past:], FINDINGS, capsys) == straight[past:]
+
+
+@pytest.mark.parametrize(
+    ("text", "epochs"),
+    [
+        ("", []),
+        ("epoch,loss\n", []),
+        ("epoch,loss,val_loss\n0,1.5,\n", [{"epoch": 0, "loss": 1.5}]),
+        # A run that an older version began has rows with more columns than its header.
+        ("epoch,loss\n0,1.5\n1,0.9,1.2\n2\n", [{"epoch": 0, "loss": 1.5}]),
+    ],
+)
+def test_a_history_may_be_empty_or_lack_columns(text, epochs, tmp_path):
+    assert doctor._read_history(tmp_path / "history.csv") == []
+    (tmp_path / "history.csv").write_text(text)
+    assert doctor._read_history(tmp_path / "history.csv") == epochs
 
 
 def test_every_link_is_of_a_notebook_that_is_there():
@@ -267,6 +320,41 @@ def test_overfitting_is_told(tmp_path, capsys):
     argv += ["--steps-per-epoch", "11", "--epochs", "10", "--learning-rate", "0.01"]
     argv += ["--warmup-steps", "0", "--prompt", "a", "--sample-length", "4"]
     sick(train_lm.main, argv, tmp_path, capsys, "by heart", "chapter6_writing")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [6, 10])
+def test_a_run_that_was_stopped_within_an_epoch_says_it_once(step, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(symptoms, "SATURATED", -1.0)  # said after epoch 2, which ends at step 8
+    folder = tmp_path / "run"
+    argv = [*DIGITS, *DENSE, "--epochs", "4", "--verbose", "2", "--run-dir", str(folder)]
+    with monkeypatch.context() as patch:
+        raise_signal_at(patch, signal.SIGTERM, step)
+        assert train_gan.main(argv) == 143
+    said = [said_by(capsys)]
+    assert train_gan.main(["--run-dir", str(folder), "--resume"]) == 0
+    said.append(said_by(capsys))
+    counts = [sum("is saturated" in text for text, _ in each) for each in said]
+    assert counts == ([0, 1] if step < 8 else [1, 0])
+    assert [at for at, text in texts(folder) if "is saturated" in text] == [2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RUNS)
+def test_it_says_nothing_of_a_first_epoch(name, finished):
+    assert not (finished(name) / "tensorboard" / "doctor").exists()
+
+
+@pytest.mark.slow
+def test_a_folder_with_one_validation_picture_has_no_diversity(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    for index, picture in enumerate(random_pictures(10)):
+        pixels = np.uint8(127.5 * picture[..., 0] + 127.5)
+        Image.fromarray(pixels).save(tmp_path / "pictures" / f"{index}.png")
+    argv = ["--dataset", "folder", "--data-dir", str(tmp_path / "pictures"), "--image-size", "8"]
+    argv += [*DENSE, "--batch-size", "3", "--epochs", "1", "--verbose", "0"]
+    assert train_gan.main([*argv, "--run-dir", str(tmp_path / "run")]) == 0
+    assert "diversity" not in history(tmp_path / "run")[0]
 
 
 @pytest.mark.slow

@@ -48,7 +48,7 @@ def test_a_run_shows_samples_reconstructions_and_latents(tmp_path):
     assert names == frames | {"progress.gif", "reconstruction.gif", "latent.gif"}
     row = history(folder)[-1]
     metrics = {"loss", "elbo", "reconstruction", "kl", "active_units"}
-    assert set(row) == {"epoch", *metrics, *(f"val_{name}" for name in metrics)}
+    assert set(row) == {"epoch", "clipped", *metrics, *(f"val_{name}" for name in metrics)}
     assert float(row["val_loss"]) == pytest.approx(-float(row["val_elbo"]), rel=1e-4)
 
 

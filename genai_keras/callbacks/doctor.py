@@ -7,11 +7,12 @@ import textwrap
 import keras
 import numpy as np
 import tensorflow as tf
-from scipy.spatial.distance import cdist
+from scipy.spatial.distance import pdist, squareform
 
 from genai_keras.callbacks import symptoms
 
 LOOKED_AT = 100  # samples an epoch
+NUMBERS = 500  # of a single dimension, where the distances of few vary too much
 
 
 class TrainingDoctor(keras.callbacks.Callback):
@@ -58,7 +59,8 @@ class TrainingDoctor(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if self.measure:
             logs.update(self.measure(self.model))
-        for said, notebook in self._look({name: float(value) for name, value in logs.items()}):
+        figures = {name: float(value) for name, value in logs.items()}
+        for said, notebook in self._look({"epoch": epoch, **figures}):
             self._say(said, notebook, epoch + 1)
 
     def on_train_end(self, logs=None):
@@ -91,13 +93,16 @@ class TrainingDoctor(keras.callbacks.Callback):
 
 def gan_doctor(config, validation):
     """The doctor of a GAN; `validation` is what its samples' diversity is compared with."""
-    real = validation.first(LOOKED_AT)
+    is_number = validation.element_shape == (1,)
+    real = validation.first(NUMBERS if is_number else LOOKED_AT)
     findings = [
         (symptoms.saturated_discriminator, "chapter2_gan"),
         (symptoms.falling_diversity, "chapter2_gan"),
     ]
 
     def measure(model):
+        if len(real) < 2:  # of a folder with few pictures
+            return {}
         return {"diversity": diversity(model.generate(len(real), seed=0), real)}
 
     return TrainingDoctor(config.run_dir, findings, measure, verbose=config.verbose)
@@ -133,17 +138,21 @@ def transformer_doctor(config, vocabulary_size, loss="loss"):
 
 
 def diversity(samples, real):
-    """How far samples are from their nearest neighbours among themselves, real ones being at 1.
+    """How far samples are from each other, real ones being at 1.
 
     Args:
         samples: `(n, ...)`, n > 1.
         real: as many samples of the data.
 
     Returns:
-        The ratio of the two mean Euclidean distances. It is 0 for one sample over and over, and for
-        a few of them, which a mean distance between all pairs would not tell.
+        The smaller of two ratios of mean Euclidean distances: to the nearest neighbour, which is 0
+        for a few samples over and over, and between all pairs, which tells that far ones are left
+        out where the others differ a little.
     """
-    return float(_nearest(samples) / max(_nearest(real), 1e-12))
+    return min(
+        float(ours / max(theirs, 1e-12))
+        for ours, theirs in zip(_distances(samples), _distances(real), strict=True)
+    )
 
 
 def clipped(log_variance, low, high):
@@ -151,11 +160,12 @@ def clipped(log_variance, low, high):
     return float(np.mean((log_variance <= low) | (log_variance >= high)))
 
 
-def _nearest(samples):
-    flat = np.reshape(samples, (len(samples), -1)).astype("float64")
-    distances = cdist(flat, flat)
+def _distances(samples):
+    """The mean distance to the nearest neighbour, and that between all pairs."""
+    pairs = pdist(np.reshape(samples, (len(samples), -1)).astype("float64"))
+    distances = squareform(pairs)
     np.fill_diagonal(distances, np.inf)
-    return distances.min(axis=1).mean()
+    return distances.min(axis=1).mean(), pairs.mean()
 
 
 def _steps(model):
@@ -172,9 +182,16 @@ def _address():
 
 
 def _read_history(path):
-    """The epochs of a history, as dictionaries of numbers; none if there is no such file."""
+    """The epochs of a history, as dictionaries of numbers; none if there is no such file.
+
+    A row that does not fit the header, as of a run that an older version began, is left out.
+    """
     if not path.exists():
         return []
     with open(path, newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file)
-        return [{name: float(value) for name, value in row.items() if value} for row in rows]
+        header, *rows = list(csv.reader(file)) or [[]]
+    return [
+        {name: float(value) for name, value in zip(header, row, strict=True) if value}
+        for row in rows
+        if len(row) == len(header)
+    ]

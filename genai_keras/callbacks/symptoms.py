@@ -11,7 +11,8 @@ HALVED = 0.5
 NARROW = 0.2  # diversity, where samples of the data have 1
 SILENT = 0.1  # nats of KL divergence, all latents together
 CLIPPED = 0.01  # share of log-variances
-RISEN = 1.01  # times the best validation loss
+RISEN = 0.01  # share of the best validation loss
+NOTHING = 0.01  # nats, so little that a loss may differ by it after all has been learnt
 SURPRISING = 0.5  # share by which a first loss may differ from log V
 
 
@@ -83,19 +84,21 @@ def rising_validation(name, sign=1):
     """
 
     def look(epochs):
-        losses = [sign * each.get(f"val_{name}", math.nan) for each in epochs]
-        if len(losses) < 4 or not all(map(math.isfinite, losses)):
+        validated = [each for each in epochs if name in each and f"val_{name}" in each]
+        losses = [sign * each[f"val_{name}"] for each in validated]
+        if len(losses) < 4:
             return None
         best = min(losses)
         index = losses.index(best)
-        trains = sign * epochs[-1][name] < sign * epochs[index][name]
-        margin = (RISEN - 1) * abs(best)
+        trains = sign * validated[-1][name] < sign * validated[index][name]
+        margin = max(RISEN * abs(best), NOTHING)
         if not trains or not all(loss > best + margin for loss in losses[-3:]):
             return None
+        number = int(validated[index].get("epoch", index)) + 1
         return (
-            f"val_{name} was best after epoch {index + 1} ({sign * best:.4g}) and is now "
+            f"val_{name} was best after epoch {number} ({sign * best:.4g}) and is now "
             f"{sign * losses[-1]:.4g}, while training still improves: it learns the training data "
-            f"by heart (overfitting). Try --epochs {index + 1}, more data, or a smaller network."
+            f"by heart (overfitting). Try --epochs {number}, more data, or a smaller network."
         )
 
     return look
