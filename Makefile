@@ -12,7 +12,7 @@ help:
 	@echo "make test       run every test"
 	@echo "make quick      run the tests that take seconds"
 	@echo "make lint       check style"
-	@echo "make benchmark  measure what fit, attention and the cache cost"
+	@echo "make benchmark  measure what fit, attention and the cache cost, and what full trainings reach"
 
 gan: $(VENV)/ready
 	$(IN_VENV)/python -m genai_keras.train_gan
@@ -23,11 +23,14 @@ notebooks: $(VENV)/ready
 exercises: $(VENV)/ready
 	$(IN_VENV)/python notebooks/build.py --students
 
+# A process for each core, four at most, with one thread each: `pytest` alone runs in one process.
+PYTEST := $(IN_VENV)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
 test: $(VENV)/ready
-	$(IN_VENV)/python -m pytest
+	$(PYTEST)
 
 quick: $(VENV)/ready
-	$(IN_VENV)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 lint: $(VENV)/ready
 	$(IN_VENV)/ruff check .
@@ -36,6 +39,7 @@ lint: $(VENV)/ready
 benchmark: $(VENV)/ready
 	$(IN_VENV)/python tests/benchmark_gan_step.py
 	$(IN_VENV)/python tests/benchmark_transformer.py
+	$(IN_VENV)/python tests/benchmark_training.py
 
 # The exact versions of requirements.txt, and the package itself from this checkout.
 $(VENV)/ready: requirements.txt setup.cfg pyproject.toml

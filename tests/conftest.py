@@ -1,19 +1,44 @@
 """Shared fixtures. Tests that need data which the project does not ship skip where it is absent."""
 
 import os
+import platform
+import shutil
 from pathlib import Path
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 os.environ["KERAS_BACKEND"] = "tensorflow"
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # `make test` has a process for each core: more threads would only wait for each other.
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 import keras
+import portalocker
 import pytest
 
 pytest.register_assert_rewrite("helpers")
 
+ARITHMETIC = (
+    "TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "OPENBLAS_CORETYPE", "TF_NUM_INTRAOP_THREADS",
+)  # fmt: skip
 DATA_DIR = Path(
     os.environ.get("GENAI_KERAS_DATA", Path(__file__).parents[2] / "shared" / "data")
 ).absolute()
+
+
+def pytest_report_header():
+    settings = ", ".join(f"{name}={os.environ.get(name, 'default')}" for name in ARITHMETIC)
+    return f"arithmetic: {platform.machine()}, {os.cpu_count()} processors, {settings}"
+
+
+def pytest_terminal_summary(terminalreporter):
+    if terminalreporter.stats.get("failed"):
+        terminalreporter.section("If it passes elsewhere")
+        terminalreporter.write_line(
+            "Processors round differently. Try the test alone, with TF_ENABLE_ONEDNN_OPTS=0 and "
+            "with 1: a\nresult that changes has too small a margin, which is a fault of the test. "
+            "See CONTRIBUTING.md, Tests."
+        )
 
 
 @pytest.fixture(autouse=True)
@@ -22,6 +47,13 @@ def fresh_keras():
     keras.utils.set_random_seed(0)
     yield
     keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture(autouse=True)
+def small_worlds(request, monkeypatch):
+    """Dates and lists to sort have 200 pairs for validation, where they are not what is tested."""
+    if request.module.__name__ != "test_procedural":
+        monkeypatch.setattr("genai_keras.data.procedural.VALIDATION", 200)
 
 
 @pytest.fixture
@@ -53,22 +85,28 @@ def draw_few(monkeypatch):
 def finished(tmp_path_factory):
     """A function from a name in `helpers.RUNS` to the folder of a small finished run of that kind.
 
-    Each is trained once, for all tests: they must leave it as it is.
+    Each is trained once, for all tests of all processes: they must leave it as it is.
     """
     from helpers import RUNS
 
-    folders = {}
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent  # of all processes
+    shared = shared / "finished"
+    shared.mkdir(exist_ok=True)
 
     def train(name):
-        if name not in folders:
-            folder = tmp_path_factory.mktemp("finished") / name
-            main, argv = RUNS[name]
-            with pytest.MonkeyPatch.context() as monkeypatch:
-                draw_few(monkeypatch)
-                assert (
-                    main([*argv, "--epochs", "1", "--verbose", "0", "--run-dir", str(folder)]) == 0
-                )
-            folders[name] = folder
-        return folders[name]
+        folder, mark = shared / name, shared / f"{name}.finished"
+        with open(shared / f"{name}.lock", "w") as lock:
+            portalocker.lock(lock, portalocker.LOCK_EX)  # let go when it is closed
+            if not mark.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                main, argv = RUNS[name]
+                argv = [*argv, "--epochs", "1", "--verbose", "0", "--run-dir", str(folder)]
+                with pytest.MonkeyPatch.context() as monkeypatch:
+                    draw_few(monkeypatch)
+                    assert main(argv) == 0
+                mark.touch()
+        return folder
 
     return train

@@ -11,6 +11,8 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 
 from genai_keras import notebook as shown
 
@@ -134,19 +136,47 @@ def test_chapters_have_the_same_order(name):
     assert places == sorted(places)
 
 
+@pytest.fixture(scope="module")
+def run_in_one_kernel():
+    """Runs a notebook in a folder; all in one kernel, as importing Keras takes longest of all."""
+    client = NotebookClient(nbformat.v4.new_notebook(), timeout=build.CELL_SECONDS)
+
+    def run(notebook, folder):
+        forget = f"%reset -f\nimport os\nos.chdir({str(folder)!r})\ndel os"
+        notebook.cells.insert(0, nbformat.v4.new_code_cell(forget))
+        client.nb = notebook
+        client.execute(cleanup_kc=False)
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv(shown.FAST, "1")
+        with client.setup_kernel(stderr=subprocess.DEVNULL):
+            yield run
+
+
 @pytest.mark.slow
 @each_notebook
-def test_runs_from_a_clean_kernel(name, tmp_path, monkeypatch):
+def test_runs_where_nothing_is_defined(name, run_in_one_kernel, tmp_path):
+    notebook = build.read_text(SOURCES[name])
+    run_in_one_kernel(notebook, tmp_path)
+    assert all(cell.execution_count for cell in notebook.cells if cell.cell_type == "code")
+
+
+@pytest.mark.slow
+def test_runs_from_a_clean_kernel(tmp_path, monkeypatch):
+    """As it is built; what is in git was made so, as the numbers of its cells show."""
     monkeypatch.setenv(shown.FAST, "1")
-    ran = build.run(SOURCES[name], tmp_path)
+    ran = build.run(SOURCES["exercises/chapter4"], tmp_path)
     assert all(cell.execution_count for cell in ran.cells if cell.cell_type == "code")
 
 
 @pytest.mark.slow
-def test_an_error_in_a_notebook_is_seen(tmp_path):
-    (tmp_path / "wrong.py").write_text("# %%\n1 / 0\n")
-    with pytest.raises(Exception, match="ZeroDivisionError"):
-        build.run(tmp_path / "wrong.py", tmp_path)
+def test_an_error_in_a_notebook_is_seen(run_in_one_kernel, tmp_path):
+    """And what the notebook before it defined is gone."""
+    one = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("one = 1")])
+    run_in_one_kernel(one, tmp_path)
+    wrong = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print(one)")])
+    with pytest.raises(CellExecutionError, match="NameError"):
+        run_in_one_kernel(wrong, tmp_path)
 
 
 def test_tidy_keeps_pictures_and_takes_live_pages():

@@ -6,7 +6,6 @@ import pytest
 from helpers import history
 
 from genai_keras import train_gan, train_seq2seq, train_vae
-from genai_keras.data import procedural
 from genai_keras.runs import open_run
 
 FEW = ["--limit", "256", "--batch-size", "32", "--epochs", "2", "--verbose", "0"]
@@ -41,10 +40,9 @@ def test_gans_and_vaes_train_and_generate(snippet, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_transformer_trains_and_translates(tmp_path, monkeypatch):
-    monkeypatch.setattr(procedural, "VALIDATION", 100)
+def test_the_transformer_trains_and_translates(tmp_path):
     folder = tmp_path / "run"
-    argv = ["--preset", "documents", "--epochs", "2", "--steps-per-epoch", "20", "--verbose", "0"]
+    argv = ["--preset", "documents", "--epochs", "2", "--steps-per-epoch", "10", "--verbose", "0"]
     argv += ["--limit", "500", "--run-dir", str(folder)]
     assert train_seq2seq.main(argv) == 0
     first, second = (float(row["val_nats"]) for row in history(folder))
@@ -52,4 +50,4 @@ def test_the_transformer_trains_and_translates(tmp_path, monkeypatch):
     model = open_run(folder).model
     assert model.decoder.width == 512 and len(model.decoder.blocks) == 1
     lines = (folder / "translations.tsv").read_text(encoding="utf-8").splitlines()
-    assert len(lines) == 100 and all(line.count("\t") == 2 for line in lines)
+    assert len(lines) == 200 and all(line.count("\t") == 2 for line in lines)

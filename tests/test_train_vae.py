@@ -178,15 +178,12 @@ def test_binary_pixels_are_drawn_with_their_own_probability():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "sigterm"]
-)
-def test_a_stop_in_an_epochs_middle_loses_nothing(number, code, tmp_path, monkeypatch):
+def test_a_stop_in_an_epochs_middle_loses_nothing(tmp_path, monkeypatch):
     straight, stopped = tmp_path / "straight", tmp_path / "stopped"
     argv = ["--binarize", "--warmup-epochs", "2"]
     assert run(straight, *argv, preset="conv") == 0
-    raise_signal_at(monkeypatch, number, 6)  # of 4 an epoch: in the middle of the second
-    assert run(stopped, *argv, preset="conv") == code
+    raise_signal_at(monkeypatch, signal.SIGTERM, 6)  # of 4 an epoch: in the middle of the second
+    assert run(stopped, *argv, preset="conv") == 143
     assert resume(stopped) == 0
     assert_same_bits(straight / "model.keras", stopped / "model.keras")
     assert history(straight) == history(stopped)
