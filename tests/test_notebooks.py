@@ -142,7 +142,7 @@ def run_in_one_kernel():
     client = NotebookClient(nbformat.v4.new_notebook(), timeout=build.CELL_SECONDS)
 
     def run(notebook, folder):
-        forget = f"%reset -f\nimport os\nos.chdir({str(folder)!r})\ndel os"
+        forget = f"import os\nos.chdir({str(folder)!r})\n%reset -f"
         notebook.cells.insert(0, nbformat.v4.new_code_cell(forget))
         client.nb = notebook
         client.execute(cleanup_kc=False)
