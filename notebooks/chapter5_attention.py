@@ -33,7 +33,7 @@ from matplotlib import pyplot as plt
 
 from genai_keras.callbacks.attention import AttentionMaps, attention_picture
 from genai_keras.data.pairs import encode_sources, load_pairs
-from genai_keras.layers.attention import MultiHeadAttention, recorded_attention, visibility
+from genai_keras.layers.attention import MultiHeadAttention, make_attention_mask, recorded_attention
 from genai_keras.layers.positions import SinusoidalPositions, sinusoids
 from genai_keras.layers.transformer import EncoderBlock
 from genai_keras.models.seq2seq import Seq2Seq
@@ -131,7 +131,7 @@ explore(sharper, factor=(0.0, 20.0))
 # before it.
 
 # %%
-print(visibility(5, 5, causal=True)[0, 0].numpy().astype(int))
+print(make_attention_mask(5, 5, causal=True)[0, 0].numpy().astype(int))
 later = x.copy()
 later[0, 3] += 1.0
 difference = np.abs(attention(later, causal=True) - attention(x, causal=True)).max(axis=-1)[0]
@@ -162,7 +162,7 @@ plt.show()
 # ### The block
 #
 # A Transformer block is attention, which mixes positions, and a dense network, which works on each
-# position. Both stand beside a shortcut ("residual connection"): a block adds to what it is given, so gradients have
+# position. Both have a residual connection: a block adds to what it is given, so gradients have
 # a straight way through a deep stack. Each branch begins with a layer normalization.
 
 # %%

@@ -38,7 +38,7 @@ def as_keras(ours):
     return theirs
 
 
-def in_numpy(ours, query, source, visible):
+def in_numpy(ours, query, source, attention_mask):
     """The paper's formula, one sentence, head and query at a time."""
     kernel, bias = ours.kernel.numpy().astype("float64"), ours.bias.numpy()
     q, k, v = (
@@ -51,7 +51,7 @@ def in_numpy(ours, query, source, visible):
     for sentence, head, row in np.ndindex(len(query), HEADS, query.shape[1]):
         columns = slice(head * size, (head + 1) * size)
         scores = k[sentence][:, columns] @ q[sentence, row, columns] / np.sqrt(size)
-        weights = np.exp(scores) * visible[sentence, row]
+        weights = np.exp(scores) * attention_mask[sentence, row]
         merged[sentence, row, columns] = weights / weights.sum() @ v[sentence][:, columns]
     return merged @ ours.output_kernel.numpy() + ours.output_bias.numpy()
 
@@ -79,12 +79,12 @@ def test_equals_keras_and_numpy(kind, padded):
         use_causal_mask=kind == "causal self",
     )
     np.testing.assert_allclose(result, theirs, atol=1e-5)
-    visible = np.ones((2, query.shape[1], KEYS))
+    attention_mask = np.ones((2, query.shape[1], KEYS))
     if kind == "causal self":
-        visible = np.tril(visible)
+        attention_mask = np.tril(attention_mask)
     if padded:
-        visible = visible * PADDING[:, None, :]
-    np.testing.assert_allclose(result, in_numpy(ours, query, source, visible), atol=1e-5)
+        attention_mask = attention_mask * PADDING[:, None, :]
+    np.testing.assert_allclose(result, in_numpy(ours, query, source, attention_mask), atol=1e-5)
 
 
 def test_the_future_changes_nothing_before_it_exactly():

@@ -82,7 +82,7 @@ ACTIVATIONS = {
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("norm_first", [True, False])
 def test_blocks_are_the_papers(norm_first, activation):
-    """The order of norms and shortcuts, in NumPy; attention itself has a test of its own."""
+    """The order of norms and residuals, in NumPy; attention itself has a test of its own."""
     x, memory = noise(2, LENGTH, WIDTH), noise(2, 4, WIDTH)
     arguments = {"activation": activation, "norm_first": norm_first}
     encoder = EncoderBlock(HEADS, 16, **arguments)

@@ -1,4 +1,4 @@
-"""Transformer blocks: attention and a dense network, each beside a shortcut."""
+"""Transformer blocks: attention and a dense network, each with a residual connection."""
 
 import keras
 
@@ -6,7 +6,7 @@ from genai_keras.layers.attention import MultiHeadAttention
 
 
 class _Block(keras.layers.Layer):
-    """What encoder and decoder blocks share: self-attention, feed-forward, norms, shortcuts."""
+    """What encoder and decoder blocks share: self-attention, feed-forward, norms, residuals."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class _Block(keras.layers.Layer):
         return norm(x) if self.norm_first else x
 
     def _leave(self, norm, x, branch, training):
-        """The shortcut and the branch together."""
+        """The sum of the residual and the branch."""
         x = x + self.drop(branch, training=training)
         return x if self.norm_first else norm(x)
 
@@ -102,8 +102,8 @@ class EncoderBlock(_Block):
         hidden_units: of the dense network.
         dropout: behind each of both, and of the attention's weights.
         activation: of the hidden units.
-        norm_first: normalize what enters each branch, so that the shortcut stays clean and training
-            is stable without warm-up; False normalizes behind the shortcut, as the paper did.
+        norm_first: normalize what enters each branch, so that nothing touches the residual and
+            training is stable without warm-up; False normalizes the sum, as the paper did.
         kernel_initializer: of all matrices but those that end a branch.
         output_initializer: of those; None is `kernel_initializer`.
 

@@ -81,7 +81,7 @@ class _Transformer(keras.Model):
         raise NotImplementedError
 
     def _block_arguments(self, name):
-        # Each branch adds to the shortcut; the sum of all keeps its variance so.
+        # Each branch adds to the residual; so the sum of all keeps its variance.
         branches = self.branches_per_block * self.num_layers
         return {
             "num_heads": self.num_heads,
