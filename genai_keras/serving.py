@@ -134,8 +134,8 @@ def _language_model(model):
         return {"tokens": sequence[:, begun:]}
 
     def log_likelihood(tokens):
-        fits = tf.shape(tokens)[1] <= decoder.window
-        tokens = _checked(tokens, fits, f"tokens: at most {decoder.window} fit the window")
+        fits = tf.shape(tokens)[1] <= decoder.context_length
+        tokens = _checked(tokens, fits, f"tokens: at most {decoder.context_length} fit the context")
         return {"log_likelihood": -ops.sum(model.terms(tokens)["nats"], axis=1)}
 
     tokens = {"tokens": ("int32", (None, None))}
@@ -157,14 +157,14 @@ def _language_model(model):
 
 def _seq2seq(model, beam_width=1, length_penalty=0.0):
     def translate(source):
-        window = model.encoder.window
-        fits = tf.shape(source)[1] <= window
-        source = _checked(source, fits, f"source: at most {window} tokens fit the window")
+        longest = model.encoder.context_length
+        fits = tf.shape(source)[1] <= longest
+        source = _checked(source, fits, f"source: at most {longest} tokens fit the context")
         tokens, log_probability = search_targets(
             model,
             source,
             beam_width,
-            model.decoder.window,
+            model.decoder.context_length,
             tf.constant(float(length_penalty) if beam_width > 1 else 0.0),
             True,
         )

@@ -2,9 +2,9 @@
 
     python tests/benchmark_transformer.py [--rounds 9] [--steps 40]
 
-Training: a step of `fit` as `train_lm` runs it (4 blocks, 4 heads, width 128, window 64, batch 12),
+Training: a step of `fit` as `train_lm` runs it (4 blocks, 4 heads, width 128, 64 tokens, batch 12),
 beside the same network with `keras.layers.MultiHeadAttention` in its blocks.
-Generation: 256 tokens in a window of 256, each way one compiled loop, with the cache and without.
+Generation: 256 tokens in a context of 256, each way one compiled loop, with the cache and without.
 Without it, the loop reads no more than the tokens written so far.
 """
 
@@ -73,11 +73,12 @@ def in_turns(title, first, second, rounds):
 
 def training(rounds, steps):
     config = parse_config(LanguageModelConfig, ["--batch-size", "12"])
-    text = load_text("python-docs", window=config.window, batch_size=config.batch_size)
+    length = config.context_length
+    text = load_text("python-docs", context_length=length, batch_size=config.batch_size)
 
     def make(attention):
         transformer.MultiHeadAttention = attention
-        model = build_model(config, text.train, text.tokenizer.vocabulary_size, config.window, {})
+        model = build_model(config, text.train, text.tokenizer.vocabulary_size, length, {})
         transformer.MultiHeadAttention = MultiHeadAttention
         batches = text.train.shuffled()
         return model, lambda: model.fit(

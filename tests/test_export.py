@@ -148,7 +148,7 @@ def language_calls():
     yield call("text", pieces, 14, "serving_default")
     yield call("text", pieces, 0)
     yield call("text", tokens(1, 1, 15), 1)
-    yield call("text", tokens(2, 20, 15), 9, temperature=0.0)  # longer than the window
+    yield call("text", tokens(2, 20, 15), 9, temperature=0.0)  # longer than the context
     yield call("text", tokens(2, 20, 15), 9)
     yield call("pixels", tokens(2, 0, 2), 64)
     yield call("pixels", tokens(3, 18, 2), 18, seed=4)
@@ -170,7 +170,7 @@ def language_calls():
     ):
         likelihood = lambda m, read=read: {"log_likelihood": m.log_likelihood(read)}  # noqa: E731
         yield Call(run, "log_likelihood", {"tokens": read}, likelihood)
-    yield Call("text", "log_likelihood", {"tokens": tokens(1, 9, 15)}, "at most 8 fit the window")
+    yield Call("text", "log_likelihood", {"tokens": tokens(1, 9, 15)}, "at most 8 fit the context")
 
 
 def translation_calls():
@@ -185,7 +185,7 @@ def translation_calls():
                 return dict(zip(names, model.generate(source, **how), strict=True))
 
             yield Call(run, name, {"source": source}, expected)
-        yield Call(run, "translate", {"source": np.full((1, 500), 3, "int32")}, "fit the window")
+        yield Call(run, "translate", {"source": np.full((1, 500), 3, "int32")}, "fit the context")
 
 
 CALLS = [

@@ -17,13 +17,13 @@ PADDING, END = 0, 1
 rng = np.random.default_rng(0)
 
 
-def make_model(vocabulary_size=9, window=6, spread=0.3, label_smoothing=0.0, **kwargs):
+def make_model(vocabulary_size=9, context_length=6, spread=0.3, label_smoothing=0.0, **kwargs):
     """An untrained model whose predictions are far from uniform."""
     kwargs = {"width": 8, "num_layers": 1, "num_heads": 2, **kwargs}
     model = Seq2Seq(
         TransformerEncoder(9, 8, **kwargs),
         TransformerDecoder(
-            vocabulary_size, window, **kwargs, cross_attention=True, start_token=True
+            vocabulary_size, context_length, **kwargs, cross_attention=True, start_token=True
         ),
         label_smoothing,
     )
@@ -119,7 +119,7 @@ def test_an_untrained_model_knows_nothing():
 @pytest.fixture(scope="module")
 def half_trained():
     """Reverses some short lists, and others not yet."""
-    model = make_model(window=4, spread=0.0, width=16)
+    model = make_model(context_length=4, spread=0.0, width=16)
     model.compile(keras.optimizers.AdamW(1e-2))
     source = np.array(list(itertools.product(range(2, 9), repeat=3)))
     target = np.pad(source[:, ::-1], ((0, 0), (0, 1)), constant_values=END)
@@ -226,7 +226,7 @@ def test_a_narrow_beam_is_that_of_lists(width, penalty):
 
 @pytest.mark.slow
 def test_the_models_beam_finds_what_scoring_every_target_finds():
-    model, source = make_model(vocabulary_size=4, window=2, spread=0.6), sentences(5, 4)
+    model, source = make_model(vocabulary_size=4, context_length=2, spread=0.6), sentences(5, 4)
     written, log_p = model.generate(source, beam_width=4)
     targets = [(END, PADDING), *itertools.product((2, 3), (1, 2, 3))]
     for row in range(5):
@@ -246,7 +246,7 @@ def test_a_beam_of_one_is_greedy(half_trained):
         for row in range(30):
             read = [model.decoder.vocabulary_size]
             memory, mask = model.encode(source[row : row + 1])
-            while len(read) <= model.decoder.window and read[-1] != END:
+            while len(read) <= model.decoder.context_length and read[-1] != END:
                 logits = np.array(
                     model.decoder(
                         np.array([read], "int32"), memory=memory, memory_padding_mask=mask

@@ -65,7 +65,9 @@ def test_a_run_leaves_translations_attention_maps_and_its_tokenizers(tmp_path, s
     model = keras.saving.load_model(folder / "model.keras")
     source_tokenizer = load_tokenizer(folder / "source-tokenizer.json")
     target_tokenizer = load_tokenizer(folder / "target-tokenizer.json")
-    source = encode_sources([row[0] for row in rows], source_tokenizer, model.encoder.window)
+    source = encode_sources(
+        [row[0] for row in rows], source_tokenizer, model.encoder.context_length
+    )
     tokens, _ = model.generate(source, beam_width=3)
     assert [target_tokenizer.decode(each) for each in tokens] == [row[1] for row in rows]
     chrf = sacrebleu.corpus_chrf([row[1] for row in rows], [[row[2] for row in rows]]).score

@@ -25,12 +25,12 @@ def tokens(*shape):
 
 
 def make_decoder(**kwargs):
-    kwargs = {"window": 10, "width": WIDTH, "num_layers": 2, "num_heads": HEADS, **kwargs}
+    kwargs = {"context_length": 10, "width": WIDTH, "num_layers": 2, "num_heads": HEADS, **kwargs}
     return TransformerDecoder(VOCABULARY, **kwargs)
 
 
 def make_encoder(**kwargs):
-    kwargs = {"window": 10, "width": WIDTH, "num_layers": 2, "num_heads": HEADS, **kwargs}
+    kwargs = {"context_length": 10, "width": WIDTH, "num_layers": 2, "num_heads": HEADS, **kwargs}
     return TransformerEncoder(VOCABULARY, **kwargs)
 
 
@@ -165,15 +165,15 @@ def test_logits_with_the_cache_equal_those_without(positions, cross_attention):
 @pytest.mark.parametrize("norm_first", [True, False])
 @pytest.mark.parametrize("cross_attention", [False, True])
 def test_parameter_counts_are_the_formulas(cross_attention, norm_first):
-    d, layers, hidden, window = 12, 3, 20, 9
+    d, layers, hidden, length = 12, 3, 20, 9
     arguments = {
-        "window": window, "width": d, "num_layers": layers, "num_heads": 2, "hidden_units": hidden,
-        "norm_first": norm_first,
+        "context_length": length, "width": d, "num_layers": layers, "num_heads": 2,
+        "hidden_units": hidden, "norm_first": norm_first,
     }  # fmt: skip
     attention = 4 * d * d + 4 * d
     dense = 2 * d * hidden + hidden + d
     norm = 2 * d
-    table = VOCABULARY * d + window * d
+    table = VOCABULARY * d + length * d
     encoder = layers * (attention + dense + 2 * norm) + norm * norm_first + table
     assert make_encoder(**arguments).count_params() == encoder
     decoder = encoder + cross_attention * layers * (attention + norm)
@@ -182,7 +182,7 @@ def test_parameter_counts_are_the_formulas(cross_attention, norm_first):
     assert make_decoder(**arguments).count_params() == decoder
     assert make_decoder(**arguments, start_token=True).count_params() == decoder + d
     sines = make_decoder(**arguments, positions="sinusoidal")
-    assert sines.count_params() == decoder - window * d
+    assert sines.count_params() == decoder - length * d
 
 
 def test_initial_weights_are_gpts_and_no_two_alike():

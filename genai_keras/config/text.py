@@ -85,7 +85,7 @@ The default reads Python's own manual, in about 4.5 minutes on two CPU cores.
     steps_per_epoch: int | None = option(
         250, "training steps until the next validation", at_least=1
     )
-    window: int = option(64, "tokens that the model sees at once (text)", at_least=2)
+    context_length: int = option(64, "tokens that the model sees at once (text)", at_least=2)
     tokenizer: str = option("char", "characters, or byte pairs (text)", choices=TOKENIZERS)
     vocabulary_size: int = option(512, "tokens that bpe learns (text)", at_least=256)
     image_size: int = option(14, "side in pixels (digits)", at_least=2)
@@ -109,7 +109,8 @@ The default reads Python's own manual, in about 4.5 minutes on two CPU cores.
 
     def source(self):
         """The arguments of `load_pixels`, or of `load_text`."""
-        only = ("image_size",) if self.learns_pixels else ("window", "tokenizer", "vocabulary_size")
+        of_text = ("context_length", "tokenizer", "vocabulary_size")
+        only = ("image_size",) if self.learns_pixels else of_text
         return {name: getattr(self, name) for name in (*SOURCE, *only)}
 
 

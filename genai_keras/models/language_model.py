@@ -78,7 +78,7 @@ class LanguageModel(OneOptimizer):
         """log p of each sequence; without a start token, given its first token.
 
         Args:
-            tokens: `(n, length)` int, no longer than the window.
+            tokens: `(n, length)` int, no longer than the context.
             batch_size: sequences at a time.
 
         Returns:
@@ -96,12 +96,12 @@ class LanguageModel(OneOptimizer):
         """Continues prompts, one token at a time.
 
         What the model sees of a text of n tokens is a rule of n alone: all of it while it fits into
-        the window; then the window moves by half its length at a time, so that it always holds the
-        last tokens, between a half and a whole window of them. A prompt longer than the window is
-        read by the same rule. Learned positions are those within the window: when it moves, every
-        token has a new one, so what was cached is of no use and is computed anew. Moving by halves
-        makes that rare; in float32 the cache changes nothing but
-        the time, up to rounding.
+        the context; then the context moves by half its length at a time, so that it always holds
+        the last tokens, between a half and a whole context of them. A prompt longer than the
+        context is read by the same rule. Learned positions are those within the context: when it
+        moves, every token has a new one, so what was cached is of no use and is computed anew.
+        Moving by halves makes that rare; in float32 the cache changes nothing but the time, up to
+        rounding.
 
         Args:
             prompt: `(length,)` or `(batch, length)` int, at least one token each; none is needed if
@@ -170,15 +170,15 @@ class LanguageModel(OneOptimizer):
         }
 
 
-def window_start(length, window):
+def context_start(length, context_length):
     """The first token that is seen of a text of `length` tokens; see `LanguageModel.generate`."""
-    half = max(window // 2, 1)
-    moves = -(-(length - window) // half)  # rounded up
+    half = max(context_length // 2, 1)
+    moves = -(-(length - context_length) // half)  # rounded up
     return half * tf.maximum(moves, 0)
 
 
-def read_window(decoder, sequence, length, cache=None):
-    """Reads all that the window holds of the first `length` tokens: the logits of the next one.
+def read_context(decoder, sequence, length, cache=None):
+    """Reads all that the context holds of the first `length` tokens: the logits of the next one.
 
     Args:
         decoder: a `TransformerDecoder`.
@@ -189,7 +189,7 @@ def read_window(decoder, sequence, length, cache=None):
     Returns:
         `(batch, vocabulary)`; with a cache, this and the new cache.
     """
-    seen = sequence[:, window_start(length, decoder.window) : length]
+    seen = sequence[:, context_start(length, decoder.context_length) : length]
     if cache is None:
         return decoder(seen)[:, -1]
     logits, cache = decoder(seen, cache=cache)
@@ -199,12 +199,12 @@ def read_window(decoder, sequence, length, cache=None):
 def read_token(decoder, sequence, length, cache):
     """The same with a cache of all tokens but the last, which alone is read.
 
-    The window must not have moved with this token: the cache would be of other positions.
+    The context must not have moved with this token: the cache would be of other positions.
 
     Returns:
         `(batch, vocabulary)`, and the new cache.
     """
-    position = length - 1 - window_start(length, decoder.window)
+    position = length - 1 - context_start(length, decoder.context_length)
     last = sequence[:, length - 1][:, None]  # (batch, 1)
     logits, cache = decoder(last, cache=cache, position=position)
     return logits[:, -1], cache
@@ -237,26 +237,28 @@ def continue_tokens(decoder, prompt, count, seed, temperature, top_k, top_p, use
             token = samplers.sample(logits, tf.stack([seed, tf.cast(length, tf.int64)]))
         return length + 1, tf.where(tf.range(total) == length, token[:, None], sequence)
 
-    def until_the_window_moves(length, sequence):
+    def until_the_context_moves(length, sequence):
         """Fills a cache, and writes with it for as long as it is of use."""
-        last = tf.minimum(window_start(length, decoder.window) + decoder.window, total - 1)
+        last = tf.minimum(
+            context_start(length, decoder.context_length) + decoder.context_length, total - 1
+        )
 
         def write_and_read(length, sequence, logits, cache):
             length, sequence = choose(logits, length, sequence)
             return length, sequence, *read_token(decoder, sequence, length, cache)
 
-        logits, cache = read_window(decoder, sequence, length, decoder.new_cache(batch))
+        logits, cache = read_context(decoder, sequence, length, decoder.new_cache(batch))
         length, sequence, logits, _ = tf.while_loop(
             lambda length, *_: length < last, write_and_read, (length, sequence, logits, cache)
         )
         return choose(logits, length, sequence)
 
     def one_token(length, sequence):
-        return choose(read_window(decoder, sequence, length), length, sequence)
+        return choose(read_context(decoder, sequence, length), length, sequence)
 
     _, sequence = tf.while_loop(
         lambda length, _: length < total,
-        until_the_window_moves if use_cache else one_token,
+        until_the_context_moves if use_cache else one_token,
         (length, sequence),
     )
     return sequence

@@ -125,7 +125,7 @@ class Seq2Seq(OneOptimizer):
             source: `(batch, source)` int, padded.
             beam_width: hypotheses that are kept; 1 is greedy decoding.
             max_length: the most tokens to write, the end token included; None is all that the
-                decoder's window has room for.
+                decoder's context has room for.
             length_penalty: 0 compares hypotheses by their log-probability, of which each token
                 costs some; 0.6 to 1 make up for that.
             use_cache: keep the keys and values of tokens that were written.
@@ -136,10 +136,12 @@ class Seq2Seq(OneOptimizer):
         """
         if beam_width < 1:
             raise ValueError(f"beam_width must be at least 1, not {beam_width}")
-        window = self.decoder.window
-        max_length = window if max_length is None else max_length
-        if not 1 <= max_length <= window:
-            raise ValueError(f"max_length must be 1 to {window}, the window, not {max_length}")
+        longest = self.decoder.context_length
+        max_length = longest if max_length is None else max_length
+        if not 1 <= max_length <= longest:
+            raise ValueError(
+                f"max_length must be 1 to {longest}, the context's length, not {max_length}"
+            )
         written, log_p = search_targets(
             self,
             tf.constant(np.asarray(source, "int32")),
