@@ -33,7 +33,7 @@ from matplotlib import pyplot as plt
 
 from genai_keras.callbacks.attention import AttentionMaps, attention_picture
 from genai_keras.data.pairs import encode_sources, load_pairs
-from genai_keras.layers.attention import MultiHeadAttention, make_attention_mask, recorded_attention
+from genai_keras.layers.attention import MultiHeadAttention, make_attention_mask
 from genai_keras.layers.positions import SinusoidalPositions, sinusoids
 from genai_keras.layers.transformer import EncoderBlock
 from genai_keras.models.seq2seq import Seq2Seq
@@ -275,9 +275,8 @@ print(f"{right} of {len(texts)} unseen lists sorted without a mistake")
 # the rows from top to bottom: the digits in order of size.
 
 # %%
-with recorded_attention() as recorded:
-    model((held_out[:1], answers[:1]))
-maps = np.stack([np.array(w[0]) for path, w in recorded if path.endswith("/cross_attention")])
+attention_weights = model.attention_weights((held_out[:1], answers[:1]))
+maps = np.array(attention_weights["cross_attention"][:, 0])  # (blocks, heads, query, key)
 plt.figure(figsize=(11, 3))
 plt.imshow(attention_picture(maps, written, names, "writing"))
 plt.axis("off")

@@ -43,8 +43,18 @@ class KerasAttention(keras.layers.Layer):
         )
         self.attention.build(query_shape, query_shape)
 
-    def call(self, query, padding_mask=None, causal=False, cache=None, position=0, training=False):
-        return self.attention(query, query, use_causal_mask=causal, training=training)
+    def call(
+        self,
+        query,
+        padding_mask=None,
+        causal=False,
+        cache=None,
+        position=0,
+        return_attention_scores=False,
+        training=False,
+    ):
+        # Not asked for its weights: Keras goes a slower way for them.
+        return self.attention(query, query, use_causal_mask=causal, training=training), None
 
 
 def cost(work):

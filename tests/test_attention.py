@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from genai_keras.errors import UserError
-from genai_keras.layers.attention import MultiHeadAttention, recorded_attention
+from genai_keras.layers.attention import MultiHeadAttention
 
 WIDTH, HEADS, QUERIES, KEYS = 12, 3, 5, 7
 rng = np.random.default_rng(0)
@@ -138,13 +138,15 @@ def test_dropout_drops_weights_in_training_only():
     assert error < 0.1 * np.abs(results[0] - layer(x)).mean()
 
 
-def test_recorded_weights_are_what_mixes_the_values():
+def test_returned_weights_are_what_mixes_the_values():
     layer, x = make_attention(), noise(2, KEYS, WIDTH)
-    with recorded_attention() as recorded:
-        output = layer(x, causal=True)
-    layer(x)  # outside, nothing is kept
-    ((path, weights),) = recorded
-    assert path == layer.path
+    output, weights = layer(x, causal=True, return_attention_scores=True)
+    _, theirs = as_keras(layer)(x, x, use_causal_mask=True, return_attention_scores=True)
+    np.testing.assert_allclose(weights, theirs, atol=1e-6)
+    cache = layer.new_cache(2, KEYS)
+    same = layer(x, causal=True, cache=cache, return_attention_scores=True)
+    assert len(same) == 3
+    np.testing.assert_array_equal(same[1], weights)
     weights = np.array(weights)
     np.testing.assert_allclose(weights.sum(axis=-1), 1.0, atol=1e-6)
     assert (weights[..., ~np.tri(KEYS, dtype=bool)] == 0).all()

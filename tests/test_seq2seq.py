@@ -291,3 +291,17 @@ def test_save_load_and_go_on_bit_for_bit_with_dropout(tmp_path):
 
     _, again = trained_straight_and_in_two(make, data, tmp_path)
     assert again.label_smoothing == 0.1
+
+
+def test_attention_weights_are_the_decoders_and_leave_padding_out():
+    model, source, target = make_model(), sentences(3, 6), sentences(3, 5)
+    found = model.attention_weights((source, target))
+    cross = np.array(found["cross_attention"])  # (blocks, batch, heads, target, source)
+    assert cross.shape == (1, 3, 2, 5, 6)
+    assert ((cross > 0) == (source != PADDING)[:, None, None]).all()
+    memory, mask = model.encode(source)
+    read = np.pad(target[:, :-1], ((0, 0), (1, 0)), constant_values=9)  # the start token
+    masks = {"padding_mask": read != PADDING, "memory_padding_mask": mask}
+    expected = model.decoder.attention_weights(read, memory=memory, **masks)
+    for name, weights in expected.items():
+        np.testing.assert_array_equal(found[name], weights)

@@ -145,6 +145,32 @@ def test_a_padded_source_token_changes_nothing_exactly():
     assert (logits(real)[1] != logits(source)[1]).any()
 
 
+def test_attention_weights_are_those_of_each_block_in_turn():
+    encoder, decoder = disturb(make_encoder()), disturb(make_decoder(cross_attention=True))
+    source, target = tokens(2, 7), tokens(2, LENGTH)
+    mask = np.arange(7)[None] < [[7], [4]]
+    reading = encoder.attention_weights(source, padding_mask=mask)
+    memory = encoder(source, padding_mask=mask)
+    writing = decoder.attention_weights(target, memory=memory, memory_padding_mask=mask)
+    assert reading.keys() == {"attention"} and writing.keys() == {"attention", "cross_attention"}
+    x = decoder.add_positions(decoder.embedding(target))
+    for index, block in enumerate(decoder.blocks):
+        _, expected = block.attention(
+            block.attention_norm(x), causal=True, return_attention_scores=True
+        )
+        np.testing.assert_array_equal(writing["attention"][index], expected)
+        x = block(x, memory, memory_padding_mask=mask)
+    for name, weights, keys in (
+        ("attention", reading, 7), ("attention", writing, LENGTH), ("cross_attention", writing, 7),
+    ):  # fmt: skip
+        found = np.array(weights[name])
+        queries = 7 if weights is reading else LENGTH
+        assert found.shape == (2, 2, HEADS, queries, keys)
+        np.testing.assert_allclose(found.sum(axis=-1), 1.0, atol=1e-6)
+        seen = mask[:, None, None] if keys == 7 else np.tri(LENGTH, dtype=bool)
+        assert ((found > 0) == seen).all()
+
+
 @pytest.mark.parametrize("positions", ["learned", "sinusoidal"])
 @pytest.mark.parametrize("cross_attention", [False, True])
 def test_logits_with_the_cache_equal_those_without(positions, cross_attention):

@@ -1,6 +1,5 @@
 """Scaled dot-product attention with several heads."""
 
-import contextlib
 import math
 
 import keras
@@ -8,8 +7,6 @@ import tensorflow as tf
 from keras import ops
 
 from genai_keras.errors import UserError
-
-_recorders = []  # of `recorded_attention`
 
 
 @keras.saving.register_keras_serializable(package="genai_keras")
@@ -34,11 +31,13 @@ class MultiHeadAttention(keras.layers.Layer):
         padding_mask: `(batch, key)` bool, False where the key is padding and must not be seen.
         causal: let a query see only keys at its own position and before.
         cache: keys and values of the positions before this call, from `new_cache`; those of `query`
-            are added at `position`, and the result is a pair of the output and the new cache.
+            are added at `position`.
         position: the first query's position in the cache.
+        return_attention_scores: return the weights, too; called as in Keras' own layer.
 
     Returns:
-        `(batch, query, width)`; with a cache, this and the cache.
+        `(batch, query, width)`, or a tuple of it, the weights `(batch, heads, query, key)` if they
+        are asked for, and the new cache if there is one.
 
     Raises:
         UserError: the width is no multiple of `num_heads`.
@@ -91,6 +90,7 @@ class MultiHeadAttention(keras.layers.Layer):
         causal=False,
         cache=None,
         position=0,
+        return_attention_scores=False,
         training=False,
     ):
         if source is None:
@@ -110,13 +110,13 @@ class MultiHeadAttention(keras.layers.Layer):
             ops.shape(query)[2], ops.shape(key)[2], padding_mask, causal, position
         )
         weights = attention_weights(scores, attention_mask)
-        for recorded in _recorders:
-            recorded.append((self.path, weights))
         heads = weighted_values(self.drop(weights, training=training), value)
         heads = ops.transpose(heads, (0, 2, 1, 3))  # (batch, query, heads, width / heads)
         merged = ops.reshape(heads, (*ops.shape(heads)[:2], self.width))
         output = ops.matmul(merged, self.output_kernel) + self.output_bias
-        return output if cache is None else (output, cache)
+        if cache is not None:
+            return (output, weights, cache) if return_attention_scores else (output, cache)
+        return (output, weights) if return_attention_scores else output
 
     def keys_and_values(self, source):
         """What a source looks like to queries: two of `(batch, heads, key, width / heads)`.
@@ -215,19 +215,3 @@ def weighted_values(weights, value):
     if weights.shape[2] == 1:
         return ops.sum(ops.transpose(weights, (0, 1, 3, 2)) * value, axis=2, keepdims=True)
     return ops.matmul(weights, value)
-
-
-@contextlib.contextmanager
-def recorded_attention():
-    """Collects the weights of every attention that is computed meanwhile, outside `tf.function`.
-
-    Yields:
-        A list that fills with `(path of the layer, weights)`; the weights are
-        `(batch, heads, query, key)`.
-    """
-    recorded = []
-    _recorders.append(recorded)
-    try:
-        yield recorded
-    finally:
-        _recorders.remove(recorded)

@@ -110,20 +110,26 @@ class EncoderBlock(_Block):
     Call arguments:
         x: `(batch, length, width)`.
         padding_mask: `(batch, length)` bool, False for padding.
+        return_attention_scores: return the weights of the attention, too.
 
     Returns:
-        `(batch, length, width)`.
+        `(batch, length, width)`; if asked for, this and a dictionary of the weights of `attention`,
+        `(batch, heads, length, length)`.
 
     Reference: Vaswani et al. 2017, https://arxiv.org/abs/1706.03762;
         norms: Xiong et al. 2020, https://arxiv.org/abs/2002.04745
     """
 
-    def call(self, x, padding_mask=None, training=False):
-        branch = self.attention(
-            self._enter(self.attention_norm, x), padding_mask=padding_mask, training=training
+    def call(self, x, padding_mask=None, return_attention_scores=False, training=False):
+        branch, weights = self.attention(
+            self._enter(self.attention_norm, x),
+            padding_mask=padding_mask,
+            return_attention_scores=True,
+            training=training,
         )
         x = self._leave(self.attention_norm, x, branch, training)
-        return self._feed_forward(x, training)
+        x = self._feed_forward(x, training)
+        return (x, {"attention": weights}) if return_attention_scores else x
 
 
 @keras.saving.register_keras_serializable(package="genai_keras")
@@ -142,9 +148,12 @@ class DecoderBlock(_Block):
         memory_padding_mask: `(batch, source)` bool, False for padding in `memory`.
         cache: from `attention.new_cache`, to go on behind the positions seen before.
         position: the position of `x`'s first.
+        return_attention_scores: return the weights of both attentions, too.
 
     Returns:
-        `(batch, length, width)`; with a cache, this and the new cache.
+        `(batch, length, width)`, or a tuple of it, a dictionary of the weights of `attention` and
+        `cross_attention`, `(batch, heads, query, key)`, if they are asked for, and the new cache
+        if there is one.
 
     Reference: Vaswani et al. 2017, https://arxiv.org/abs/1706.03762
     """
@@ -170,29 +179,32 @@ class DecoderBlock(_Block):
         memory_padding_mask=None,
         cache=None,
         position=0,
+        return_attention_scores=False,
         training=False,
     ):
-        branch = self.attention(
+        weights = {}
+        branch, weights["attention"], *new_cache = self.attention(
             self._enter(self.attention_norm, x),
             padding_mask=padding_mask,
             causal=True,
             cache=cache,
             position=position,
+            return_attention_scores=True,
             training=training,
         )
-        if cache is not None:
-            branch, cache = branch
         x = self._leave(self.attention_norm, x, branch, training)
         if self.has_cross_attention:
-            branch = self.cross_attention(
+            branch, weights["cross_attention"] = self.cross_attention(
                 self._enter(self.cross_attention_norm, x),
                 source=memory,
                 padding_mask=memory_padding_mask,
+                return_attention_scores=True,
                 training=training,
             )
             x = self._leave(self.cross_attention_norm, x, branch, training)
         x = self._feed_forward(x, training)
-        return x if cache is None else (x, cache)
+        outputs = (x, weights, *new_cache) if return_attention_scores else (x, *new_cache)
+        return outputs if len(outputs) > 1 else x
 
     def get_config(self):
         return {**super().get_config(), "cross_attention": self.has_cross_attention}

@@ -41,6 +41,10 @@ class LanguageModel(OneOptimizer):
     def call(self, tokens, training=False):
         return self.decoder(self._inputs(tokens), training=training)
 
+    def attention_weights(self, tokens):
+        """Where the decoder looks while it reads, as `TransformerDecoder.attention_weights`."""
+        return self.decoder.attention_weights(self._inputs(tokens))
+
     @property
     def metrics(self):
         return [self.means]

@@ -51,17 +51,11 @@ class Seq2Seq(OneOptimizer):
 
     def states(self, source, target, training=False):
         """What the decoder predicts each target token from, `(batch, target, width)`."""
-        source, target = ops.cast(source, "int32"), ops.cast(target, "int32")
-        memory, source_mask = self.encode(source, training=training)
-        start = ops.full((ops.shape(target)[0], 1), self.decoder.vocabulary_size, "int32")
-        read = ops.concatenate([start, target[:, :-1]], axis=1)
-        return self.decoder.states(
-            read,
-            memory=memory,
-            padding_mask=read != self.padding,
-            memory_padding_mask=source_mask,
-            training=training,
-        )
+        return self.decoder.states(**self._read(source, target, training), training=training)
+
+    def attention_weights(self, inputs):
+        """Where the decoder looks while it writes, as `TransformerDecoder.attention_weights`."""
+        return self.decoder.attention_weights(**self._read(*inputs))
 
     def encode(self, source, training=False):
         """The encoder's states, `(batch, source, width)`, and which of them are no padding."""
@@ -152,6 +146,19 @@ class Seq2Seq(OneOptimizer):
             use_cache,
         )
         return written.numpy(), log_p.numpy()
+
+    def _read(self, source, target, training=False):
+        """What the decoder is called with: the target, one token late, and the source's states."""
+        source, target = ops.cast(source, "int32"), ops.cast(target, "int32")
+        memory, source_mask = self.encode(source, training=training)
+        start = ops.full((ops.shape(target)[0], 1), self.decoder.vocabulary_size, "int32")
+        tokens = ops.concatenate([start, target[:, :-1]], axis=1)
+        return {
+            "tokens": tokens,
+            "memory": memory,
+            "padding_mask": tokens != self.padding,
+            "memory_padding_mask": source_mask,
+        }
 
     def _record(self, terms):
         self.token_means.update_state(terms, samples=terms["tokens"])

@@ -77,6 +77,23 @@ class _Transformer(keras.Model):
         if self.last_norm:
             self.last_norm.build(states_shape)
 
+    def attention_weights(self, tokens, **arguments):
+        """How much each query looks at each key, in each block and head.
+
+        Args:
+            tokens: `(batch, length)` int.
+            **arguments: masks, and the decoder's memory, as of a call.
+
+        Returns:
+            A dictionary of `attention` and, where there is one, `cross_attention`, both
+            `(blocks, batch, heads, query, key)`.
+        """
+        x, of_blocks = self._embed(tokens, 0, training=False), []
+        for block in self.blocks:
+            x, weights = block(x, **arguments, return_attention_scores=True)
+            of_blocks.append(weights)
+        return {name: ops.stack([each[name] for each in of_blocks]) for name in of_blocks[0]}
+
     def _block(self, name):
         raise NotImplementedError
 
