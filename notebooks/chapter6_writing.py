@@ -34,7 +34,6 @@ import numpy as np
 import tensorflow as tf
 from matplotlib import pyplot as plt
 
-from genai_keras import samplers
 from genai_keras.callbacks.pixels import PixelGrid, complete, completion_grid
 from genai_keras.data.pixels import load_pixels, to_images
 from genai_keras.data.text import load_text
@@ -49,6 +48,7 @@ from genai_keras.notebook import (
     show_source,
     show_tensorboard,
 )
+from genai_keras.sampling import samplers
 from genai_keras.training.tensorboard import EpochTensorBoard
 
 keras.utils.set_random_seed(0)

@@ -9,13 +9,9 @@ import pytest
 import tensorflow as tf
 from helpers import trained_straight_and_in_two
 
-from genai_keras.models.language_model import (
-    LanguageModel,
-    context_start,
-    read_context,
-    read_token,
-)
+from genai_keras.models.language_model import LanguageModel
 from genai_keras.networks.transformer import TransformerDecoder
+from genai_keras.sampling.continuation import context_start, read_context, read_token
 
 VOCABULARY, CONTEXT = 7, 8
 rng = np.random.default_rng(0)
@@ -201,7 +197,7 @@ def test_generation_refuses_what_it_cannot_do(model):
         ({"top_p": 1.1}, "at most 1"),
     ):
         with pytest.raises(ValueError, match=message):
-            model.generate(**{"prompt": [1], "count": 2, **arguments})
+            model.generate(**{"prompt": [1], "max_new_tokens": 2, **arguments})
 
 
 @pytest.mark.slow

@@ -9,9 +9,9 @@ import pytest
 import tensorflow as tf
 from helpers import trained_straight_and_in_two
 
-from genai_keras.models.beam_search import beam_search
 from genai_keras.models.seq2seq import Seq2Seq
 from genai_keras.networks.transformer import TransformerDecoder, TransformerEncoder
+from genai_keras.sampling.beam_search import beam_search
 
 PADDING, END = 0, 1
 rng = np.random.default_rng(0)

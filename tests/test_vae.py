@@ -11,9 +11,9 @@ from genai_keras.evaluation.likelihood import (
     importance_weighted_bound,
     importance_weighted_log_likelihood,
 )
-from genai_keras.models.noise import interpolation
 from genai_keras.models.vae import VAE, ActiveUnits
 from genai_keras.networks import conv_vae, dense
+from genai_keras.sampling.noise import interpolation
 
 SHAPES = [(28, 28, 1), (32, 32, 3), (64, 64, 3), (30, 22, 1), (5, 7, 3)]
 

@@ -3,9 +3,10 @@
 import numpy as np
 from keras import ops
 
-from genai_keras import losses, samplers
+from genai_keras import losses
 from genai_keras.exercises.marking import Exercise
-from genai_keras.models import language_model
+from genai_keras.sampling import samplers
+from genai_keras.sampling.continuation import context_start
 
 
 def inputs_and_targets(tokens):
@@ -210,7 +211,7 @@ EXERCISES = (
             ),
             "the order is reversed: the last token stays the last": lambda t, w: t[:, ::-1][:, :w],
             "the context moves by halves, as the package's does: here it moves by one token": (
-                lambda t, w: t[:, int(language_model.context_start(t.shape[1], w)) :]
+                lambda t, w: t[:, int(context_start(t.shape[1], w)) :]
             ),
         },
     ),

@@ -5,13 +5,13 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from genai_keras import losses, samplers
+from genai_keras import losses
 from genai_keras.models.base import OneOptimizer
 from genai_keras.models.means import Means
-from genai_keras.models.noise import BLOCK
 from genai_keras.networks import transformer  # noqa: F401  whose classes saved models have
-
-COLDEST = 1e-4  # temperature, below which logits would overflow
+from genai_keras.sampling import samplers
+from genai_keras.sampling.continuation import continue_tokens
+from genai_keras.sampling.noise import BLOCK
 
 
 @keras.saving.register_keras_serializable(package="genai_keras")
@@ -95,7 +95,14 @@ class LanguageModel(OneOptimizer):
         return np.concatenate(found).astype("float64")
 
     def generate(
-        self, prompt, count, temperature=1.0, top_k=None, top_p=None, seed=0, use_cache=True
+        self,
+        prompt,
+        max_new_tokens,
+        temperature=1.0,
+        top_k=None,
+        top_p=None,
+        seed=0,
+        use_cache=True,
     ):
         """Continues prompts, one token at a time.
 
@@ -110,7 +117,7 @@ class LanguageModel(OneOptimizer):
         Args:
             prompt: `(length,)` or `(batch, length)` int, at least one token each; none is needed if
                 the decoder has a start token.
-            count: how many tokens to add.
+            max_new_tokens: how many tokens to add; always all of them, since no token ends a text.
             temperature: of the logits; 0, or less than 0.0001, takes the likeliest token.
             top_k: draw from the k likeliest only.
             top_p: draw from the fewest likeliest that have this probability together.
@@ -118,7 +125,7 @@ class LanguageModel(OneOptimizer):
             use_cache: keep the keys and values of tokens that were read.
 
         Returns:
-            The prompts and what follows them, `(batch, length + count)` int32.
+            The prompts and what follows them, `(batch, length + max_new_tokens)` int32.
 
         Raises:
             ValueError: no token to begin with, or a temperature, k or p out of range.
@@ -133,23 +140,24 @@ class LanguageModel(OneOptimizer):
         sequence = continue_tokens(
             self.decoder,
             tf.constant(prompt),
-            tf.constant(count),
+            tf.constant(max_new_tokens),
             tf.constant(seed, "int64"),
-            None if temperature < COLDEST else tf.constant(float(temperature)),
+            None if temperature < samplers.COLDEST else tf.constant(float(temperature)),
             None if top_k is None else tf.constant(min(top_k, self.decoder.vocabulary_size)),
             None if top_p is None else tf.constant(float(top_p)),
             use_cache,
         )
         return sequence.numpy()[:, int(self.decoder.has_start_token) :]
 
-    def stream(self, prompts, count, seed=0, **sampling):
+    def stream(self, prompts, max_new_tokens, seed=0, **sampling):
         """Yields what `generate` makes of prompts `(n, length)`, some of them at a time.
 
         Each part has random numbers of its own, so that n may be large.
         """
         for number, start in enumerate(range(0, len(prompts), BLOCK)):
             (key,) = np.random.SeedSequence([seed, number]).generate_state(1)
-            yield self.generate(prompts[start : start + BLOCK], count, seed=int(key), **sampling)
+            part = prompts[start : start + BLOCK]
+            yield self.generate(part, max_new_tokens, seed=int(key), **sampling)
 
     def _inputs(self, tokens):
         """What the decoder reads: each token but the last, behind the start token if it has one."""
@@ -174,98 +182,9 @@ class LanguageModel(OneOptimizer):
         }
 
 
-def context_start(length, context_length):
-    """The first token that is seen of a text of `length` tokens; see `LanguageModel.generate`."""
-    half = max(context_length // 2, 1)
-    moves = -(-(length - context_length) // half)  # rounded up
-    return half * tf.maximum(moves, 0)
-
-
-def read_context(decoder, sequence, length, cache=None):
-    """Reads all that the context holds of the first `length` tokens: the logits of the next one.
-
-    Args:
-        decoder: a `TransformerDecoder`.
-        sequence: `(batch, at least length)` int.
-        length: how many tokens there are so far.
-        cache: an empty one, to be filled.
-
-    Returns:
-        `(batch, vocabulary)`; with a cache, this and the new cache.
-    """
-    seen = sequence[:, context_start(length, decoder.context_length) : length]
-    if cache is None:
-        return decoder(seen)[:, -1]
-    logits, cache = decoder(seen, cache=cache)
-    return logits[:, -1], cache
-
-
-def read_token(decoder, sequence, length, cache):
-    """The same with a cache of all tokens but the last, which alone is read.
-
-    The context must not have moved with this token: the cache would be of other positions.
-
-    Returns:
-        `(batch, vocabulary)`, and the new cache.
-    """
-    position = length - 1 - context_start(length, decoder.context_length)
-    last = sequence[:, length - 1][:, None]  # (batch, 1)
-    logits, cache = decoder(last, cache=cache, position=position)
-    return logits[:, -1], cache
-
-
 @tf.function(reduce_retracing=True)
 def _nats(model, tokens):
     return model.terms(tokens)["nats"]
-
-
-@tf.function(reduce_retracing=True, autograph=False)
-def continue_tokens(decoder, prompt, count, seed, temperature, top_k, top_p, use_cache):
-    """The loop of `generate`, in one graph; a temperature of None is 0."""
-    # Of no known shape, so that a loop of one shape serves every prompt.
-    prompt = tf.compat.v1.placeholder_with_default(prompt, (None, None))
-    batch, length = tf.shape(prompt)[0], tf.shape(prompt)[1]
-    total = length + count
-    sequence = tf.pad(prompt, [[0, 0], [0, count]])  # (batch, total)
-
-    def choose(logits, length, sequence):
-        """Writes the next token."""
-        if temperature is None:
-            token = samplers.greedy(logits)
-        else:
-            logits = samplers.temper(logits, temperature)
-            if top_k is not None:
-                logits = samplers.keep_top_k(logits, top_k)
-            if top_p is not None:
-                logits = samplers.keep_top_p(logits, top_p)
-            token = samplers.sample(logits, tf.stack([seed, tf.cast(length, tf.int64)]))
-        return length + 1, tf.where(tf.range(total) == length, token[:, None], sequence)
-
-    def until_the_context_moves(length, sequence):
-        """Fills a cache, and writes with it for as long as it is of use."""
-        last = tf.minimum(
-            context_start(length, decoder.context_length) + decoder.context_length, total - 1
-        )
-
-        def write_and_read(length, sequence, logits, cache):
-            length, sequence = choose(logits, length, sequence)
-            return length, sequence, *read_token(decoder, sequence, length, cache)
-
-        logits, cache = read_context(decoder, sequence, length, decoder.new_cache(batch))
-        length, sequence, logits, _ = tf.while_loop(
-            lambda length, *_: length < last, write_and_read, (length, sequence, logits, cache)
-        )
-        return choose(logits, length, sequence)
-
-    def one_token(length, sequence):
-        return choose(read_context(decoder, sequence, length), length, sequence)
-
-    _, sequence = tf.while_loop(
-        lambda length, _: length < total,
-        until_the_context_moves if use_cache else one_token,
-        (length, sequence),
-    )
-    return sequence
 
 
 def _check_sampling(temperature, top_k, top_p):

@@ -10,7 +10,8 @@ from genai_keras.layers.reparameterization import Reparameterization
 from genai_keras.likelihoods import LIKELIHOODS
 from genai_keras.models.base import OneOptimizer
 from genai_keras.models.means import Means
-from genai_keras.models.noise import BLOCK, FromNoise, classes_of, conditioned, interpolation
+from genai_keras.models.noise import FromNoise, classes_of, conditioned
+from genai_keras.sampling.noise import BLOCK, interpolation
 
 ACTIVE = 0.01  # variance over the data of E[z | x], above which a latent counts as used
 
