@@ -152,7 +152,7 @@ def translate(run, config):
     if not all(sources) or not sources:
         raise UserError("give --prompt: what the model shall read, such as a date in words")
     tokens = encode_sources(sources, run.tokenizer("source"), run.model.encoder.context_length)
-    written, _ = run.model.generate(
+    written = run.model.generate(
         tokens, beam_width=run.config.beam_width, length_penalty=run.config.length_penalty
     )
     return "\n".join(run.tokenizer("target").decode(each) for each in written)

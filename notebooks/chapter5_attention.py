@@ -263,7 +263,7 @@ plot_history(history, ["nats"], ["token_accuracy"], ["exact_match"])
 # Lists that it has never seen. It writes them digit by digit, each time reading what it has written so far.
 
 # %%
-tokens, _ = model.generate(held_out)
+tokens = model.generate(held_out)
 texts = [pairs.target_tokenizer.decode(row) for row in tokens]
 right = sum(made == true for made, (_, true) in zip(texts, pairs.validation_texts, strict=False))
 for (given, _), made in list(zip(pairs.validation_texts, texts, strict=False))[:6]:

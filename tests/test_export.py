@@ -181,8 +181,8 @@ def translation_calls():
             source[0, length - 4 :] = 0  # padding
 
             def expected(model, source=source, how=how):
-                names = ("tokens", "log_probability")
-                return dict(zip(names, model.generate(source, **how), strict=True))
+                tokens, log_p = model.generate(source, **how, return_log_probs=True)
+                return {"tokens": tokens, "log_probability": log_p}
 
             yield Call(run, name, {"source": source}, expected)
         yield Call(run, "translate", {"source": np.full((1, 500), 3, "int32")}, "fit the context")
@@ -328,7 +328,7 @@ def test_the_calls_are_not_all_alike(exported):
         for run in ("pairs", BEAM)
     )
     source = CALLS[greedy].inputs["source"]
-    by_beam, _ = exported.models[BEAM].generate(source, **SEARCH)
+    by_beam = exported.models[BEAM].generate(source, **SEARCH)
     assert not np.array_equal(exported.made[greedy]["tokens"], by_beam)
     assert exported.made[beam]["tokens"].shape == by_beam.shape
 

@@ -134,7 +134,7 @@ def half_trained():
 def test_exact_match_is_that_of_greedy_decoding(half_trained):
     """Though it is computed with the true tokens given."""
     model, source, target = half_trained
-    written, _ = model.generate(source)
+    written = model.generate(source)
     right = (written == target).all(axis=1)
     assert 0.05 < right.mean() < 0.999
     np.testing.assert_array_equal(right, np.array(model.terms(source, target)["exact_match"]))
@@ -227,7 +227,7 @@ def test_a_narrow_beam_is_that_of_lists(width, penalty):
 @pytest.mark.slow
 def test_the_models_beam_finds_what_scoring_every_target_finds():
     model, source = make_model(vocabulary_size=4, context_length=2, spread=0.6), sentences(5, 4)
-    written, log_p = model.generate(source, beam_width=4)
+    written, log_p = model.generate(source, beam_width=4, return_log_probs=True)
     targets = [(END, PADDING), *itertools.product((2, 3), (1, 2, 3))]
     for row in range(5):
         scores = []
@@ -242,7 +242,7 @@ def test_the_models_beam_finds_what_scoring_every_target_finds():
 @pytest.mark.slow
 def test_a_beam_of_one_is_greedy(half_trained):
     for model, source in ((half_trained[0], half_trained[1]), (make_model(), sentences(30, 5))):
-        greedy, _ = model.generate(source[:30], length_penalty=1.0)
+        greedy = model.generate(source[:30], length_penalty=1.0)
         for row in range(30):
             read = [model.decoder.vocabulary_size]
             memory, mask = model.encode(source[row : row + 1])
@@ -261,18 +261,19 @@ def test_a_beam_of_one_is_greedy(half_trained):
 @pytest.mark.parametrize("beam_width", [1, 3])
 def test_the_cache_and_the_company_change_nothing(half_trained, beam_width):
     model, source, _ = half_trained
-    written, score = model.generate(source[:6], beam_width=beam_width)
-    uncached, uncached_score = model.generate(source[:6], beam_width=beam_width, use_cache=False)
+    how = {"beam_width": beam_width, "return_log_probs": True}
+    written, score = model.generate(source[:6], **how)
+    uncached, uncached_score = model.generate(source[:6], **how, use_cache=False)
     np.testing.assert_array_equal(written, uncached)
     np.testing.assert_allclose(score, uncached_score, atol=1e-4)
-    alone, _ = model.generate(widened(source[4:5]), beam_width=beam_width)
+    alone = model.generate(widened(source[4:5]), beam_width=beam_width)
     np.testing.assert_array_equal(written[4:5], alone)
 
 
 def test_a_longest_length_cuts_and_what_is_impossible_is_refused(half_trained):
     model, source, _ = half_trained
-    whole, _ = model.generate(source[:5])
-    cut, _ = model.generate(source[:5], max_length=2)
+    whole = model.generate(source[:5])
+    cut = model.generate(source[:5], max_length=2)
     np.testing.assert_array_equal(cut, whole[:, :2])
     for arguments in ({"beam_width": 0}, {"max_length": 0}, {"max_length": 5}):
         with pytest.raises(ValueError, match=next(iter(arguments))):

@@ -45,7 +45,7 @@ def evaluate_translations(model, pairs, batch_size=250, beam_width=1, length_pen
     tokens, _ = pairs.validation.first(pairs.validation.count)
     written = []
     for part in np.array_split(tokens[rows], -(-len(rows) // batch_size)):
-        found, _ = model.generate(part, beam_width=beam_width, length_penalty=length_penalty)
+        found = model.generate(part, beam_width=beam_width, length_penalty=length_penalty)
         written += [pairs.target_tokenizer.decode(each) for each in found]
     translations = [
         Translation(source, text, targets[source])

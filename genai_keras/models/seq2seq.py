@@ -113,7 +113,15 @@ class Seq2Seq(OneOptimizer):
             "exact_match": tf.math.segment_min(right, counted[:, 0]),
         }
 
-    def generate(self, source, beam_width=1, max_length=None, length_penalty=0.0, use_cache=True):
+    def generate(
+        self,
+        source,
+        beam_width=1,
+        max_length=None,
+        length_penalty=0.0,
+        use_cache=True,
+        return_log_probs=False,
+    ):
         """Writes the target of each source: greedily, or the best that `beam_search` finds.
 
         Args:
@@ -124,10 +132,11 @@ class Seq2Seq(OneOptimizer):
             length_penalty: 0 compares hypotheses by their log-probability, of which each token
                 costs some; 0.6 to 1 make up for that.
             use_cache: keep the keys and values of tokens that were written.
+            return_log_probs: return the log-probabilities, too.
 
         Returns:
-            `(batch, max_length)` int32, padded behind the end token, and the log-probability of
-            each, `(batch,)` float32, in nats.
+            `(batch, max_length)` int32, padded behind the end token; if asked for, a pair of this
+            and the log-probability of each, `(batch,)` float32, in nats.
         """
         if beam_width < 1:
             raise ValueError(f"beam_width must be at least 1, not {beam_width}")
@@ -146,7 +155,7 @@ class Seq2Seq(OneOptimizer):
             tf.constant(float(length_penalty) if beam_width > 1 else 0.0),
             use_cache,
         )
-        return written.numpy(), log_p.numpy()
+        return (written.numpy(), log_p.numpy()) if return_log_probs else written.numpy()
 
     def _read(self, source, target, training=False):
         """What the decoder is called with: the target, one token late, and the source's states."""
