@@ -66,7 +66,7 @@ def _vae(vae):
 
     def encode(x, label=None):
         mean, log_variance = vae.encoder(conditioned(x, _one_hot(vae, label)))
-        return {"mean": mean, "log_variance": vae.sample.clip(log_variance)}
+        return {"mean": mean, "log_variance": vae.reparameterize.clip(log_variance)}
 
     def decode(z, label=None):
         outputs = vae.decoder(conditioned(z, _one_hot(vae, label)))

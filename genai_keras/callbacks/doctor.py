@@ -120,7 +120,8 @@ def vae_doctor(config, shown, labels=None):
 
     def measure(model):
         _, log_variance = model.encode(shown, labels)
-        return {"clipped": clipped(log_variance, model.sample.low, model.sample.high)}
+        layer = model.reparameterize
+        return {"clipped": clipped(log_variance, layer.low, layer.high)}
 
     return TrainingDoctor(config.run_dir, findings, measure, verbose=config.verbose)
 
