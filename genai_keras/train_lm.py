@@ -5,8 +5,8 @@ import sys
 from genai_keras.command import command
 from genai_keras.config.text import LanguageModelConfig
 
-SHOWN = 24  # tokens, or pictures, that a picture of one epoch is made from
-VALIDATED = 1_000  # pictures after each epoch; the whole validation part once, in the end
+SHOWN = 24  # tokens, or images, that are drawn after each epoch
+VALIDATED = 1_000  # images after each epoch; the whole validation part once, in the end
 
 
 @command(LanguageModelConfig)
@@ -72,7 +72,7 @@ def train_on_text(config):
 
 
 def train_on_pixels(config):
-    """Reads black-and-white pictures as sequences, writes some and completes some."""
+    """Reads black-and-white images as sequences, writes some and completes some."""
     import dataclasses
 
     import numpy as np

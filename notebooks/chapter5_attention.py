@@ -31,7 +31,7 @@ import numpy as np
 import tensorflow as tf
 from matplotlib import pyplot as plt
 
-from genai_keras.callbacks.attention import AttentionMaps, attention_picture
+from genai_keras.callbacks.attention import AttentionMaps, attention_image
 from genai_keras.data.pairs import encode_sources, load_pairs
 from genai_keras.layers.attention import MultiHeadAttention, make_attention_mask
 from genai_keras.layers.positions import SinusoidalPositions, sinusoids
@@ -223,7 +223,9 @@ show_source(Seq2Seq.train_step)
 # %%
 model.reset_metrics()
 model.train_step((source, target))
-print("step size of the first step:", float(rate(0)), "- the warm-up begins at 0: nothing moves")
+print(
+    "learning rate of the first step:", float(rate(0)), "- the warm-up begins at 0: nothing moves"
+)
 model.reset_metrics()
 for _ in range(10):
     model.train_step((source, target))
@@ -278,7 +280,7 @@ print(f"{right} of {len(texts)} unseen lists sorted without a mistake")
 attention_weights = model.attention_weights((held_out[:1], answers[:1]))
 maps = np.array(attention_weights["cross_attention"][:, 0])  # (blocks, heads, query, key)
 plt.figure(figsize=(11, 3))
-plt.imshow(attention_picture(maps, written, names, "writing"))
+plt.imshow(attention_image(maps, written, names, "writing"))
 plt.axis("off")
 plt.show()
 

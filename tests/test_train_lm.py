@@ -220,7 +220,7 @@ def test_low_precision_trains(tmp_path, verse):
 
 @pytest.mark.slow
 def test_shakespeare_at_nanogpts_size_and_steps_is_as_good_as_published(tmp_path, data_dir):
-    """nanoGPT gives 1.88 nats for this size, these batches and steps; the step size is ours."""
+    """nanoGPT gives 1.88 nats for this size, these batches and steps; the learning rate is ours."""
     folder = tmp_path / "run"
     text = str(data_dir / "tinyshakespeare.txt")
     argv = ["--dataset", "text", "--data-dir", text, "--batch-size", "12", "--verbose", "0"]

@@ -1,4 +1,4 @@
-"""Where a Transformer looks: its attention weights as pictures."""
+"""Where a Transformer looks: its attention weights as images."""
 
 import functools
 import io
@@ -39,10 +39,10 @@ class AttentionMaps(EpochPicture):
     def draw(self, logs):
         weights = self.model.attention_weights(self.inputs)[self.of]
         maps = np.array(weights[:, 0])  # (blocks, heads, query, key)
-        return attention_picture(maps, self.queries, self.keys, self.doing)
+        return attention_image(maps, self.queries, self.keys, self.doing)
 
 
-def attention_picture(maps, queries, keys, doing):
+def attention_image(maps, queries, keys, doing):
     """Draws attention weights, blocks from top to bottom and heads from left to right.
 
     Args:

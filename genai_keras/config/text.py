@@ -19,12 +19,12 @@ class TransformerConfig(TrainConfig):
     )
     schedule: str = option(
         "cosine",
-        "what becomes of the step size: cosine lets it fall to a 20th over --epochs",
+        "what becomes of the learning rate: cosine lets it fall to a 20th over --epochs",
         choices=("constant", "cosine"),
     )
-    learning_rate: float = option(3e-3, "AdamW's step size", above=0)
+    learning_rate: float = option(3e-3, "AdamW's learning rate", above=0)
     warmup_steps: int = option(100, "steps in which it rises from 0", at_least=0)
-    weight_decay: float = option(0.1, "AdamW's decay of matrices, a step size of 1", at_least=0)
+    weight_decay: float = option(0.1, "AdamW's decay of matrices, at a rate of 1", at_least=0)
     beta_2: float = option(0.99, "AdamW's memory of squared gradients", at_least=0, below=1)
     clip: float = option(1.0, "longest that the gradient of all weights together may be", above=0)
     width: int = option(128, "of embeddings and states", at_least=2)
@@ -159,7 +159,7 @@ The default learns to read dates, in about 3.5 minutes on two CPU cores.
         "sinusoidal", "how a token knows where it is", choices=("learned", "sinusoidal")
     )
     label_smoothing: float = option(
-        0.0, "share of each target that is spread over the vocabulary", at_least=0, below=1
+        0.0, "fraction of each target that is spread over the vocabulary", at_least=0, below=1
     )
     source_tokenizer: str = option("char", "characters, or byte pairs", choices=TOKENIZERS)
     target_tokenizer: str = option("char", "characters, or byte pairs", choices=TOKENIZERS)

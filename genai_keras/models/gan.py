@@ -35,7 +35,7 @@ class GAN(FromFile, FromNoise, keras.Model):
         gan = GAN(build_dcgan_generator(64, (28, 28, 1)), build_dcgan_discriminator((28, 28, 1)))
         gan.compile(keras.optimizers.Adam(1e-3, 0.5), keras.optimizers.Adam(1e-3, 0.5))
         gan.fit(images, epochs=20)
-        pictures = gan.generate(16, seed=0)
+        images = gan.generate(16, seed=0)
 
     Reference:
         Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661;

@@ -22,7 +22,7 @@ class FromNoise:
             labels: `(n,)` int, of a conditional model; None takes the classes in turn.
 
         Returns:
-            A NumPy array `(n, *sample_shape)`; pictures are in [-1, 1] (GAN) or [0, 1] (VAE).
+            A NumPy array `(n, *sample_shape)`; images are in [-1, 1] (GAN) or [0, 1] (VAE).
         """
         return np.concatenate(list(self.stream(n, seed, labels)))
 

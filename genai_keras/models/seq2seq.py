@@ -24,7 +24,7 @@ class Seq2Seq(OneOptimizer):
     Args:
         encoder: a `TransformerEncoder`.
         decoder: a `TransformerDecoder` with cross-attention and a start token.
-        label_smoothing: share of each target that is spread over the vocabulary, in the loss of
+        label_smoothing: fraction of each target that is spread over the vocabulary, in the loss of
             training and validation; `nats` is without.
         padding: the token that fills up a sequence; it is never seen, and never counted.
         end: the token that ends every target.
