@@ -1,4 +1,4 @@
-"""Makes samples with a finished run: pictures, numbers, texts or translations."""
+"""Makes samples with a finished run: images, numbers, texts or translations."""
 
 import sys
 
@@ -23,13 +23,13 @@ OPTIONS = {
     "text": ("count", "prompt", "length", *SAMPLING),
     "pairs": ("prompt",),
 }
-MOST_DRAWN = 10_000  # samples in one picture
-STEPS = 10  # pictures of a walk
+MOST_DRAWN = 10_000  # samples in one image
+STEPS = 10  # images of a walk
 
 
 @command(GenerateConfig)
 def main(config):
-    """Makes samples with a finished run: pictures, numbers, texts or translations."""
+    """Makes samples with a finished run: images, numbers, texts or translations."""
     # Imported here: TensorFlow takes seconds, and --help should not.
     from genai_keras.runs import open_run
 
@@ -42,7 +42,7 @@ def main(config):
             return
         save_text(config.out, text)
     else:
-        makers = {"pictures": make_pictures, "pixels": make_pixels, "numbers": make_numbers}
+        makers = {"pictures": make_images, "pixels": make_pixels, "numbers": make_numbers}
         config.out = config.out or config.run / "generated.png"
         save_samples(config.out, *makers[run.kind](run, config))
     print(f"samples   {config.out}")
@@ -63,8 +63,8 @@ def check(config, kind):
             raise UserError(f"{flag} has no effect on a run of {kind}: leave it out")
 
 
-def make_pictures(run, config):
-    """Pictures of a GAN or a VAE.
+def make_images(run, config):
+    """Images of a GAN or a VAE.
 
     Returns:
         How many; uint8 arrays that have them all together; and a function of all that draws them.
@@ -91,14 +91,14 @@ def make_pictures(run, config):
 
 
 def make_pixels(run, config):
-    """Pictures that a language model writes, or completes; returns what `make_pictures` does."""
+    """Images that a language model writes, or completes; returns what `make_images` does."""
     import numpy as np
 
     from genai_keras.callbacks.pixels import complete, completion_grid
     from genai_keras.data.images import to_pixels
     from genai_keras.data.pixels import to_images
 
-    def pictures(sequences):
+    def images(sequences):
         return to_pixels(to_images(sequences), low=0.0)
 
     sampling = sampling_of(run, config)
@@ -110,15 +110,15 @@ def make_pixels(run, config):
         def draw(_):
             return completion_grid(given, completed)
 
-        return len(given), iter([pictures(completed)]), draw
+        return len(given), iter([images(completed)]), draw
     count = config.count or 64
     nothing = np.zeros((count, 0), "int32")
     parts = run.model.stream(nothing, run.config.image_size**2, **sampling)
-    return count, map(pictures, parts), grid_of(None)
+    return count, map(images, parts), grid_of(None)
 
 
 def make_numbers(run, config):
-    """Numbers of a GAN, float32; returns what `make_pictures` does."""
+    """Numbers of a GAN, float32; returns what `make_images` does."""
     from genai_keras.callbacks.density import density_plot
     from genai_keras.data.toy import GaussianMixture
 
@@ -151,8 +151,8 @@ def translate(run, config):
     sources = (config.prompt or "").splitlines()
     if not all(sources) or not sources:
         raise UserError("give --prompt: what the model shall read, such as a date in words")
-    tokens = encode_sources(sources, run.tokenizer("source"), run.model.encoder.window)
-    written, _ = run.model.generate(
+    tokens = encode_sources(sources, run.tokenizer("source"), run.model.encoder.context_length)
+    written = run.model.generate(
         tokens, beam_width=run.config.beam_width, length_penalty=run.config.length_penalty
     )
     return "\n".join(run.tokenizer("target").decode(each) for each in written)
@@ -166,10 +166,10 @@ def sampling_of(run, config):
 
 
 def grid_of(columns):
-    """A function of uint8 pictures that draws them, so many a row."""
+    """A function of uint8 images that draws them, so many a row."""
     from genai_keras.callbacks.pictures import image_grid
 
-    return lambda pictures: image_grid(pictures / 255.0, columns=columns, low=0.0)
+    return lambda images: image_grid(images / 255.0, columns=columns, low=0.0)
 
 
 def save_samples(path, count, parts, draw):

@@ -4,10 +4,13 @@ import tensorflow as tf
 from keras import ops
 
 from genai_keras.models.gan import GAN
-from genai_keras.models.language_model import COLDEST, LanguageModel, continue_tokens
-from genai_keras.models.noise import BLOCK, conditioned
+from genai_keras.models.language_model import LanguageModel
+from genai_keras.models.noise import conditioned
 from genai_keras.models.seq2seq import Seq2Seq, search_targets
 from genai_keras.models.vae import VAE
+from genai_keras.sampling.continuation import continue_tokens
+from genai_keras.sampling.noise import BLOCK, noise_block
+from genai_keras.sampling.samplers import COLDEST
 
 VERSION = "1"  # TensorFlow Serving takes the highest of the numbered folders that it finds
 
@@ -63,7 +66,7 @@ def _vae(vae):
 
     def encode(x, label=None):
         mean, log_variance = vae.encoder(conditioned(x, _one_hot(vae, label)))
-        return {"mean": mean, "log_variance": vae.sample.clip(log_variance)}
+        return {"mean": mean, "log_variance": vae.reparameterize.clip(log_variance)}
 
     def decode(z, label=None):
         outputs = vae.decoder(conditioned(z, _one_hot(vae, label)))
@@ -91,8 +94,7 @@ def _from_noise(model, decode, code):
         blocks = -(-count // BLOCK)
 
         def block(number, made):
-            key = tf.stack([seed, tf.cast(number, tf.int64)])
-            noise = tf.random.stateless_normal((BLOCK, model.latent_dim), key)
+            noise = noise_block(seed, tf.cast(number, tf.int64), model.latent_dim)
             noise = noise[: count - number * BLOCK]
             labels = None if label is None else tf.fill(tf.shape(noise)[:1], label)
             return number + 1, made.write(number, decode(noise, labels)["samples"])
@@ -114,10 +116,12 @@ def _language_model(model):
     decoder = model.decoder
     size, begun = decoder.vocabulary_size, int(decoder.has_start_token)
 
-    def generate(tokens, count, temperature, top_k, top_p, seed):
+    def generate(tokens, max_new_tokens, temperature, top_k, top_p, seed):
         begins = tf.shape(tokens)[1] + begun > 0
         tokens = _checked(tokens, begins, "tokens: at least one is needed to begin with")
-        count = _checked(count, count >= 0, "count must be at least 0")
+        max_new_tokens = _checked(
+            max_new_tokens, max_new_tokens >= 0, "max_new_tokens must be at least 0"
+        )
         temperature = _checked(temperature, temperature >= 0.0, "temperature must be at least 0")
         top_k = _checked(top_k, top_k >= 0, "top_k must be at least 1, or 0 for all")
         in_range = (top_p > 0.0) & (top_p <= 1.0)
@@ -128,21 +132,21 @@ def _language_model(model):
         prompt = tf.pad(tokens, [[0, 0], [begun, 0]], constant_values=size)
 
         def at(temperature):
-            return continue_tokens(decoder, prompt, count, seed, temperature, k, p, True)
+            return continue_tokens(decoder, prompt, max_new_tokens, seed, temperature, k, p, True)
 
         sequence = tf.cond(temperature < COLDEST, lambda: at(None), lambda: at(temperature))
         return {"tokens": sequence[:, begun:]}
 
     def log_likelihood(tokens):
-        fits = tf.shape(tokens)[1] <= decoder.window
-        tokens = _checked(tokens, fits, f"tokens: at most {decoder.window} fit the window")
+        fits = tf.shape(tokens)[1] <= decoder.context_length
+        tokens = _checked(tokens, fits, f"tokens: at most {decoder.context_length} fit the context")
         return {"log_likelihood": -ops.sum(model.terms(tokens)["nats"], axis=1)}
 
     tokens = {"tokens": ("int32", (None, None))}
     generated = _signature(
         generate,
         **tokens,
-        count=("int32", ()),
+        max_new_tokens=("int32", ()),
         temperature=("float32", ()),
         top_k=("int32", ()),
         top_p=("float32", ()),
@@ -157,14 +161,14 @@ def _language_model(model):
 
 def _seq2seq(model, beam_width=1, length_penalty=0.0):
     def translate(source):
-        window = model.encoder.window
-        fits = tf.shape(source)[1] <= window
-        source = _checked(source, fits, f"source: at most {window} tokens fit the window")
+        longest = model.encoder.context_length
+        fits = tf.shape(source)[1] <= longest
+        source = _checked(source, fits, f"source: at most {longest} tokens fit the context")
         tokens, log_probability = search_targets(
             model,
             source,
             beam_width,
-            model.decoder.window,
+            model.decoder.context_length,
             tf.constant(float(length_penalty) if beam_width > 1 else 0.0),
             True,
         )

@@ -5,8 +5,8 @@ import sys
 from genai_keras.command import command
 from genai_keras.config.text import LanguageModelConfig
 
-SHOWN = 24  # tokens, or pictures, that a picture of one epoch is made from
-VALIDATED = 1_000  # pictures after each epoch; the whole validation part once, in the end
+SHOWN = 24  # tokens, or images, that are drawn after each epoch
+VALIDATED = 1_000  # images after each epoch; the whole validation part once, in the end
 
 
 @command(LanguageModelConfig)
@@ -17,7 +17,9 @@ def main(config):
 
     prepare_run(config)
     if config.learns_pixels:
-        config.check_unused("window", "tokenizer", "vocabulary_size", "prompt", "sample_length")
+        config.check_unused(
+            "context_length", "tokenizer", "vocabulary_size", "prompt", "sample_length"
+        )
         train_on_pixels(config)
     else:
         config.check_unused("image_size", *(["data_dir"] if config.dataset != "text" else []))
@@ -42,7 +44,7 @@ def train_on_text(config):
         config,
         text.train,
         tokenizer.vocabulary_size,
-        config.window,
+        config.context_length,
         {"bits_per_character": text.tokens_per_character / math.log(2)},
     )
     shown = text.validation.first(1)[:, :SHOWN]
@@ -70,7 +72,7 @@ def train_on_text(config):
 
 
 def train_on_pixels(config):
-    """Reads black-and-white pictures as sequences, writes some and completes some."""
+    """Reads black-and-white images as sequences, writes some and completes some."""
     import dataclasses
 
     import numpy as np
@@ -102,14 +104,14 @@ def train_on_pixels(config):
     )
 
 
-def build_model(config, train, vocabulary_size, window, scales, start_token=False):
+def build_model(config, train, vocabulary_size, context_length, scales, start_token=False):
     """Builds the model that a config asks for, compiled."""
     from genai_keras.models.language_model import LanguageModel
     from genai_keras.networks.transformer import TransformerDecoder
     from genai_keras.training.optimizers import adamw
 
     decoder = TransformerDecoder(
-        vocabulary_size, window, **config.transformer(), start_token=start_token
+        vocabulary_size, context_length, **config.transformer(), start_token=start_token
     )
     model = LanguageModel(decoder, scales)
     model.compile(adamw(config, config.epochs * train.steps_per_epoch))

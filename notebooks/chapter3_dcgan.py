@@ -38,7 +38,6 @@ from genai_keras.data.images import load_images
 from genai_keras.evaluation.distances import frechet_distance
 from genai_keras.evaluation.lenet import load_ruler
 from genai_keras.models.gan import GAN
-from genai_keras.models.noise import interpolation
 from genai_keras.networks.dcgan import build_dcgan_discriminator, build_dcgan_generator
 from genai_keras.notebook import (
     explore,
@@ -49,6 +48,7 @@ from genai_keras.notebook import (
     show_source,
     show_tensorboard,
 )
+from genai_keras.sampling.noise import interpolation
 from genai_keras.training.tensorboard import EpochTensorBoard
 
 keras.utils.set_random_seed(0)

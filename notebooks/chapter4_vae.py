@@ -116,7 +116,7 @@ print("dz/dv  =", float(tape.gradient(z, v)[0, 0]), "expected", float((z - mu)[0
 vae = VAE(encoder, decoder, likelihood="bernoulli", seed=0)
 vae.compile(keras.optimizers.Adam(1e-3))
 mean, log_variance = encoder(batch)
-z = vae.sample(mean, log_variance)[0]  # (batch, latent_dim)
+z = vae.reparameterize(mean, log_variance)[0]  # (batch, latent_dim)
 reconstruction = -vae.likelihood.log_prob(batch, decoder(z))  # (batch,)
 kl = tf.reduce_sum(losses.gaussian_kl(mean, log_variance), axis=-1)  # (batch,)
 print(f"reconstruction {np.mean(reconstruction):7.2f} nats; 784 log 2 = {784 * np.log(2):.2f}")

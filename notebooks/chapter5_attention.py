@@ -31,9 +31,9 @@ import numpy as np
 import tensorflow as tf
 from matplotlib import pyplot as plt
 
-from genai_keras.callbacks.attention import AttentionMaps, attention_picture
+from genai_keras.callbacks.attention import AttentionMaps, attention_image
 from genai_keras.data.pairs import encode_sources, load_pairs
-from genai_keras.layers.attention import MultiHeadAttention, recorded_attention, visibility
+from genai_keras.layers.attention import MultiHeadAttention, make_attention_mask
 from genai_keras.layers.positions import SinusoidalPositions, sinusoids
 from genai_keras.layers.transformer import EncoderBlock
 from genai_keras.models.seq2seq import Seq2Seq
@@ -131,7 +131,7 @@ explore(sharper, factor=(0.0, 20.0))
 # before it.
 
 # %%
-print(visibility(5, 5, causal=True)[0, 0].numpy().astype(int))
+print(make_attention_mask(5, 5, causal=True)[0, 0].numpy().astype(int))
 later = x.copy()
 later[0, 3] += 1.0
 difference = np.abs(attention(later, causal=True) - attention(x, causal=True)).max(axis=-1)[0]
@@ -162,7 +162,7 @@ plt.show()
 # ### The block
 #
 # A Transformer block is attention, which mixes positions, and a dense network, which works on each
-# position. Both stand beside a shortcut ("residual connection"): a block adds to what it is given, so gradients have
+# position. Both have a residual connection: a block adds to what it is given, so gradients have
 # a straight way through a deep stack. Each branch begins with a layer normalization.
 
 # %%
@@ -223,7 +223,9 @@ show_source(Seq2Seq.train_step)
 # %%
 model.reset_metrics()
 model.train_step((source, target))
-print("step size of the first step:", float(rate(0)), "- the warm-up begins at 0: nothing moves")
+print(
+    "learning rate of the first step:", float(rate(0)), "- the warm-up begins at 0: nothing moves"
+)
 model.reset_metrics()
 for _ in range(10):
     model.train_step((source, target))
@@ -263,7 +265,7 @@ plot_history(history, ["nats"], ["token_accuracy"], ["exact_match"])
 # Lists that it has never seen. It writes them digit by digit, each time reading what it has written so far.
 
 # %%
-tokens, _ = model.generate(held_out)
+tokens = model.generate(held_out)
 texts = [pairs.target_tokenizer.decode(row) for row in tokens]
 right = sum(made == true for made, (_, true) in zip(texts, pairs.validation_texts, strict=False))
 for (given, _), made in list(zip(pairs.validation_texts, texts, strict=False))[:6]:
@@ -275,11 +277,10 @@ print(f"{right} of {len(texts)} unseen lists sorted without a mistake")
 # the rows from top to bottom: the digits in order of size.
 
 # %%
-with recorded_attention() as recorded:
-    model((held_out[:1], answers[:1]))
-maps = np.stack([np.array(w[0]) for path, w in recorded if path.endswith("/cross_attention")])
+attention_weights = model.attention_weights((held_out[:1], answers[:1]))
+maps = np.array(attention_weights["cross_attention"][:, 0])  # (blocks, heads, query, key)
 plt.figure(figsize=(11, 3))
-plt.imshow(attention_picture(maps, written, names, "writing"))
+plt.imshow(attention_image(maps, written, names, "writing"))
 plt.axis("off")
 plt.show()
 

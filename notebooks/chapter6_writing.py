@@ -34,7 +34,6 @@ import numpy as np
 import tensorflow as tf
 from matplotlib import pyplot as plt
 
-from genai_keras import samplers
 from genai_keras.callbacks.pixels import PixelGrid, complete, completion_grid
 from genai_keras.data.pixels import load_pixels, to_images
 from genai_keras.data.text import load_text
@@ -49,6 +48,7 @@ from genai_keras.notebook import (
     show_source,
     show_tensorboard,
 )
+from genai_keras.sampling import samplers
 from genai_keras.training.tensorboard import EpochTensorBoard
 
 keras.utils.set_random_seed(0)
@@ -57,11 +57,11 @@ keras.utils.set_random_seed(0)
 # ## A small batch and its shapes
 #
 # The text is Python's own manual, the part that `help()` shows: it is in every Python. Each character is a
-# token. An element of a batch has one token more than the model's window: the first 64 are read, and the last 64 are
+# token. An element of a batch has one token more than the model's context: the first 64 are read, and the last 64 are
 # what should be predicted, each from those before it.
 
 # %%
-text = load_text("python-docs", window=64, batch_size=24)
+text = load_text("python-docs", context_length=64, batch_size=24)
 tokenizer = text.tokenizer
 batch = next(iter(text.train.shuffled()))
 inputs, targets = batch[:, :-1], batch[:, 1:]
@@ -73,11 +73,11 @@ print("predict:", repr(tokenizer.decode(targets[0].numpy())))
 # ## The network
 #
 # A decoder: the blocks of chapter 5 with the causal mask, and at the end a logit for each token that might come
-# next. All 64 predictions of a window come from one pass.
+# next. All 64 predictions of a text come from one pass.
 
 # %%
 decoder = TransformerDecoder(
-    tokenizer.vocabulary_size, window=64, width=64, num_layers=2, num_heads=4
+    tokenizer.vocabulary_size, context_length=64, width=64, num_layers=2, num_heads=4
 )
 model = LanguageModel(decoder, {"bits_per_character": text.tokens_per_character / math.log(2)})
 logits = decoder(inputs)
@@ -120,7 +120,7 @@ untrained = tokenizer.decode(model.generate(tokenizer.encode("The "), 120, seed=
 # %% [markdown]
 # ## A short `fit`
 #
-# Some hundred steps, new windows in each. Validation is on the last tenth of the manual.
+# Some hundred steps, new pieces of text in each. Validation is on the last tenth of the manual.
 
 # %%
 run = new_run("chapter6")
@@ -148,7 +148,7 @@ for seed in range(3):
     print(f"\nafter, seed {seed}:", tokenizer.decode(written))
 
 # %% [markdown]
-# It has words and something like the layout of the manual; it makes no sense. That takes more weights, more steps and a longer window
+# It has words and something like the layout of the manual; it makes no sense. That takes more weights, more steps and a longer context
 # than a minute allows.
 #
 # ### Choosing the next token

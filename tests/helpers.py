@@ -38,7 +38,7 @@ RUNS = {
         [*DIGITS, "--preset", "dense", "--conditional", "--no-binarize", "--widths", "8"],
     ),
     "small-vae": (train_vae.main, [*DIGITS, "--preset", "dense", "--image-size", "8"]),
-    "text": (train_lm.main, [*WORDS, "--window", "8"]),
+    "text": (train_lm.main, [*WORDS, "--context-length", "8"]),
     "pixels": (train_lm.main, [*WORDS, "--preset", "pixels", "--image-size", "8"]),
     "pairs": (train_seq2seq.main, WORDS),
 }
@@ -52,7 +52,7 @@ SHORT = [
 FOUR = {
     "train_gan": [*DIGITS, *DENSE],
     "train_vae": [*DIGITS, "--preset", "dense", "--widths", "8", "--schedule", "constant"],
-    "train_lm": [*SHORT, "--window", "8"],
+    "train_lm": [*SHORT, "--context-length", "8"],
     "train_seq2seq": SHORT,
 }
 MAINS = {

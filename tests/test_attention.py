@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from genai_keras.errors import UserError
-from genai_keras.layers.attention import MultiHeadAttention, recorded_attention
+from genai_keras.layers.attention import MultiHeadAttention
 
 WIDTH, HEADS, QUERIES, KEYS = 12, 3, 5, 7
 rng = np.random.default_rng(0)
@@ -38,7 +38,7 @@ def as_keras(ours):
     return theirs
 
 
-def in_numpy(ours, query, source, visible):
+def in_numpy(ours, query, source, attention_mask):
     """The paper's formula, one sentence, head and query at a time."""
     kernel, bias = ours.kernel.numpy().astype("float64"), ours.bias.numpy()
     q, k, v = (
@@ -51,7 +51,7 @@ def in_numpy(ours, query, source, visible):
     for sentence, head, row in np.ndindex(len(query), HEADS, query.shape[1]):
         columns = slice(head * size, (head + 1) * size)
         scores = k[sentence][:, columns] @ q[sentence, row, columns] / np.sqrt(size)
-        weights = np.exp(scores) * visible[sentence, row]
+        weights = np.exp(scores) * attention_mask[sentence, row]
         merged[sentence, row, columns] = weights / weights.sum() @ v[sentence][:, columns]
     return merged @ ours.output_kernel.numpy() + ours.output_bias.numpy()
 
@@ -79,12 +79,12 @@ def test_equals_keras_and_numpy(kind, padded):
         use_causal_mask=kind == "causal self",
     )
     np.testing.assert_allclose(result, theirs, atol=1e-5)
-    visible = np.ones((2, query.shape[1], KEYS))
+    attention_mask = np.ones((2, query.shape[1], KEYS))
     if kind == "causal self":
-        visible = np.tril(visible)
+        attention_mask = np.tril(attention_mask)
     if padded:
-        visible = visible * PADDING[:, None, :]
-    np.testing.assert_allclose(result, in_numpy(ours, query, source, visible), atol=1e-5)
+        attention_mask = attention_mask * PADDING[:, None, :]
+    np.testing.assert_allclose(result, in_numpy(ours, query, source, attention_mask), atol=1e-5)
 
 
 def test_the_future_changes_nothing_before_it_exactly():
@@ -138,13 +138,15 @@ def test_dropout_drops_weights_in_training_only():
     assert error < 0.1 * np.abs(results[0] - layer(x)).mean()
 
 
-def test_recorded_weights_are_what_mixes_the_values():
+def test_returned_weights_are_what_mixes_the_values():
     layer, x = make_attention(), noise(2, KEYS, WIDTH)
-    with recorded_attention() as recorded:
-        output = layer(x, causal=True)
-    layer(x)  # outside, nothing is kept
-    ((path, weights),) = recorded
-    assert path == layer.path
+    output, weights = layer(x, causal=True, return_attention_scores=True)
+    _, theirs = as_keras(layer)(x, x, use_causal_mask=True, return_attention_scores=True)
+    np.testing.assert_allclose(weights, theirs, atol=1e-6)
+    cache = layer.new_cache(2, KEYS)
+    same = layer(x, causal=True, cache=cache, return_attention_scores=True)
+    assert len(same) == 3
+    np.testing.assert_array_equal(same[1], weights)
     weights = np.array(weights)
     np.testing.assert_allclose(weights.sum(axis=-1), 1.0, atol=1e-6)
     assert (weights[..., ~np.tri(KEYS, dtype=bool)] == 0).all()

@@ -315,7 +315,7 @@ def test_a_first_loss_far_from_log_v_is_told(command, tmp_path, capsys, monkeypa
 def test_overfitting_is_told(tmp_path, capsys):
     letters = np.random.default_rng(0).choice(list("abcdefgh"), 400)
     (tmp_path / "noise.txt").write_text("".join(letters))
-    argv = ["--dataset", "text", "--data-dir", str(tmp_path / "noise.txt"), "--window", "8"]
+    argv = ["--dataset", "text", "--data-dir", str(tmp_path / "noise.txt"), "--context-length", "8"]
     argv += ["--width", "64", "--num-layers", "1", "--num-heads", "2", "--batch-size", "32"]
     argv += ["--steps-per-epoch", "11", "--epochs", "10", "--learning-rate", "0.01"]
     argv += ["--warmup-steps", "0", "--prompt", "a", "--sample-length", "4"]

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from genai_keras import samplers
 from genai_keras.config.tools import CHAPTERS
 from genai_keras.data.toy import GaussianMixture
 from genai_keras.exercises import marking
 from genai_keras.exercises.marking import Exercise, check, exercises_of, mark
 from genai_keras.layers.attention import MultiHeadAttention
+from genai_keras.sampling import samplers
 
 SOURCES = Path(__file__).parents[1] / "notebooks/exercises/source"
 EXERCISES = {each.name: each for chapter in CHAPTERS for each in exercises_of(chapter)}

@@ -113,7 +113,7 @@ def file_calls():
 
 DRAWN = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "seed": 0}
 TYPES = {
-    "count": "int32", "temperature": "float32", "top_k": "int32", "top_p": "float32",
+    "max_new_tokens": "int32", "temperature": "float32", "top_k": "int32", "top_p": "float32",
     "seed": "int64",
 }  # fmt: skip
 
@@ -124,8 +124,8 @@ def language_calls():
     def tokens(rows, length, size):
         return generator.integers(0, size, (rows, length), dtype="int32")
 
-    def call(run, prompt, count, name="generate", says=None, **how):
-        values = {"count": count, **DRAWN, **how}
+    def call(run, prompt, max_new_tokens, name="generate", says=None, **how):
+        values = {"max_new_tokens": max_new_tokens, **DRAWN, **how}
         inputs = {key: np.array(value, TYPES[key]) for key, value in values.items()}
         values["top_k"] = values["top_k"] or None
         values["top_p"] = None if values["top_p"] == 1.0 else values["top_p"]
@@ -148,7 +148,7 @@ def language_calls():
     yield call("text", pieces, 14, "serving_default")
     yield call("text", pieces, 0)
     yield call("text", tokens(1, 1, 15), 1)
-    yield call("text", tokens(2, 20, 15), 9, temperature=0.0)  # longer than the window
+    yield call("text", tokens(2, 20, 15), 9, temperature=0.0)  # longer than the context
     yield call("text", tokens(2, 20, 15), 9)
     yield call("pixels", tokens(2, 0, 2), 64)
     yield call("pixels", tokens(3, 18, 2), 18, seed=4)
@@ -158,9 +158,9 @@ def language_calls():
         ({"top_k": -1}, "top_k must be at least 1, or 0 for all"),
         ({"top_p": 0.0}, "top_p must be above 0 and at most 1"),
         ({"top_p": 1.1}, "top_p must be above 0 and at most 1"),
-        ({"count": -1}, "count must be at least 0"),
+        ({"max_new_tokens": -1}, "max_new_tokens must be at least 0"),
     ):
-        yield call("text", pieces, says=says, **{"count": 1, **how})
+        yield call("text", pieces, says=says, **{"max_new_tokens": 1, **how})
     yield call("text", tokens(2, 0, 15), 3, says="at least one is needed to begin with")
     for run, read in (
         ("text", tokens(4, 8, 15)),
@@ -170,7 +170,7 @@ def language_calls():
     ):
         likelihood = lambda m, read=read: {"log_likelihood": m.log_likelihood(read)}  # noqa: E731
         yield Call(run, "log_likelihood", {"tokens": read}, likelihood)
-    yield Call("text", "log_likelihood", {"tokens": tokens(1, 9, 15)}, "at most 8 fit the window")
+    yield Call("text", "log_likelihood", {"tokens": tokens(1, 9, 15)}, "at most 8 fit the context")
 
 
 def translation_calls():
@@ -181,11 +181,11 @@ def translation_calls():
             source[0, length - 4 :] = 0  # padding
 
             def expected(model, source=source, how=how):
-                names = ("tokens", "log_probability")
-                return dict(zip(names, model.generate(source, **how), strict=True))
+                tokens, log_p = model.generate(source, **how, return_log_probs=True)
+                return {"tokens": tokens, "log_probability": log_p}
 
             yield Call(run, name, {"source": source}, expected)
-        yield Call(run, "translate", {"source": np.full((1, 500), 3, "int32")}, "fit the window")
+        yield Call(run, "translate", {"source": np.full((1, 500), 3, "int32")}, "fit the context")
 
 
 CALLS = [
@@ -328,7 +328,7 @@ def test_the_calls_are_not_all_alike(exported):
         for run in ("pairs", BEAM)
     )
     source = CALLS[greedy].inputs["source"]
-    by_beam, _ = exported.models[BEAM].generate(source, **SEARCH)
+    by_beam = exported.models[BEAM].generate(source, **SEARCH)
     assert not np.array_equal(exported.made[greedy]["tokens"], by_beam)
     assert exported.made[beam]["tokens"].shape == by_beam.shape
 
@@ -376,7 +376,7 @@ def test_the_signatures_are_printed(exported):
         "mean float32 (None, 4), log_variance float32 (None, 4)"
     ) in printed("vae")
     assert printed("text")[1] == (
-        "generate tokens int32 (None, None), count int32 (), temperature float32 (), "
+        "generate tokens int32 (None, None), max_new_tokens int32 (), temperature float32 (), "
         "top_k int32 (), top_p float32 (), seed int64 () -> tokens int32 (None, None)"
     )
     for run in (*RUNS, BEAM):

@@ -227,14 +227,14 @@ def test_text(tmp_path):
         content = path.read_bytes().decode("utf-8").removeprefix("\ufeff").replace("\r\n", "\n")
         assert text.tokenizer.decode(np.asarray(first)[0]) == content[:9]
 
-    read = lambda: load_text("text", path, window=8, batch_size=2)  # noqa: E731
+    read = lambda: load_text("text", path, context_length=8, batch_size=2)  # noqa: E731
     fuzz(
         path,
         *(each.encode() for each in TEXTS),
         read,
         check,
         200,
-        [str(path), "too short", "--window"],
+        [str(path), "too short", "--context-length"],
     )
 
 

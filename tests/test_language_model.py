@@ -9,21 +9,17 @@ import pytest
 import tensorflow as tf
 from helpers import trained_straight_and_in_two
 
-from genai_keras.models.language_model import (
-    LanguageModel,
-    read_token,
-    read_window,
-    window_start,
-)
+from genai_keras.models.language_model import LanguageModel
 from genai_keras.networks.transformer import TransformerDecoder
+from genai_keras.sampling.continuation import context_start, read_context, read_token
 
-VOCABULARY, WINDOW = 7, 8
+VOCABULARY, CONTEXT = 7, 8
 rng = np.random.default_rng(0)
 
 
 def make_model(scales=None, spread=0.3, **kwargs):
     """An untrained model whose predictions are far from uniform."""
-    kwargs = {"window": WINDOW, "width": 8, "num_layers": 2, "num_heads": 2, **kwargs}
+    kwargs = {"context_length": CONTEXT, "width": 8, "num_layers": 2, "num_heads": 2, **kwargs}
     decoder = TransformerDecoder(kwargs.pop("vocabulary_size", VOCABULARY), **kwargs)
     for weight in decoder.trainable_weights:
         weight.assign(weight + spread * rng.normal(size=weight.shape))
@@ -39,7 +35,7 @@ IMAGES = np.array(list(itertools.product([0, 1], repeat=3)), "int32")  # all of 
 
 def make_pixel_model(**kwargs):
     return make_model(
-        {"nats_per_image": 3}, vocabulary_size=2, window=3, start_token=True, **kwargs
+        {"nats_per_image": 3}, vocabulary_size=2, context_length=3, start_token=True, **kwargs
     )
 
 
@@ -78,7 +74,7 @@ def test_training_reaches_the_entropy_of_a_known_distribution():
 
 
 def test_without_a_start_token_the_first_token_is_given():
-    model, tokens = make_model({"bits_per_character": 1 / math.log(2)}), sequences(5, WINDOW)
+    model, tokens = make_model({"bits_per_character": 1 / math.log(2)}), sequences(5, CONTEXT)
     probabilities = keras.ops.softmax(model.decoder(tokens[:, :-1])).numpy()
     nats = -np.log(np.take_along_axis(probabilities, tokens[:, 1:, None], axis=2))[..., 0]
     np.testing.assert_allclose(model.log_likelihood(tokens), -nats.sum(axis=1), rtol=1e-5)
@@ -92,7 +88,7 @@ def test_without_a_start_token_the_first_token_is_given():
 
 def test_a_step_is_adamw_by_hand_with_decay_on_matrices_only():
     rate, decay, clip, beta_2 = 0.01, 0.5, 0.1, 0.99
-    model, tokens = make_model(), sequences(4, WINDOW)
+    model, tokens = make_model(), sequences(4, CONTEXT)
     model.compile(
         keras.optimizers.AdamW(rate, weight_decay=decay, beta_2=beta_2, global_clipnorm=clip)
     )
@@ -117,29 +113,29 @@ def test_a_step_is_adamw_by_hand_with_decay_on_matrices_only():
     assert 0 < decayed < len(variables)
 
 
-def test_the_window_holds_the_last_tokens_and_moves_by_halves():
-    for window in (1, 2, 3, 8, 9):
-        starts = [int(window_start(length, window)) for length in range(1, 5 * window)]
+def test_the_context_holds_the_last_tokens_and_moves_by_halves():
+    for size in (1, 2, 3, 8, 9):
+        starts = [int(context_start(length, size)) for length in range(1, 5 * size)]
         for length, start in enumerate(starts, start=1):
-            assert max(1, min(length, window - window // 2)) <= length - start <= window
-        assert set(np.diff(starts)) <= {0, max(window // 2, 1)}
-        assert not any(starts[:window])
+            assert max(1, min(length, size - size // 2)) <= length - start <= size
+        assert set(np.diff(starts)) <= {0, max(size // 2, 1)}
+        assert not any(starts[:size])
 
 
 @pytest.mark.slow
-def test_logits_with_the_cache_equal_those_without_past_the_window_too():
-    decoder, tokens = make_model().decoder, sequences(3, 4 * WINDOW)
+def test_logits_with_the_cache_equal_those_without_past_the_context_too():
+    decoder, tokens = make_model().decoder, sequences(3, 4 * CONTEXT)
     cache = decoder.new_cache(3)
-    logits, cache = read_window(decoder, tokens, 1, cache)
-    for length in range(1, 4 * WINDOW):
-        start = int(window_start(length, WINDOW))
+    logits, cache = read_context(decoder, tokens, 1, cache)
+    for length in range(1, 4 * CONTEXT):
+        start = int(context_start(length, CONTEXT))
         whole = decoder(tokens[:, start:length])[:, -1]
         np.testing.assert_allclose(logits, whole, atol=1e-4)
-        np.testing.assert_allclose(read_window(decoder, tokens, length), whole, atol=1e-6)
-        if window_start(length + 1, WINDOW) == start:
+        np.testing.assert_allclose(read_context(decoder, tokens, length), whole, atol=1e-6)
+        if context_start(length + 1, CONTEXT) == start:
             logits, cache = read_token(decoder, tokens, length + 1, cache)
         else:
-            logits, cache = read_window(decoder, tokens, length + 1, decoder.new_cache(3))
+            logits, cache = read_context(decoder, tokens, length + 1, decoder.new_cache(3))
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +156,7 @@ def test_the_cache_changes_nothing_but_the_time(model):
 @pytest.mark.slow
 @pytest.mark.parametrize("first", [1, 3, 12, 29])
 def test_a_text_goes_on_as_if_it_had_not_been_interrupted(model, first):
-    """So a prompt longer than the window is read as one that was written token by token."""
+    """So a prompt longer than the context is read as one that was written token by token."""
     prompt = sequences(2, 2)
     whole = model.generate(prompt, 30, seed=1, temperature=0.7, top_k=5, top_p=0.95)
     part = model.generate(prompt, first, seed=1, temperature=0.7, top_k=5, top_p=0.95)
@@ -175,17 +171,17 @@ def test_the_likeliest_tokens_three_ways(model):
     np.testing.assert_array_equal(likeliest, model.generate(prompt, 20, top_k=1, seed=3))
     np.testing.assert_array_equal(likeliest, model.generate(prompt, 20, top_p=1e-6, seed=3))
     for length in range(3, 23):
-        start = int(window_start(length, WINDOW))
+        start = int(context_start(length, CONTEXT))
         logits = np.array(model.decoder(likeliest[:, start:length]))[:, -1]
         np.testing.assert_array_equal(likeliest[:, length], logits.argmax(axis=-1))
 
 
 @pytest.mark.slow
-def test_it_learns_to_count_and_goes_on_past_its_window():
+def test_it_learns_to_count_and_goes_on_past_its_context():
     model = make_model(spread=0.0, width=16)
     model.compile(keras.optimizers.AdamW(1e-2))
     starts = rng.integers(0, VOCABULARY, (32, 1))
-    counting = (starts + np.arange(WINDOW + 1)) % VOCABULARY
+    counting = (starts + np.arange(CONTEXT + 1)) % VOCABULARY
     batches = tf.data.Dataset.from_tensors(counting).repeat()
     model.fit(batches, steps_per_epoch=200, epochs=1, verbose=0, shuffle=False)
     written = model.generate([3], 50, temperature=0)[0]
@@ -201,12 +197,12 @@ def test_generation_refuses_what_it_cannot_do(model):
         ({"top_p": 1.1}, "at most 1"),
     ):
         with pytest.raises(ValueError, match=message):
-            model.generate(**{"prompt": [1], "count": 2, **arguments})
+            model.generate(**{"prompt": [1], "max_new_tokens": 2, **arguments})
 
 
 @pytest.mark.slow
 def test_save_load_and_go_on_bit_for_bit_with_dropout(tmp_path):
-    data = tf.data.Dataset.from_tensor_slices(sequences(24, WINDOW + 1)).batch(4)
+    data = tf.data.Dataset.from_tensor_slices(sequences(24, CONTEXT + 1)).batch(4)
 
     def make():
         keras.utils.set_random_seed(1)

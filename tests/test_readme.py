@@ -85,7 +85,7 @@ def snippet(module):
 @pytest.mark.parametrize(
     "module, main, argv",
     [
-        ("language_model", train_lm.main, ["--window", "8"]),
+        ("language_model", train_lm.main, ["--context-length", "8"]),
         ("seq2seq", train_seq2seq.main, ["--dataset", "dates"]),
     ],
 )

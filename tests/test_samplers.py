@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from genai_keras import samplers
+from genai_keras.sampling import samplers
 
 rng = np.random.default_rng(0)
 LOGITS = np.log([[0.5, 0.2, 0.15, 0.1, 0.05], [0.1, 0.1, 0.4, 0.1, 0.3]]).astype("float32")

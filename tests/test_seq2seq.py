@@ -9,21 +9,21 @@ import pytest
 import tensorflow as tf
 from helpers import trained_straight_and_in_two
 
-from genai_keras.models.beam_search import beam_search
 from genai_keras.models.seq2seq import Seq2Seq
 from genai_keras.networks.transformer import TransformerDecoder, TransformerEncoder
+from genai_keras.sampling.beam_search import beam_search
 
 PADDING, END = 0, 1
 rng = np.random.default_rng(0)
 
 
-def make_model(vocabulary_size=9, window=6, spread=0.3, label_smoothing=0.0, **kwargs):
+def make_model(vocabulary_size=9, context_length=6, spread=0.3, label_smoothing=0.0, **kwargs):
     """An untrained model whose predictions are far from uniform."""
     kwargs = {"width": 8, "num_layers": 1, "num_heads": 2, **kwargs}
     model = Seq2Seq(
         TransformerEncoder(9, 8, **kwargs),
         TransformerDecoder(
-            vocabulary_size, window, **kwargs, cross_attention=True, start_token=True
+            vocabulary_size, context_length, **kwargs, cross_attention=True, start_token=True
         ),
         label_smoothing,
     )
@@ -119,7 +119,7 @@ def test_an_untrained_model_knows_nothing():
 @pytest.fixture(scope="module")
 def half_trained():
     """Reverses some short lists, and others not yet."""
-    model = make_model(window=4, spread=0.0, width=16)
+    model = make_model(context_length=4, spread=0.0, width=16)
     model.compile(keras.optimizers.AdamW(1e-2))
     source = np.array(list(itertools.product(range(2, 9), repeat=3)))
     target = np.pad(source[:, ::-1], ((0, 0), (0, 1)), constant_values=END)
@@ -134,7 +134,7 @@ def half_trained():
 def test_exact_match_is_that_of_greedy_decoding(half_trained):
     """Though it is computed with the true tokens given."""
     model, source, target = half_trained
-    written, _ = model.generate(source)
+    written = model.generate(source)
     right = (written == target).all(axis=1)
     assert 0.05 < right.mean() < 0.999
     np.testing.assert_array_equal(right, np.array(model.terms(source, target)["exact_match"]))
@@ -226,8 +226,8 @@ def test_a_narrow_beam_is_that_of_lists(width, penalty):
 
 @pytest.mark.slow
 def test_the_models_beam_finds_what_scoring_every_target_finds():
-    model, source = make_model(vocabulary_size=4, window=2, spread=0.6), sentences(5, 4)
-    written, log_p = model.generate(source, beam_width=4)
+    model, source = make_model(vocabulary_size=4, context_length=2, spread=0.6), sentences(5, 4)
+    written, log_p = model.generate(source, beam_width=4, return_log_probs=True)
     targets = [(END, PADDING), *itertools.product((2, 3), (1, 2, 3))]
     for row in range(5):
         scores = []
@@ -242,11 +242,11 @@ def test_the_models_beam_finds_what_scoring_every_target_finds():
 @pytest.mark.slow
 def test_a_beam_of_one_is_greedy(half_trained):
     for model, source in ((half_trained[0], half_trained[1]), (make_model(), sentences(30, 5))):
-        greedy, _ = model.generate(source[:30], length_penalty=1.0)
+        greedy = model.generate(source[:30], length_penalty=1.0)
         for row in range(30):
             read = [model.decoder.vocabulary_size]
             memory, mask = model.encode(source[row : row + 1])
-            while len(read) <= model.decoder.window and read[-1] != END:
+            while len(read) <= model.decoder.context_length and read[-1] != END:
                 logits = np.array(
                     model.decoder(
                         np.array([read], "int32"), memory=memory, memory_padding_mask=mask
@@ -261,18 +261,19 @@ def test_a_beam_of_one_is_greedy(half_trained):
 @pytest.mark.parametrize("beam_width", [1, 3])
 def test_the_cache_and_the_company_change_nothing(half_trained, beam_width):
     model, source, _ = half_trained
-    written, score = model.generate(source[:6], beam_width=beam_width)
-    uncached, uncached_score = model.generate(source[:6], beam_width=beam_width, use_cache=False)
+    how = {"beam_width": beam_width, "return_log_probs": True}
+    written, score = model.generate(source[:6], **how)
+    uncached, uncached_score = model.generate(source[:6], **how, use_cache=False)
     np.testing.assert_array_equal(written, uncached)
     np.testing.assert_allclose(score, uncached_score, atol=1e-4)
-    alone, _ = model.generate(widened(source[4:5]), beam_width=beam_width)
+    alone = model.generate(widened(source[4:5]), beam_width=beam_width)
     np.testing.assert_array_equal(written[4:5], alone)
 
 
 def test_a_longest_length_cuts_and_what_is_impossible_is_refused(half_trained):
     model, source, _ = half_trained
-    whole, _ = model.generate(source[:5])
-    cut, _ = model.generate(source[:5], max_length=2)
+    whole = model.generate(source[:5])
+    cut = model.generate(source[:5], max_length=2)
     np.testing.assert_array_equal(cut, whole[:, :2])
     for arguments in ({"beam_width": 0}, {"max_length": 0}, {"max_length": 5}):
         with pytest.raises(ValueError, match=next(iter(arguments))):
@@ -291,3 +292,17 @@ def test_save_load_and_go_on_bit_for_bit_with_dropout(tmp_path):
 
     _, again = trained_straight_and_in_two(make, data, tmp_path)
     assert again.label_smoothing == 0.1
+
+
+def test_attention_weights_are_the_decoders_and_leave_padding_out():
+    model, source, target = make_model(), sentences(3, 6), sentences(3, 5)
+    found = model.attention_weights((source, target))
+    cross = np.array(found["cross_attention"])  # (blocks, batch, heads, target, source)
+    assert cross.shape == (1, 3, 2, 5, 6)
+    assert ((cross > 0) == (source != PADDING)[:, None, None]).all()
+    memory, mask = model.encode(source)
+    read = np.pad(target[:, :-1], ((0, 0), (1, 0)), constant_values=9)  # the start token
+    masks = {"padding_mask": read != PADDING, "memory_padding_mask": mask}
+    expected = model.decoder.attention_weights(read, memory=memory, **masks)
+    for name, weights in expected.items():
+        np.testing.assert_array_equal(found[name], weights)

@@ -29,7 +29,7 @@ def windows(batches):
 @pytest.mark.parametrize("tokenizer", ["char", "bpe"])
 def test_windows_are_slices_of_the_text(own, tokenizer):
     """Training begins at every token; validation lies side by side and predicts each token once."""
-    text = own(NUMBERS, window=16, batch_size=8, tokenizer=tokenizer, vocabulary_size=270)
+    text = own(NUMBERS, context_length=16, batch_size=8, tokenizer=tokenizer, vocabulary_size=270)
     border = int(len(NUMBERS) * 0.9)
     train = text.tokenizer.encode(NUMBERS[:border])
     validation = text.tokenizer.encode(NUMBERS[border:])
@@ -46,27 +46,29 @@ def test_windows_are_slices_of_the_text(own, tokenizer):
 
 
 def test_the_tokenizer_knows_the_training_part_only(own):
-    text = own("ab" * 450 + "xy" * 50, window=4)
+    text = own("ab" * 450 + "xy" * 50, context_length=4)
     assert text.tokenizer.characters == "ab"
     assert set(windows(text.validation).ravel()) == {0}  # unknown
 
 
 def test_an_ending_that_fills_the_last_window_is_used(own):
     """41 validation characters hold two windows of 20; 40 hold one, as each needs one before it."""
-    assert own("a" * 410, window=20).validation.count == 2
-    assert own("a" * 400, window=20).validation.count == 1
-    assert own("a" * 410, window=40).validation.count == 1
+    assert own("a" * 410, context_length=20).validation.count == 2
+    assert own("a" * 400, context_length=20).validation.count == 1
+    assert own("a" * 410, context_length=40).validation.count == 1
 
 
 def test_the_seed_changes_the_order_and_not_the_split(own):
-    first, again, other = (own(NUMBERS, window=8, batch_size=4, seed=seed) for seed in (0, 0, 1))
+    first, again, other = (
+        own(NUMBERS, context_length=8, batch_size=4, seed=seed) for seed in (0, 0, 1)
+    )
     orders = [next(iter(text.train.shuffled())).numpy() for text in (first, again, other)]
     assert np.array_equal(orders[0], orders[1]) and not np.array_equal(orders[0], orders[2])
     assert np.array_equal(windows(first.validation), windows(other.validation))
 
 
 def test_limit_takes_the_beginning_and_steps_shorten_the_epoch(own):
-    text = own(NUMBERS, window=8, batch_size=4, limit=1000, steps_per_epoch=3)
+    text = own(NUMBERS, context_length=8, batch_size=4, limit=1000, steps_per_epoch=3)
     assert text.tokenizer.decode(windows(text.train)[-1]) == NUMBERS[891:900]
     assert text.train.steps_per_epoch == 3 and text.train.count == 892
 
@@ -83,7 +85,7 @@ def test_the_manual_of_this_python():
 
 def test_shakespeare_is_split_as_is_customary(data_dir):
     """1,003,854 and 111,540 characters of 65 kinds, as everyone has them."""
-    text = load_text("text", data_dir / "tinyshakespeare.txt", window=64)
+    text = load_text("text", data_dir / "tinyshakespeare.txt", context_length=64)
     assert text.train.count == 1_003_854 - 64
     assert text.validation.count == (111_540 - 1) // 64
     assert len(text.tokenizer.characters) == 65
@@ -91,14 +93,14 @@ def test_shakespeare_is_split_as_is_customary(data_dir):
 
 def test_files_of_windows(own):
     """A mark at the beginning, and lines that end in two characters."""
-    text = own(b"\xef\xbb\xbf" + b"one\r\ntwo\r\n" * 100, window=5)
+    text = own(b"\xef\xbb\xbf" + b"one\r\ntwo\r\n" * 100, context_length=5)
     assert text.tokenizer.characters == "\nenotw"
     assert text.tokenizer.decode(windows(text.train)[0]) == "one\ntw"
 
 
 def test_white_space_is_a_text(own):
     for tokenizer in ("char", "bpe"):
-        assert own(" \n" * 3000, window=4, tokenizer=tokenizer).train.count > 0
+        assert own(" \n" * 3000, context_length=4, tokenizer=tokenizer).train.count > 0
 
 
 @pytest.mark.parametrize(
@@ -110,8 +112,8 @@ def test_white_space_is_a_text(own):
         ("我", {"tokenizer": "bpe"}, "too short: its length is 1,"),
         ("ab", {}, "too short: its length is 2,"),
         ("a" * 1000, {"limit": 5}, "too short: its length is 5,"),
-        (NUMBERS, {"window": 1000}, "--window 1000 is too long .* at most 268"),
-        (NUMBERS, {"window": 269}, "at most 268"),
+        (NUMBERS, {"context_length": 1000}, "--context-length 1000 is too long .* at most 268"),
+        (NUMBERS, {"context_length": 269}, "at most 268"),
         ("grün".encode("latin-1"), {}, r"not in UTF-8 \(see byte 2\).*iconv -f WINDOWS-1252 "),
         ("grün".encode("utf-16"), {}, r"not in UTF-8 \(see byte 0\).*iconv -f UTF-16 "),
         (NUMBERS, {"tokenizer": "bpe", "vocabulary_size": 10}, "at least 256"),
@@ -123,8 +125,8 @@ def test_what_cannot_be_used_is_said_in_one_line(own, content, options, message)
     assert "\n" not in str(error.value)
 
 
-def test_the_longest_window_works(own):
-    assert own(NUMBERS, window=268).validation.count == 1
+def test_the_longest_context_works(own):
+    assert own(NUMBERS, context_length=268).validation.count == 1
 
 
 def test_a_file_has_to_be_named_and_to_be_there(tmp_path):

@@ -20,7 +20,7 @@ TINY = [
     *("--width", "8", "--num-layers", "1", "--num-heads", "2", "--batch-size", "4"),
     *("--epochs", "3", "--verbose", "0"),
 ]
-TEXT = [*TINY, "--window", "8", "--steps-per-epoch", "4", "--sample-length", "12"]
+TEXT = [*TINY, "--context-length", "8", "--steps-per-epoch", "4", "--sample-length", "12"]
 VERSE = "The cat sat on the mat,\nand that was that.\n" * 20
 
 
@@ -62,7 +62,7 @@ def test_a_run_leaves_samples_attention_maps_and_its_tokenizer(tmp_path, verse):
     written = model.generate(tokenizer.encode("The c"), 12, temperature=0.8, seed=3)
     sample = (folder / "samples" / "epoch_0003.txt").read_text(encoding="utf-8")
     assert sample == tokenizer.decode(written[0]) + "\n"
-    text = load_text("text", verse, window=8)
+    text = load_text("text", verse, context_length=8)
     data = text.validation.in_order()
     assert model.evaluate(data, verbose=0, return_dict=True)["loss"] == pytest.approx(
         nats, rel=1e-5
@@ -114,13 +114,16 @@ def test_unknown_characters_in_the_prompt_are_named_and_read(tmp_path, verse, ca
         (["--dataset", "text", "--data-dir", "EMPTY"], "is empty"),
         (["--dataset", "text", "--data-dir", "ONE"], "too short"),
         (["--dataset", "text", "--data-dir", "LATIN"], "not in UTF-8"),
-        (["--dataset", "text", "--data-dir", "VERSE", "--window", "500"], "--window 500 is too"),
+        (
+            ["--dataset", "text", "--data-dir", "VERSE", "--context-length", "500"],
+            "--context-length 500 is too",
+        ),
         (["--dataset", "text", "--data-dir", "VERSE", "--prompt", ""], "--prompt is empty"),
         (["--dataset", "text", "--data-dir", "VERSE", "--num-heads", "3"], "3 heads"),
         (["--dataset", "text", "--data-dir", "VERSE", "--steps-per-epoch", "0"], "at least 1"),
         (["--dataset", "text", "--data-dir", "VERSE", "--batch-size", "5000"], "do not fill"),
         (["--dataset", "mnist5k", "--temperature", "-1"], "at least 0"),
-        (["--dataset", "mnist5k", "--window", "32"], "--window has no effect on"),
+        (["--dataset", "mnist5k", "--context-length", "32"], "--context-length has no effect on"),
         (["--data-dir", "VERSE"], "--data-dir has no effect on"),
         (["--positions", "sinusoidal", "--width", "9", "--num-heads", "3"], "must be even"),
     ],
@@ -236,7 +239,7 @@ def test_training_reaches_the_entropy_of_a_text_whose_law_is_known(tmp_path):
     text, log_p = second_order_chain(60_000)
     (tmp_path / "chain.txt").write_text(text)
     argv = ["--dataset", "text", "--data-dir", str(tmp_path / "chain.txt"), "--prompt", "a"]
-    argv += ["--width", "32", "--num-layers", "2", "--num-heads", "2", "--window", str(CONTEXT)]
+    argv += ["--width", "32", "--num-layers", "2", "--num-heads", "2", "--context-length", str(CONTEXT)]
     argv += ["--batch-size", "32", "--epochs", "3", "--steps-per-epoch", "150", "--verbose", "0"]
     argv += ["--learning-rate", "0.01", "--sample-length", "9", "--run-dir", str(tmp_path / "run")]
     assert main(argv) == 0

@@ -65,8 +65,10 @@ def test_a_run_leaves_translations_attention_maps_and_its_tokenizers(tmp_path, s
     model = keras.saving.load_model(folder / "model.keras")
     source_tokenizer = load_tokenizer(folder / "source-tokenizer.json")
     target_tokenizer = load_tokenizer(folder / "target-tokenizer.json")
-    source = encode_sources([row[0] for row in rows], source_tokenizer, model.encoder.window)
-    tokens, _ = model.generate(source, beam_width=3)
+    source = encode_sources(
+        [row[0] for row in rows], source_tokenizer, model.encoder.context_length
+    )
+    tokens = model.generate(source, beam_width=3)
     assert [target_tokenizer.decode(each) for each in tokens] == [row[1] for row in rows]
     chrf = sacrebleu.corpus_chrf([row[1] for row in rows], [[row[2] for row in rows]]).score
     exact = np.mean([row[1] == row[2] for row in rows])
@@ -79,7 +81,7 @@ class Parrot:
     """A stand-in for a model, which writes what it is given."""
 
     def generate(self, source, **how):
-        return source, None
+        return source
 
 
 def test_a_source_is_judged_once_by_all_of_its_targets(tmp_path):

@@ -25,12 +25,12 @@ def tokens(*shape):
 
 
 def make_decoder(**kwargs):
-    kwargs = {"window": 10, "width": WIDTH, "num_layers": 2, "num_heads": HEADS, **kwargs}
+    kwargs = {"context_length": 10, "width": WIDTH, "num_layers": 2, "num_heads": HEADS, **kwargs}
     return TransformerDecoder(VOCABULARY, **kwargs)
 
 
 def make_encoder(**kwargs):
-    kwargs = {"window": 10, "width": WIDTH, "num_layers": 2, "num_heads": HEADS, **kwargs}
+    kwargs = {"context_length": 10, "width": WIDTH, "num_layers": 2, "num_heads": HEADS, **kwargs}
     return TransformerEncoder(VOCABULARY, **kwargs)
 
 
@@ -82,7 +82,7 @@ ACTIVATIONS = {
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("norm_first", [True, False])
 def test_blocks_are_the_papers(norm_first, activation):
-    """The order of norms and shortcuts, in NumPy; attention itself has a test of its own."""
+    """The order of norms and residuals, in NumPy; attention itself has a test of its own."""
     x, memory = noise(2, LENGTH, WIDTH), noise(2, 4, WIDTH)
     arguments = {"activation": activation, "norm_first": norm_first}
     encoder = EncoderBlock(HEADS, 16, **arguments)
@@ -145,6 +145,32 @@ def test_a_padded_source_token_changes_nothing_exactly():
     assert (logits(real)[1] != logits(source)[1]).any()
 
 
+def test_attention_weights_are_those_of_each_block_in_turn():
+    encoder, decoder = disturb(make_encoder()), disturb(make_decoder(cross_attention=True))
+    source, target = tokens(2, 7), tokens(2, LENGTH)
+    mask = np.arange(7)[None] < [[7], [4]]
+    reading = encoder.attention_weights(source, padding_mask=mask)
+    memory = encoder(source, padding_mask=mask)
+    writing = decoder.attention_weights(target, memory=memory, memory_padding_mask=mask)
+    assert reading.keys() == {"attention"} and writing.keys() == {"attention", "cross_attention"}
+    x = decoder.add_positions(decoder.embedding(target))
+    for index, block in enumerate(decoder.blocks):
+        _, expected = block.attention(
+            block.attention_norm(x), causal=True, return_attention_scores=True
+        )
+        np.testing.assert_array_equal(writing["attention"][index], expected)
+        x = block(x, memory, memory_padding_mask=mask)
+    for name, weights, keys in (
+        ("attention", reading, 7), ("attention", writing, LENGTH), ("cross_attention", writing, 7),
+    ):  # fmt: skip
+        found = np.array(weights[name])
+        queries = 7 if weights is reading else LENGTH
+        assert found.shape == (2, 2, HEADS, queries, keys)
+        np.testing.assert_allclose(found.sum(axis=-1), 1.0, atol=1e-6)
+        seen = mask[:, None, None] if keys == 7 else np.tri(LENGTH, dtype=bool)
+        assert ((found > 0) == seen).all()
+
+
 @pytest.mark.parametrize("positions", ["learned", "sinusoidal"])
 @pytest.mark.parametrize("cross_attention", [False, True])
 def test_logits_with_the_cache_equal_those_without(positions, cross_attention):
@@ -165,15 +191,15 @@ def test_logits_with_the_cache_equal_those_without(positions, cross_attention):
 @pytest.mark.parametrize("norm_first", [True, False])
 @pytest.mark.parametrize("cross_attention", [False, True])
 def test_parameter_counts_are_the_formulas(cross_attention, norm_first):
-    d, layers, hidden, window = 12, 3, 20, 9
+    d, layers, hidden, length = 12, 3, 20, 9
     arguments = {
-        "window": window, "width": d, "num_layers": layers, "num_heads": 2, "hidden_units": hidden,
-        "norm_first": norm_first,
+        "context_length": length, "width": d, "num_layers": layers, "num_heads": 2,
+        "hidden_units": hidden, "norm_first": norm_first,
     }  # fmt: skip
     attention = 4 * d * d + 4 * d
     dense = 2 * d * hidden + hidden + d
     norm = 2 * d
-    table = VOCABULARY * d + window * d
+    table = VOCABULARY * d + length * d
     encoder = layers * (attention + dense + 2 * norm) + norm * norm_first + table
     assert make_encoder(**arguments).count_params() == encoder
     decoder = encoder + cross_attention * layers * (attention + norm)
@@ -182,7 +208,7 @@ def test_parameter_counts_are_the_formulas(cross_attention, norm_first):
     assert make_decoder(**arguments).count_params() == decoder
     assert make_decoder(**arguments, start_token=True).count_params() == decoder + d
     sines = make_decoder(**arguments, positions="sinusoidal")
-    assert sines.count_params() == decoder - window * d
+    assert sines.count_params() == decoder - length * d
 
 
 def test_initial_weights_are_gpts_and_no_two_alike():

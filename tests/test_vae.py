@@ -13,9 +13,9 @@ from genai_keras.evaluation.likelihood import (
     importance_weighted_log_likelihood,
     log_importance_weights,
 )
-from genai_keras.models.noise import interpolation
 from genai_keras.models.vae import VAE, ActiveUnits
 from genai_keras.networks import conv_vae, dense
+from genai_keras.sampling.noise import interpolation
 
 SHAPES = [(28, 28, 1), (32, 32, 3), (64, 64, 3), (30, 22, 1), (5, 7, 3)]
 
@@ -82,7 +82,7 @@ def linear_gaussian():
 def test_the_bounds_are_in_order_and_reach_the_exact_likelihood(linear_gaussian):
     vae, x, exact = linear_gaussian
     # The ELBO, in the mean over draws of z, with its Monte Carlo error.
-    draw = tf.function(lambda: vae.terms(x, vae.sample)["elbo"])
+    draw = tf.function(lambda: vae.terms(x, vae.reparameterize)["elbo"])
     draws = np.array([draw() for _ in range(400)])
     elbo, error = draws.mean(axis=0), draws.mean(axis=1).std() / 20
     assert np.mean(elbo) + 4 * error < np.mean(exact)
@@ -115,7 +115,7 @@ def test_the_exact_posterior_makes_every_weight_the_likelihood():
     x = np.array([-3.0, 0.2, 5.0], "float32").reshape(3, 1, 1, 1)
     found = importance_weighted_log_likelihood(vae, x, samples=20)
     assert found == pytest.approx(stats.norm.logpdf(x.ravel(), 0, np.sqrt(5)), abs=1e-4)
-    assert np.array(vae.terms(x, vae.sample)["loss"]) < 10
+    assert np.array(vae.terms(x, vae.reparameterize)["loss"]) < 10
 
 
 def test_the_estimate_does_not_depend_on_how_it_is_cut(linear_gaussian, monkeypatch):
@@ -142,10 +142,10 @@ def test_bounds_from_the_same_draws_are_means_over_groups_and_never_fall():
 def test_the_importance_weighted_loss_is_worked_out_from_the_same_weights(linear_gaussian):
     vae, x, _ = linear_gaussian
     vae.importance_samples = 5
-    state = np.array(vae.sample.seed_generator.state)
-    loss = float(vae.terms(x, vae.sample)["loss"])
-    vae.sample.seed_generator.state.assign(state)
-    weights = np.array(vae.log_importance_weights(x, 5, vae.sample), "float64")
+    state = np.array(vae.reparameterize.seed_generator.state)
+    loss = float(vae.terms(x, vae.reparameterize)["loss"])
+    vae.reparameterize.seed_generator.state.assign(state)
+    weights = np.array(vae.log_importance_weights(x, 5, vae.reparameterize), "float64")
     assert loss == pytest.approx(-np.log(np.exp(weights).mean(axis=0)).mean(), rel=1e-5)
 
 
@@ -167,7 +167,7 @@ def test_objectives_that_do_not_go_together():
 def test_the_loss_is_reconstruction_and_kl_with_its_weights():
     x = binary_pictures()
     vae = make_vae(beta=3.0, free_bits=0.0)
-    terms = {name: np.array(value) for name, value in vae.terms(x, vae.sample).items()}
+    terms = {name: np.array(value) for name, value in vae.terms(x, vae.reparameterize).items()}
     mean, log_variance = vae.encode(x)
     kl = 0.5 * (np.exp(log_variance) + mean**2 - 1 - log_variance)
     assert terms["kl"] == pytest.approx(kl.sum(axis=1), rel=1e-4)
@@ -175,7 +175,7 @@ def test_the_loss_is_reconstruction_and_kl_with_its_weights():
     expected = terms["reconstruction"].mean() + 3 * kl.sum(axis=1).mean()
     assert terms["loss"] == pytest.approx(expected, rel=1e-5)
     vae.beta, vae.free_bits = 1.0, float(kl.mean(axis=0).max()) + 0.5
-    free = vae.terms(x, vae.sample)
+    free = vae.terms(x, vae.reparameterize)
     expected = np.mean(free["reconstruction"]) + 3 * vae.free_bits  # for each of three latents
     assert float(free["loss"]) == pytest.approx(expected, rel=1e-5)
 
@@ -194,7 +194,9 @@ def test_validation_and_training_share_one_loss(arguments):
     """Same batch, same noise: the same numbers."""
     vae = make_vae(**arguments)
     x = binary_pictures(8)
-    vae.validation_sample.seed_generator.state.assign(vae.sample.seed_generator.state)
+    vae.validation_reparameterize.seed_generator.state.assign(
+        vae.reparameterize.seed_generator.state
+    )
     tested = vae.test_on_batch(x, return_dict=True)
     vae.reset_metrics()
     trained = vae.train_on_batch(x, return_dict=True)
@@ -228,7 +230,7 @@ def test_decoded_pictures_have_the_inputs_shape(network, likelihood, shape):
     x = random_pictures(2, shape) * 0.5 + 0.5
     assert vae.reconstruct(x).shape == vae.generate(2).shape == x.shape
     assert vae.interpolate(x[0], x[1], steps=5).shape == (5, *shape)
-    assert np.isfinite(vae.terms(x, vae.sample)["loss"])
+    assert np.isfinite(vae.terms(x, vae.reparameterize)["loss"])
 
 
 @pytest.mark.parametrize("pixel", [0.0, 1.0], ids=["black", "white"])

@@ -1,4 +1,4 @@
-"""Where a Transformer looks: its attention weights as pictures."""
+"""Where a Transformer looks: its attention weights as images."""
 
 import functools
 import io
@@ -8,7 +8,6 @@ import numpy as np
 from PIL import Image
 
 from genai_keras.callbacks.pictures import EpochPicture
-from genai_keras.layers.attention import recorded_attention
 
 MOST_LABELS = 40  # on an axis; more could not be read
 CJK_FONTS = (
@@ -26,7 +25,7 @@ class AttentionMaps(EpochPicture):
         queries: a label for each query, from top to bottom.
         keys: a label for each key, from left to right.
         doing: what the model does at a query, "reading" or "writing" its label.
-        of: the name of the attention layers to draw, "attention" or "cross_attention".
+        of: which attention of the decoder to draw, "attention" or "cross_attention".
     """
 
     def __init__(self, run_dir, inputs, queries, keys, doing="reading", of="attention"):
@@ -38,13 +37,12 @@ class AttentionMaps(EpochPicture):
         self.of = of
 
     def draw(self, logs):
-        with recorded_attention() as recorded:
-            self.model(self.inputs)
-        maps = [np.array(weights[0]) for path, weights in recorded if path.endswith(f"/{self.of}")]
-        return attention_picture(np.stack(maps), self.queries, self.keys, self.doing)
+        weights = self.model.attention_weights(self.inputs)[self.of]
+        maps = np.array(weights[:, 0])  # (blocks, heads, query, key)
+        return attention_image(maps, self.queries, self.keys, self.doing)
 
 
-def attention_picture(maps, queries, keys, doing):
+def attention_image(maps, queries, keys, doing):
     """Draws attention weights, blocks from top to bottom and heads from left to right.
 
     Args:

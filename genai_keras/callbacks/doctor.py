@@ -101,7 +101,7 @@ def gan_doctor(config, validation):
     ]
 
     def measure(model):
-        if len(real) < 2:  # of a folder with few pictures
+        if len(real) < 2:  # of a folder with few images
             return {}
         return {"diversity": diversity(model.generate(len(real), seed=0), real)}
 
@@ -109,7 +109,7 @@ def gan_doctor(config, validation):
 
 
 def vae_doctor(config, shown, labels=None):
-    """The doctor of a VAE; `shown` are validation pictures, and `labels` theirs, if it has any."""
+    """The doctor of a VAE; `shown` are validation images, and `labels` theirs, if it has any."""
     shown = shown[:LOOKED_AT]
     labels = None if labels is None else labels[:LOOKED_AT]
     findings = [
@@ -120,7 +120,8 @@ def vae_doctor(config, shown, labels=None):
 
     def measure(model):
         _, log_variance = model.encode(shown, labels)
-        return {"clipped": clipped(log_variance, model.sample.low, model.sample.high)}
+        layer = model.reparameterize
+        return {"clipped": clipped(log_variance, layer.low, layer.high)}
 
     return TrainingDoctor(config.run_dir, findings, measure, verbose=config.verbose)
 
@@ -156,7 +157,7 @@ def diversity(samples, real):
 
 
 def clipped(log_variance, low, high):
-    """The share of log-variances that are at one of their bounds."""
+    """The fraction of log-variances that are at one of their bounds."""
     return float(np.mean((log_variance <= low) | (log_variance >= high)))
 
 

@@ -57,7 +57,7 @@ class Translations(EachEpoch):
         self.verbose = verbose
 
     def show(self, path, epoch, logs):
-        written, _ = self.model.generate(self.source)
+        written = self.model.generate(self.source)
         lines = [
             f"{source} -> {self.tokenizer.decode(tokens)} ({target})"
             for (source, target), tokens in zip(self.pairs, written, strict=True)

@@ -19,12 +19,12 @@ class TransformerConfig(TrainConfig):
     )
     schedule: str = option(
         "cosine",
-        "what becomes of the step size: cosine lets it fall to a 20th over --epochs",
+        "what becomes of the learning rate: cosine lets it fall to a 20th over --epochs",
         choices=("constant", "cosine"),
     )
-    learning_rate: float = option(3e-3, "AdamW's step size", above=0)
+    learning_rate: float = option(3e-3, "AdamW's learning rate", above=0)
     warmup_steps: int = option(100, "steps in which it rises from 0", at_least=0)
-    weight_decay: float = option(0.1, "AdamW's decay of matrices, a step size of 1", at_least=0)
+    weight_decay: float = option(0.1, "AdamW's decay of matrices, at a rate of 1", at_least=0)
     beta_2: float = option(0.99, "AdamW's memory of squared gradients", at_least=0, below=1)
     clip: float = option(1.0, "longest that the gradient of all weights together may be", above=0)
     width: int = option(128, "of embeddings and states", at_least=2)
@@ -85,7 +85,7 @@ The default reads Python's own manual, in about 4.5 minutes on two CPU cores.
     steps_per_epoch: int | None = option(
         250, "training steps until the next validation", at_least=1
     )
-    window: int = option(64, "tokens that the model sees at once (text)", at_least=2)
+    context_length: int = option(64, "tokens that the model sees at once (text)", at_least=2)
     tokenizer: str = option("char", "characters, or byte pairs (text)", choices=TOKENIZERS)
     vocabulary_size: int = option(512, "tokens that bpe learns (text)", at_least=256)
     image_size: int = option(14, "side in pixels (digits)", at_least=2)
@@ -109,7 +109,8 @@ The default reads Python's own manual, in about 4.5 minutes on two CPU cores.
 
     def source(self):
         """The arguments of `load_pixels`, or of `load_text`."""
-        only = ("image_size",) if self.learns_pixels else ("window", "tokenizer", "vocabulary_size")
+        of_text = ("context_length", "tokenizer", "vocabulary_size")
+        only = ("image_size",) if self.learns_pixels else of_text
         return {name: getattr(self, name) for name in (*SOURCE, *only)}
 
 
@@ -158,7 +159,7 @@ The default learns to read dates, in about 3.5 minutes on two CPU cores.
         "sinusoidal", "how a token knows where it is", choices=("learned", "sinusoidal")
     )
     label_smoothing: float = option(
-        0.0, "share of each target that is spread over the vocabulary", at_least=0, below=1
+        0.0, "fraction of each target that is spread over the vocabulary", at_least=0, below=1
     )
     source_tokenizer: str = option("char", "characters, or byte pairs", choices=TOKENIZERS)
     target_tokenizer: str = option("char", "characters, or byte pairs", choices=TOKENIZERS)

@@ -34,7 +34,7 @@ class Text:
 def load_text(
     dataset,
     data_dir=None,
-    window=64,
+    context_length=64,
     batch_size=64,
     seed=0,
     limit=None,
@@ -48,7 +48,7 @@ def load_text(
         dataset: `python-docs`, the chapters of the manual that this Python's `help()` shows, or
             `text`, a file of one's own in UTF-8.
         data_dir: the file of `text`.
-        window: tokens that are predicted; an element has one more, to predict the first from.
+        context_length: tokens that are predicted; an element has one more, before the first.
         batch_size: windows a batch.
         seed: keys the order of training.
         limit: use only so many characters, from the text's beginning.
@@ -57,10 +57,10 @@ def load_text(
         steps_per_epoch: batches an epoch; None means one window from every place of the text.
 
     Returns:
-        A `Text`, whose batches are `(batch, window + 1)` int32.
+        A `Text`, whose batches are `(batch, context_length + 1)` int32.
 
     Raises:
-        UserError: there is no such file, it is not in UTF-8, or too short for the window.
+        UserError: there is no such file, it is not in UTF-8, or too short for the context.
     """
     if dataset == "python-docs":
         text = _read_python_docs()
@@ -77,29 +77,30 @@ def load_text(
             f"the text is too short: its length is {len(text)}, and its last tenth, which "
             "validates, needs two tokens or more"
         )
-    if window > longest:
+    if context_length > longest:
         raise UserError(
-            f"--window {window} is too long for the text's last tenth, which validates: "
-            f"at most {longest}"
+            f"--context-length {context_length} is too long for the text's last tenth, which "
+            f"validates: at most {longest}"
         )
     return Text(
-        _windows(train, window, 1, batch_size, seed, steps_per_epoch),
-        _windows(validation, window, window, batch_size, seed),
+        _windows(train, context_length, 1, batch_size, seed, steps_per_epoch),
+        _windows(validation, context_length, context_length, batch_size, seed),
         tokenizer,
         len(validation) / len(validation_text),
         fingerprint_of(text),
     )
 
 
-def _windows(tokens, window, stride, batch_size, seed, epoch_steps=None):
+def _windows(tokens, context_length, stride, batch_size, seed, epoch_steps=None):
     """Batches of the windows that begin at every `stride`-th token and are not cut short."""
-    count = (len(tokens) - 1 - window) // stride + 1
+    count = (len(tokens) - 1 - context_length) // stride + 1
     tokens = tf.constant(tokens)
 
     def fetch(indices):
-        return tf.gather(tokens, stride * indices[:, None] + tf.range(window + 1, dtype=tf.int64))
+        places = tf.range(context_length + 1, dtype=tf.int64)
+        return tf.gather(tokens, stride * indices[:, None] + places)
 
-    return Batches(fetch, count, (window + 1,), batch_size, seed, epoch_steps=epoch_steps)
+    return Batches(fetch, count, (context_length + 1,), batch_size, seed, epoch_steps=epoch_steps)
 
 
 def fingerprint_of(text):

@@ -36,12 +36,12 @@ def log_importance_weights(vae, x, samples=200, labels=None, seed=0):
 
     The arguments are those of `importance_weighted_log_likelihood`.
     """
-    sample = Reparameterization(seed)
+    reparameterize = Reparameterization(seed)
     one_hot = vae.one_hot(labels, len(x))
 
     @tf.function(reduce_retracing=True)
     def weigh(batch, count, label):
-        return vae.log_importance_weights(batch, count, sample, label)
+        return vae.log_importance_weights(batch, count, reparameterize, label)
 
     found = np.empty((samples, len(x)), "float32")
     for start in range(0, len(x), IMAGES_AT_ONCE):

@@ -9,14 +9,14 @@ from genai_keras.layers import attention, positions
 
 def causal_mask(length):
     """Which key (column) each query (row) may look at: `(length, length)` bool."""
-    return attention.visibility(length, length, causal=True)[0, 0]
+    return attention.make_attention_mask(length, length, causal=True)[0, 0]
 
 
 def scaled_dot_product_attention(query, key, value, mask):
     """softmax(Q K^T / sqrt(width)) V, over the keys that the mask leaves."""
     query, key, value = query[:, None], key[:, None], value[:, None]  # a single head
-    scores = attention.similarities(query / np.sqrt(query.shape[-1]).astype("float32"), key)
-    return attention.mixtures(attention.attention_weights(scores, mask), value)[:, 0]
+    scores = attention.attention_scores(query / np.sqrt(query.shape[-1]).astype("float32"), key)
+    return attention.weighted_values(attention.attention_weights(scores, mask), value)[:, 0]
 
 
 def sinusoidal_positions(length, width):

@@ -3,9 +3,10 @@
 import numpy as np
 from keras import ops
 
-from genai_keras import losses, samplers
+from genai_keras import losses
 from genai_keras.exercises.marking import Exercise
-from genai_keras.models import language_model
+from genai_keras.sampling import samplers
+from genai_keras.sampling.continuation import context_start
 
 
 def inputs_and_targets(tokens):
@@ -18,9 +19,9 @@ def next_token_loss(logits, targets):
     return ops.mean(losses.cross_entropy(targets, logits))
 
 
-def last_window(tokens, window):
+def last_context(tokens, context_length):
     """The last tokens of each text, as many as fit."""
-    return tokens[:, max(tokens.shape[1] - window, 0) :]
+    return tokens[:, max(tokens.shape[1] - context_length, 0) :]
 
 
 def softmax_with_temperature(logits, temperature):
@@ -65,16 +66,16 @@ def _predictions(rng):
 
 
 def _long_and_short(rng):
-    """Texts that are longer than the window, and of a batch of more of them, and shorter ones."""
+    """Texts that are longer than the context, and of a batch of more of them, and shorter ones."""
     cases = []
     for batch in (2, 10):
-        window = int(rng.integers(6, 10))
-        length = window + window // 2 * int(rng.integers(1, 4)) + 1
-        cases.append((rng.integers(1, 1000, (batch, length)), window))
+        context_length = int(rng.integers(6, 10))
+        length = context_length + context_length // 2 * int(rng.integers(1, 4)) + 1
+        cases.append((rng.integers(1, 1000, (batch, length)), context_length))
     for batch in (4, 3):
         length = int(rng.integers(4, 8))
-        window = length + int(rng.integers(1, 4))
-        cases.append((rng.integers(1, 1000, (batch, length)), window))
+        context_length = length + int(rng.integers(1, 4))
+        cases.append((rng.integers(1, 1000, (batch, length)), context_length))
     return cases
 
 
@@ -190,7 +191,7 @@ EXERCISES = (
         },
     ),
     Exercise(
-        last_window,
+        last_context,
         _long_and_short,
         {
             "these are the first tokens: what comes next depends on the last ones": lambda t, w: t[
@@ -202,15 +203,15 @@ EXERCISES = (
             "the last token is missing: it matters most for the next one": lambda t, w: t[
                 :, max(t.shape[1] - w - 1, 0) : -1
             ],
-            "a short text is cut: length - window is negative there, and counts from the end": (
+            "a short text is cut: the start is negative there, and counts from the end": (
                 lambda t, w: t[:, t.shape[1] - w :]
             ),
             "a short text is filled up: return it as it is": lambda t, w: np.pad(
                 t[:, -w:], ((0, 0), (max(w - t.shape[1], 0), 0))
             ),
             "the order is reversed: the last token stays the last": lambda t, w: t[:, ::-1][:, :w],
-            "the window moves by halves, as the package's does: here it moves by one token": (
-                lambda t, w: t[:, int(language_model.window_start(t.shape[1], w)) :]
+            "the context moves by halves, as the package's does: here it moves by one token": (
+                lambda t, w: t[:, int(context_start(t.shape[1], w)) :]
             ),
         },
     ),

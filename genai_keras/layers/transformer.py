@@ -1,4 +1,4 @@
-"""Transformer blocks: attention and a dense network, each beside a shortcut."""
+"""Transformer blocks: attention and a dense network, each with a residual connection."""
 
 import keras
 
@@ -6,7 +6,7 @@ from genai_keras.layers.attention import MultiHeadAttention
 
 
 class _Block(keras.layers.Layer):
-    """What encoder and decoder blocks share: self-attention, feed-forward, norms, shortcuts."""
+    """What encoder and decoder blocks share: self-attention, feed-forward, norms, residuals."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class _Block(keras.layers.Layer):
         return norm(x) if self.norm_first else x
 
     def _leave(self, norm, x, branch, training):
-        """The shortcut and the branch together."""
+        """The sum of the residual and the branch."""
         x = x + self.drop(branch, training=training)
         return x if self.norm_first else norm(x)
 
@@ -102,28 +102,34 @@ class EncoderBlock(_Block):
         hidden_units: of the dense network.
         dropout: behind each of both, and of the attention's weights.
         activation: of the hidden units.
-        norm_first: normalize what enters each branch, so that the shortcut stays clean and training
-            is stable without warm-up; False normalizes behind the shortcut, as the paper did.
+        norm_first: normalize what enters each branch, so that nothing touches the residual and
+            training is stable without warm-up; False normalizes the sum, as the paper did.
         kernel_initializer: of all matrices but those that end a branch.
         output_initializer: of those; None is `kernel_initializer`.
 
     Call arguments:
         x: `(batch, length, width)`.
         padding_mask: `(batch, length)` bool, False for padding.
+        return_attention_scores: return the weights of the attention, too.
 
     Returns:
-        `(batch, length, width)`.
+        `(batch, length, width)`; if asked for, this and a dictionary of the weights of `attention`,
+        `(batch, heads, length, length)`.
 
     Reference: Vaswani et al. 2017, https://arxiv.org/abs/1706.03762;
         norms: Xiong et al. 2020, https://arxiv.org/abs/2002.04745
     """
 
-    def call(self, x, padding_mask=None, training=False):
-        branch = self.attention(
-            self._enter(self.attention_norm, x), padding_mask=padding_mask, training=training
+    def call(self, x, padding_mask=None, return_attention_scores=False, training=False):
+        branch, weights = self.attention(
+            self._enter(self.attention_norm, x),
+            padding_mask=padding_mask,
+            return_attention_scores=True,
+            training=training,
         )
         x = self._leave(self.attention_norm, x, branch, training)
-        return self._feed_forward(x, training)
+        x = self._feed_forward(x, training)
+        return (x, {"attention": weights}) if return_attention_scores else x
 
 
 @keras.saving.register_keras_serializable(package="genai_keras")
@@ -142,9 +148,12 @@ class DecoderBlock(_Block):
         memory_padding_mask: `(batch, source)` bool, False for padding in `memory`.
         cache: from `attention.new_cache`, to go on behind the positions seen before.
         position: the position of `x`'s first.
+        return_attention_scores: return the weights of both attentions, too.
 
     Returns:
-        `(batch, length, width)`; with a cache, this and the new cache.
+        `(batch, length, width)`, or a tuple of it, a dictionary of the weights of `attention` and
+        `cross_attention`, `(batch, heads, query, key)`, if they are asked for, and the new cache
+        if there is one.
 
     Reference: Vaswani et al. 2017, https://arxiv.org/abs/1706.03762
     """
@@ -170,29 +179,32 @@ class DecoderBlock(_Block):
         memory_padding_mask=None,
         cache=None,
         position=0,
+        return_attention_scores=False,
         training=False,
     ):
-        branch = self.attention(
+        weights = {}
+        branch, weights["attention"], *new_cache = self.attention(
             self._enter(self.attention_norm, x),
             padding_mask=padding_mask,
             causal=True,
             cache=cache,
             position=position,
+            return_attention_scores=True,
             training=training,
         )
-        if cache is not None:
-            branch, cache = branch
         x = self._leave(self.attention_norm, x, branch, training)
         if self.has_cross_attention:
-            branch = self.cross_attention(
+            branch, weights["cross_attention"] = self.cross_attention(
                 self._enter(self.cross_attention_norm, x),
                 source=memory,
                 padding_mask=memory_padding_mask,
+                return_attention_scores=True,
                 training=training,
             )
             x = self._leave(self.cross_attention_norm, x, branch, training)
         x = self._feed_forward(x, training)
-        return x if cache is None else (x, cache)
+        outputs = (x, weights, *new_cache) if return_attention_scores else (x, *new_cache)
+        return outputs if len(outputs) > 1 else x
 
     def get_config(self):
         return {**super().get_config(), "cross_attention": self.has_cross_attention}

@@ -35,7 +35,7 @@ class GAN(FromFile, FromNoise, keras.Model):
         gan = GAN(build_dcgan_generator(64, (28, 28, 1)), build_dcgan_discriminator((28, 28, 1)))
         gan.compile(keras.optimizers.Adam(1e-3, 0.5), keras.optimizers.Adam(1e-3, 0.5))
         gan.fit(images, epochs=20)
-        pictures = gan.generate(16, seed=0)
+        images = gan.generate(16, seed=0)
 
     Reference:
         Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661;
@@ -103,12 +103,12 @@ class GAN(FromFile, FromNoise, keras.Model):
             real_logits = self.discriminator(conditioned(real, label), training=True)
             fake_logits = self.discriminator(conditioned(fake, label), training=True)
             generator_loss, discriminator_loss = self._both_losses(real_logits, fake_logits)
-        for network, optimizer, loss in (
-            (self.discriminator, self.discriminator_optimizer, discriminator_loss),
-            (self.generator, self.generator_optimizer, generator_loss),
-        ):
-            variables = network.trainable_variables
-            optimizer.apply(tape.gradient(loss, variables), variables)
+        generator_weights = self.generator.trainable_variables
+        discriminator_weights = self.discriminator.trainable_variables
+        generator_gradients = tape.gradient(generator_loss, generator_weights)
+        discriminator_gradients = tape.gradient(discriminator_loss, discriminator_weights)
+        self.discriminator_optimizer.apply(discriminator_gradients, discriminator_weights)
+        self.generator_optimizer.apply(generator_gradients, generator_weights)
         self._average()
         return self._record(generator_loss, discriminator_loss, real_logits, fake_logits)
 

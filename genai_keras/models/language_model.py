@@ -5,13 +5,13 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from genai_keras import losses, samplers
+from genai_keras import losses
 from genai_keras.models.base import OneOptimizer
 from genai_keras.models.means import Means
-from genai_keras.models.noise import BLOCK
 from genai_keras.networks import transformer  # noqa: F401  whose classes saved models have
-
-COLDEST = 1e-4  # temperature, below which logits would overflow
+from genai_keras.sampling import samplers
+from genai_keras.sampling.continuation import continue_tokens
+from genai_keras.sampling.noise import BLOCK
 
 
 @keras.saving.register_keras_serializable(package="genai_keras")
@@ -40,6 +40,10 @@ class LanguageModel(OneOptimizer):
 
     def call(self, tokens, training=False):
         return self.decoder(self._inputs(tokens), training=training)
+
+    def attention_weights(self, tokens):
+        """Where the decoder looks while it reads, as `TransformerDecoder.attention_weights`."""
+        return self.decoder.attention_weights(self._inputs(tokens))
 
     @property
     def metrics(self):
@@ -78,7 +82,7 @@ class LanguageModel(OneOptimizer):
         """log p of each sequence; without a start token, given its first token.
 
         Args:
-            tokens: `(n, length)` int, no longer than the window.
+            tokens: `(n, length)` int, no longer than the context.
             batch_size: sequences at a time.
 
         Returns:
@@ -91,22 +95,29 @@ class LanguageModel(OneOptimizer):
         return np.concatenate(found).astype("float64")
 
     def generate(
-        self, prompt, count, temperature=1.0, top_k=None, top_p=None, seed=0, use_cache=True
+        self,
+        prompt,
+        max_new_tokens,
+        temperature=1.0,
+        top_k=None,
+        top_p=None,
+        seed=0,
+        use_cache=True,
     ):
         """Continues prompts, one token at a time.
 
         What the model sees of a text of n tokens is a rule of n alone: all of it while it fits into
-        the window; then the window moves by half its length at a time, so that it always holds the
-        last tokens, between a half and a whole window of them. A prompt longer than the window is
-        read by the same rule. Learned positions are those within the window: when it moves, every
-        token has a new one, so what was cached is of no use and is computed anew. Moving by halves
-        makes that rare; in float32 the cache changes nothing but
-        the time, up to rounding.
+        the context; then the context moves by half its length at a time, so that it always holds
+        the last tokens, between a half and a whole context of them. A prompt longer than the
+        context is read by the same rule. Learned positions are those within the context: when it
+        moves, every token has a new one, so what was cached is of no use and is computed anew.
+        Moving by halves makes that rare; in float32 the cache changes nothing but the time, up to
+        rounding.
 
         Args:
             prompt: `(length,)` or `(batch, length)` int, at least one token each; none is needed if
                 the decoder has a start token.
-            count: how many tokens to add.
+            max_new_tokens: how many tokens to add; always all of them, since no token ends a text.
             temperature: of the logits; 0, or less than 0.0001, takes the likeliest token.
             top_k: draw from the k likeliest only.
             top_p: draw from the fewest likeliest that have this probability together.
@@ -114,7 +125,7 @@ class LanguageModel(OneOptimizer):
             use_cache: keep the keys and values of tokens that were read.
 
         Returns:
-            The prompts and what follows them, `(batch, length + count)` int32.
+            The prompts and what follows them, `(batch, length + max_new_tokens)` int32.
 
         Raises:
             ValueError: no token to begin with, or a temperature, k or p out of range.
@@ -129,23 +140,24 @@ class LanguageModel(OneOptimizer):
         sequence = continue_tokens(
             self.decoder,
             tf.constant(prompt),
-            tf.constant(count),
+            tf.constant(max_new_tokens),
             tf.constant(seed, "int64"),
-            None if temperature < COLDEST else tf.constant(float(temperature)),
+            None if temperature < samplers.COLDEST else tf.constant(float(temperature)),
             None if top_k is None else tf.constant(min(top_k, self.decoder.vocabulary_size)),
             None if top_p is None else tf.constant(float(top_p)),
             use_cache,
         )
         return sequence.numpy()[:, int(self.decoder.has_start_token) :]
 
-    def stream(self, prompts, count, seed=0, **sampling):
+    def stream(self, prompts, max_new_tokens, seed=0, **sampling):
         """Yields what `generate` makes of prompts `(n, length)`, some of them at a time.
 
         Each part has random numbers of its own, so that n may be large.
         """
         for number, start in enumerate(range(0, len(prompts), BLOCK)):
             (key,) = np.random.SeedSequence([seed, number]).generate_state(1)
-            yield self.generate(prompts[start : start + BLOCK], count, seed=int(key), **sampling)
+            part = prompts[start : start + BLOCK]
+            yield self.generate(part, max_new_tokens, seed=int(key), **sampling)
 
     def _inputs(self, tokens):
         """What the decoder reads: each token but the last, behind the start token if it has one."""
@@ -170,96 +182,9 @@ class LanguageModel(OneOptimizer):
         }
 
 
-def window_start(length, window):
-    """The first token that is seen of a text of `length` tokens; see `LanguageModel.generate`."""
-    half = max(window // 2, 1)
-    moves = -(-(length - window) // half)  # rounded up
-    return half * tf.maximum(moves, 0)
-
-
-def read_window(decoder, sequence, length, cache=None):
-    """Reads all that the window holds of the first `length` tokens: the logits of the next one.
-
-    Args:
-        decoder: a `TransformerDecoder`.
-        sequence: `(batch, at least length)` int.
-        length: how many tokens there are so far.
-        cache: an empty one, to be filled.
-
-    Returns:
-        `(batch, vocabulary)`; with a cache, this and the new cache.
-    """
-    seen = sequence[:, window_start(length, decoder.window) : length]
-    if cache is None:
-        return decoder(seen)[:, -1]
-    logits, cache = decoder(seen, cache=cache)
-    return logits[:, -1], cache
-
-
-def read_token(decoder, sequence, length, cache):
-    """The same with a cache of all tokens but the last, which alone is read.
-
-    The window must not have moved with this token: the cache would be of other positions.
-
-    Returns:
-        `(batch, vocabulary)`, and the new cache.
-    """
-    position = length - 1 - window_start(length, decoder.window)
-    last = sequence[:, length - 1][:, None]  # (batch, 1)
-    logits, cache = decoder(last, cache=cache, position=position)
-    return logits[:, -1], cache
-
-
 @tf.function(reduce_retracing=True)
 def _nats(model, tokens):
     return model.terms(tokens)["nats"]
-
-
-@tf.function(reduce_retracing=True, autograph=False)
-def continue_tokens(decoder, prompt, count, seed, temperature, top_k, top_p, use_cache):
-    """The loop of `generate`, in one graph; a temperature of None is 0."""
-    # Of no known shape, so that a loop of one shape serves every prompt.
-    prompt = tf.compat.v1.placeholder_with_default(prompt, (None, None))
-    batch, length = tf.shape(prompt)[0], tf.shape(prompt)[1]
-    total = length + count
-    sequence = tf.pad(prompt, [[0, 0], [0, count]])  # (batch, total)
-
-    def choose(logits, length, sequence):
-        """Writes the next token."""
-        if temperature is None:
-            token = samplers.greedy(logits)
-        else:
-            logits = samplers.temper(logits, temperature)
-            if top_k is not None:
-                logits = samplers.keep_top_k(logits, top_k)
-            if top_p is not None:
-                logits = samplers.keep_top_p(logits, top_p)
-            token = samplers.sample(logits, tf.stack([seed, tf.cast(length, tf.int64)]))
-        return length + 1, tf.where(tf.range(total) == length, token[:, None], sequence)
-
-    def until_the_window_moves(length, sequence):
-        """Fills a cache, and writes with it for as long as it is of use."""
-        last = tf.minimum(window_start(length, decoder.window) + decoder.window, total - 1)
-
-        def write_and_read(length, sequence, logits, cache):
-            length, sequence = choose(logits, length, sequence)
-            return length, sequence, *read_token(decoder, sequence, length, cache)
-
-        logits, cache = read_window(decoder, sequence, length, decoder.new_cache(batch))
-        length, sequence, logits, _ = tf.while_loop(
-            lambda length, *_: length < last, write_and_read, (length, sequence, logits, cache)
-        )
-        return choose(logits, length, sequence)
-
-    def one_token(length, sequence):
-        return choose(read_window(decoder, sequence, length), length, sequence)
-
-    _, sequence = tf.while_loop(
-        lambda length, _: length < total,
-        until_the_window_moves if use_cache else one_token,
-        (length, sequence),
-    )
-    return sequence
 
 
 def _check_sampling(temperature, top_k, top_p):

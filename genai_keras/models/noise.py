@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-BLOCK = 250  # samples that are made at a time
+from genai_keras.sampling.noise import BLOCK, interpolation, noise_block
 
 
 class FromNoise:
@@ -22,7 +22,7 @@ class FromNoise:
             labels: `(n,)` int, of a conditional model; None takes the classes in turn.
 
         Returns:
-            A NumPy array `(n, *sample_shape)`; pictures are in [-1, 1] (GAN) or [0, 1] (VAE).
+            A NumPy array `(n, *sample_shape)`; images are in [-1, 1] (GAN) or [0, 1] (VAE).
         """
         return np.concatenate(list(self.stream(n, seed, labels)))
 
@@ -32,9 +32,7 @@ class FromNoise:
             labels = np.arange(n) % self.classes
         for number, start in enumerate(range(0, n, BLOCK)):
             part = slice(start, min(start + BLOCK, n))
-            key = tf.constant([seed, number], "int64")
-            noise = tf.random.stateless_normal((BLOCK, self.latent_dim), key)
-            noise = noise[: part.stop - start]
+            noise = noise_block(seed, number, self.latent_dim)[: part.stop - start]
             yield self.decode(noise, None if labels is None else labels[part])
 
     def decode(self, noise, labels=None):
@@ -99,24 +97,3 @@ def conditioned(x, label=None):
 def classes_of(network):
     """How many classes a network's second input chooses from; 0 if it has no such input."""
     return network.inputs[1].shape[-1] if len(network.inputs) > 1 else 0
-
-
-def interpolation(first, last, steps, method="spherical"):
-    """A path of `steps` points from one latent vector to another, both included.
-
-    "spherical" turns at a constant rate about the origin (Shoemake 1985) while the length changes
-    evenly; for vectors along one line that is the same as "linear".
-    """
-    if method not in ("linear", "spherical"):
-        raise ValueError(f"method must be 'linear' or 'spherical', not {method!r}")
-    t = np.linspace(0.0, 1.0, steps)[:, None]  # (steps, 1)
-    lengths = np.linalg.norm(first), np.linalg.norm(last)
-    straight = (1.0 - t) * first + t * last
-    if method == "linear" or min(lengths) == 0.0:
-        return straight
-    first, last = first / lengths[0], last / lengths[1]
-    angle = np.arccos(np.clip(np.dot(first, last), -1.0, 1.0))
-    if np.sin(angle) < 1e-6:
-        return straight
-    turned = (np.sin((1.0 - t) * angle) * first + np.sin(t * angle) * last) / np.sin(angle)
-    return turned * ((1.0 - t) * lengths[0] + t * lengths[1])

@@ -5,11 +5,12 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from genai_keras import losses, samplers
+from genai_keras import losses
 from genai_keras.models.base import OneOptimizer
-from genai_keras.models.beam_search import IMPOSSIBLE, beam_search
 from genai_keras.models.means import Means
 from genai_keras.networks import transformer  # noqa: F401  whose classes saved models have
+from genai_keras.sampling import samplers
+from genai_keras.sampling.beam_search import IMPOSSIBLE, beam_search
 
 
 @keras.saving.register_keras_serializable(package="genai_keras")
@@ -23,7 +24,7 @@ class Seq2Seq(OneOptimizer):
     Args:
         encoder: a `TransformerEncoder`.
         decoder: a `TransformerDecoder` with cross-attention and a start token.
-        label_smoothing: share of each target that is spread over the vocabulary, in the loss of
+        label_smoothing: fraction of each target that is spread over the vocabulary, in the loss of
             training and validation; `nats` is without.
         padding: the token that fills up a sequence; it is never seen, and never counted.
         end: the token that ends every target.
@@ -51,17 +52,11 @@ class Seq2Seq(OneOptimizer):
 
     def states(self, source, target, training=False):
         """What the decoder predicts each target token from, `(batch, target, width)`."""
-        source, target = ops.cast(source, "int32"), ops.cast(target, "int32")
-        memory, source_mask = self.encode(source, training=training)
-        start = ops.full((ops.shape(target)[0], 1), self.decoder.vocabulary_size, "int32")
-        read = ops.concatenate([start, target[:, :-1]], axis=1)
-        return self.decoder.states(
-            read,
-            memory=memory,
-            padding_mask=read != self.padding,
-            memory_padding_mask=source_mask,
-            training=training,
-        )
+        return self.decoder.states(**self._read(source, target, training), training=training)
+
+    def attention_weights(self, inputs):
+        """Where the decoder looks while it writes, as `TransformerDecoder.attention_weights`."""
+        return self.decoder.attention_weights(**self._read(*inputs))
 
     def encode(self, source, training=False):
         """The encoder's states, `(batch, source, width)`, and which of them are no padding."""
@@ -118,28 +113,39 @@ class Seq2Seq(OneOptimizer):
             "exact_match": tf.math.segment_min(right, counted[:, 0]),
         }
 
-    def generate(self, source, beam_width=1, max_length=None, length_penalty=0.0, use_cache=True):
+    def generate(
+        self,
+        source,
+        beam_width=1,
+        max_length=None,
+        length_penalty=0.0,
+        use_cache=True,
+        return_log_probs=False,
+    ):
         """Writes the target of each source: greedily, or the best that `beam_search` finds.
 
         Args:
             source: `(batch, source)` int, padded.
             beam_width: hypotheses that are kept; 1 is greedy decoding.
             max_length: the most tokens to write, the end token included; None is all that the
-                decoder's window has room for.
+                decoder's context has room for.
             length_penalty: 0 compares hypotheses by their log-probability, of which each token
                 costs some; 0.6 to 1 make up for that.
             use_cache: keep the keys and values of tokens that were written.
+            return_log_probs: return the log-probabilities, too.
 
         Returns:
-            `(batch, max_length)` int32, padded behind the end token, and the log-probability of
-            each, `(batch,)` float32, in nats.
+            `(batch, max_length)` int32, padded behind the end token; if asked for, a pair of this
+            and the log-probability of each, `(batch,)` float32, in nats.
         """
         if beam_width < 1:
             raise ValueError(f"beam_width must be at least 1, not {beam_width}")
-        window = self.decoder.window
-        max_length = window if max_length is None else max_length
-        if not 1 <= max_length <= window:
-            raise ValueError(f"max_length must be 1 to {window}, the window, not {max_length}")
+        longest = self.decoder.context_length
+        max_length = longest if max_length is None else max_length
+        if not 1 <= max_length <= longest:
+            raise ValueError(
+                f"max_length must be 1 to {longest}, the context's length, not {max_length}"
+            )
         written, log_p = search_targets(
             self,
             tf.constant(np.asarray(source, "int32")),
@@ -149,7 +155,20 @@ class Seq2Seq(OneOptimizer):
             tf.constant(float(length_penalty) if beam_width > 1 else 0.0),
             use_cache,
         )
-        return written.numpy(), log_p.numpy()
+        return (written.numpy(), log_p.numpy()) if return_log_probs else written.numpy()
+
+    def _read(self, source, target, training=False):
+        """What the decoder is called with: the target, one token late, and the source's states."""
+        source, target = ops.cast(source, "int32"), ops.cast(target, "int32")
+        memory, source_mask = self.encode(source, training=training)
+        start = ops.full((ops.shape(target)[0], 1), self.decoder.vocabulary_size, "int32")
+        tokens = ops.concatenate([start, target[:, :-1]], axis=1)
+        return {
+            "tokens": tokens,
+            "memory": memory,
+            "padding_mask": tokens != self.padding,
+            "memory_padding_mask": source_mask,
+        }
 
     def _record(self, terms):
         self.token_means.update_state(terms, samples=terms["tokens"])

@@ -10,7 +10,8 @@ from genai_keras.layers.reparameterization import Reparameterization
 from genai_keras.likelihoods import LIKELIHOODS
 from genai_keras.models.base import OneOptimizer
 from genai_keras.models.means import Means
-from genai_keras.models.noise import BLOCK, FromNoise, classes_of, conditioned, interpolation
+from genai_keras.models.noise import FromNoise, classes_of, conditioned
+from genai_keras.sampling.noise import BLOCK, interpolation
 
 ACTIVE = 0.01  # variance over the data of E[z | x], above which a latent counts as used
 
@@ -78,8 +79,8 @@ class VAE(FromNoise, OneOptimizer):
         self.seed = seed
         self.latent_dim = decoder.inputs[0].shape[-1]
         self.classes = classes_of(decoder)
-        self.sample = Reparameterization(seed)
-        self.validation_sample = Reparameterization(seed + 1)
+        self.reparameterize = Reparameterization(seed)
+        self.validation_reparameterize = Reparameterization(seed + 1)
         self.means = Means(("loss", "elbo", "reconstruction", "kl"))
         self.active_units = ActiveUnits(self.latent_dim)
         self.build(encoder.input_shape)
@@ -96,21 +97,21 @@ class VAE(FromNoise, OneOptimizer):
     def train_step(self, data):
         x, label, _ = keras.utils.unpack_x_y_sample_weight(data)  # (batch, *sample_shape)
         with tf.GradientTape() as tape:
-            terms = self.terms(x, self.sample, label, training=True)
+            terms = self.terms(x, self.reparameterize, label, training=True)
         gradients = tape.gradient(terms["loss"], self.trainable_variables)
         self.optimizer.apply(gradients, self.trainable_variables)
         return self._record(terms)
 
     def test_step(self, data):
         x, label, _ = keras.utils.unpack_x_y_sample_weight(data)
-        return self._record(self.terms(x, self.validation_sample, label))
+        return self._record(self.terms(x, self.validation_reparameterize, label))
 
-    def terms(self, x, sample, label=None, training=False):
+    def terms(self, x, reparameterize, label=None, training=False):
         """The loss of a batch and what it is made of; training and validation share it.
 
         Args:
             x: `(batch, *sample_shape)`.
-            sample: the `Reparameterization` that draws z.
+            reparameterize: the `Reparameterization` that draws z.
             label: `(batch, classes)`, one-hot, if the VAE is conditional.
             training: passed on to the networks.
 
@@ -119,12 +120,13 @@ class VAE(FromNoise, OneOptimizer):
             `kl`, each `(batch,)`, without beta, warm-up or free bits; and `mean`, E[z | x].
         """
         mean, log_variance = self.encoder(conditioned(x, label), training=training)
-        log_variance = sample.clip(log_variance)
-        z = sample(mean, log_variance, samples=self.importance_samples)  # (k, batch, latent_dim)
+        log_variance = reparameterize.clip(log_variance)
+        k = self.importance_samples
+        z = reparameterize(mean, log_variance, samples=k)  # (k, batch, latent_dim)
         log_likelihood = self._log_likelihood(x, z, label, training)  # (k, batch)
         kl = losses.gaussian_kl(mean, log_variance)  # (batch, latent_dim)
         reconstruction = -ops.mean(log_likelihood, axis=0)
-        if self.importance_samples > 1:
+        if k > 1:
             log_weights = log_likelihood + _log_prior_ratio(z, mean, log_variance)
             loss = -ops.mean(losses.importance_weighted_bound(log_weights))
         else:
@@ -139,11 +141,11 @@ class VAE(FromNoise, OneOptimizer):
             "mean": mean,
         }
 
-    def log_importance_weights(self, x, samples, sample, label=None):
+    def log_importance_weights(self, x, samples, reparameterize, label=None):
         """log p(x, z) - log q(z | x) for z drawn from q(z | x): `(samples, batch)`, in nats."""
         mean, log_variance = self.encoder(conditioned(x, label))
-        log_variance = sample.clip(log_variance)
-        z = sample(mean, log_variance, samples=samples)
+        log_variance = reparameterize.clip(log_variance)
+        z = reparameterize(mean, log_variance, samples=samples)
         return self._log_likelihood(x, z, label) + _log_prior_ratio(z, mean, log_variance)
 
     def encode(self, x, labels=None):
@@ -155,7 +157,7 @@ class VAE(FromNoise, OneOptimizer):
         """
         inputs = conditioned(x, self.one_hot(labels, len(x)))
         mean, log_variance = self.encoder.predict(inputs, batch_size=BLOCK, verbose=0)
-        return mean, np.array(self.sample.clip(log_variance))
+        return mean, np.array(self.reparameterize.clip(log_variance))
 
     def reconstruct(self, x, labels=None):
         """What the decoder makes of E[z | x]: `(n, *sample_shape)` in [0, 1]."""

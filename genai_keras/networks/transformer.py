@@ -23,7 +23,7 @@ class _Transformer(keras.Model):
     def __init__(
         self,
         vocabulary_size,
-        window,
+        context_length,
         width,
         num_layers,
         num_heads,
@@ -39,7 +39,7 @@ class _Transformer(keras.Model):
             raise ValueError(f"positions must be 'learned' or 'sinusoidal', not {positions!r}")
         dtype = self.dtype_policy
         self.vocabulary_size = vocabulary_size
-        self.window = window
+        self.context_length = context_length
         self.width = width
         self.num_layers = num_layers
         self.num_heads = num_heads
@@ -52,9 +52,9 @@ class _Transformer(keras.Model):
             self.rows, width, embeddings_initializer=_normal(), name="embedding", dtype=dtype
         )
         self.add_positions = (
-            LearnedPositions(window, _normal(), name="positions", dtype=dtype)
+            LearnedPositions(context_length, _normal(), name="positions", dtype=dtype)
             if positions == "learned"
-            else SinusoidalPositions(window, name="positions", dtype=dtype)
+            else SinusoidalPositions(context_length, name="positions", dtype=dtype)
         )
         self.drop = keras.layers.Dropout(dropout, dtype=dtype)
         self.blocks = [self._block(f"block_{index}") for index in range(num_layers)]
@@ -77,11 +77,28 @@ class _Transformer(keras.Model):
         if self.last_norm:
             self.last_norm.build(states_shape)
 
+    def attention_weights(self, tokens, **arguments):
+        """How much each query looks at each key, in each block and head.
+
+        Args:
+            tokens: `(batch, length)` int.
+            **arguments: masks, and the decoder's memory, as of a call.
+
+        Returns:
+            A dictionary of `attention` and, where there is one, `cross_attention`, both
+            `(blocks, batch, heads, query, key)`.
+        """
+        x, of_blocks = self._embed(tokens, 0, training=False), []
+        for block in self.blocks:
+            x, weights = block(x, **arguments, return_attention_scores=True)
+            of_blocks.append(weights)
+        return {name: ops.stack([each[name] for each in of_blocks]) for name in of_blocks[0]}
+
     def _block(self, name):
         raise NotImplementedError
 
     def _block_arguments(self, name):
-        # Each branch adds to the shortcut; the sum of all keeps its variance so.
+        # Each branch adds to the residual; so the sum of all keeps its variance.
         branches = self.branches_per_block * self.num_layers
         return {
             "num_heads": self.num_heads,
@@ -103,7 +120,7 @@ class _Transformer(keras.Model):
 
     def get_config(self):
         names = (
-            "name", "vocabulary_size", "window", "width", "num_layers", "num_heads",
+            "name", "vocabulary_size", "context_length", "width", "num_layers", "num_heads",
             "hidden_units", "dropout", "activation", "norm_first", "positions",
         )  # fmt: skip
         dtype = keras.dtype_policies.serialize(self.dtype_policy)
@@ -116,7 +133,7 @@ class TransformerEncoder(_Transformer):
 
     Args:
         vocabulary_size: how many tokens there are.
-        window: the most tokens a sequence may have.
+        context_length: the most tokens a sequence may have.
         width: of the embeddings and states.
         num_layers: blocks.
         num_heads: of each attention; must divide `width`.
@@ -154,7 +171,7 @@ class TransformerDecoder(_Transformer):
     and the matrices that end a branch smaller by the square root of the number of branches.
 
     Args:
-        vocabulary_size, window, ...: as of `TransformerEncoder`.
+        vocabulary_size, context_length, ...: as of `TransformerEncoder`.
         cross_attention: attend to an encoder's states too.
         start_token: have one more token, `vocabulary_size`, that begins sequences and is never
             predicted.
@@ -165,7 +182,7 @@ class TransformerDecoder(_Transformer):
         padding_mask: `(batch, length)` bool, False for padding in `tokens`.
         memory_padding_mask: `(batch, source)` bool, False for padding in the source.
         cache: from `new_cache`, to go on behind the tokens seen before.
-        position: the position of the first token, 0 <= position <= window - length.
+        position: the position of the first token, 0 <= position <= context_length - length.
 
     Returns:
         `(batch, length, vocabulary_size)` float32; with a cache, this and the new cache.
@@ -238,8 +255,8 @@ class TransformerDecoder(_Transformer):
         return ops.cast(ops.matmul(states, ops.transpose(table)), "float32")
 
     def new_cache(self, batch_size):
-        """An empty cache for a whole window: for each block, keys and values."""
-        return [block.attention.new_cache(batch_size, self.window) for block in self.blocks]
+        """An empty cache for a whole context: for each block, keys and values."""
+        return [block.attention.new_cache(batch_size, self.context_length) for block in self.blocks]
 
     def project(self, memory):
         """Each block's keys and values of an encoder's states, computed once for a generation."""

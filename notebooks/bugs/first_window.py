@@ -31,26 +31,26 @@ from genai_keras.notebook import outcome
 # %% [markdown]
 # ## The exhibit
 #
-# The model reads at most `window` tokens, so a longer text is cut before it is read.
+# The model reads at most `context_length` tokens, so a longer text is cut before it is read.
 
 
 # %% tags=["exhibit"]
-def continue_tokens(next_token, prompt, count, window):
-    """Appends `count` tokens to a prompt.
+def continue_tokens(next_token, prompt, max_new_tokens, context_length):
+    """Appends `max_new_tokens` tokens to a prompt.
 
     Args:
-        next_token: from at most `window` tokens to the next.
+        next_token: from at most `context_length` tokens to the next.
         prompt: a list of tokens.
     """
     tokens = list(prompt)
-    for _ in range(count):
-        seen = tokens[:window]
+    for _ in range(max_new_tokens):
+        seen = tokens[:context_length]
         tokens.append(next_token(seen))
     return tokens
 
 
 # %% [markdown]
-# The model is a table: how often each letter follows the three before it in Python's own manual. It writes 160 letters, with a window of 48. In the picture each letter has a height of its own.
+# The model is a table: how often each letter follows the three before it in Python's own manual. It writes 160 letters, with a context of 48. In the picture each letter has a height of its own.
 
 
 # %% tags=["setup"]
@@ -71,11 +71,13 @@ def table_of_letters(order=3):
 
 
 def draw():
-    written = "".join(continue_tokens(table_of_letters(), list("The function "), 160, window=48))
+    written = "".join(
+        continue_tokens(table_of_letters(), list("The function "), 160, context_length=48)
+    )
     letters = sorted(set(written))
     plt.figure(figsize=(9, 3))
     plt.scatter(range(len(written)), [letters.index(each) for each in written], s=5)
-    plt.axvline(48, color="red", label="the window is full")
+    plt.axvline(48, color="red", label="the context is full")
     plt.xlabel("position")
     plt.ylabel("letter")
     plt.legend(loc="lower left")
@@ -95,10 +97,12 @@ draw()
 # %% tags=["test"]
 def test():
     # Counts on from the last number it sees.
-    written = continue_tokens(lambda seen: seen[-1] + 1, [0], count=20, window=5)
+    written = continue_tokens(lambda seen: seen[-1] + 1, [0], max_new_tokens=20, context_length=5)
     assert written == list(range(21)), f"a model that counts writes {written}"
     lengths = []
-    continue_tokens(lambda seen: lengths.append(len(seen)) or 0, [0], count=20, window=5)
+    continue_tokens(
+        lambda seen: lengths.append(len(seen)) or 0, [0], max_new_tokens=20, context_length=5
+    )
     assert max(lengths) == 5, f"the model is given {max(lengths)} tokens, and takes 5"
 
 
@@ -112,22 +116,22 @@ outcome(test)
 #
 # ## The cure
 #
-# `tokens[:window]` keeps the *first* tokens. While the text is shorter than the window that is all of them. After that the model sees the same
+# `tokens[:context_length]` keeps the *first* tokens. While the text is shorter than that, it is all of them. After that the model sees the same
 # beginning at every step: what it writes depends on nothing that it wrote. It draws from one distribution for ever; a greedy model would
 # write one letter. The *last* tokens are what the next one depends on.
 
 
 # %% tags=["cure"]
-def continue_tokens(next_token, prompt, count, window):
-    """Appends `count` tokens to a prompt.
+def continue_tokens(next_token, prompt, max_new_tokens, context_length):
+    """Appends `max_new_tokens` tokens to a prompt.
 
     Args:
-        next_token: from at most `window` tokens to the next.
+        next_token: from at most `context_length` tokens to the next.
         prompt: a list of tokens.
     """
     tokens = list(prompt)
-    for _ in range(count):
-        seen = tokens[-window:]
+    for _ in range(max_new_tokens):
+        seen = tokens[-context_length:]
         tokens.append(next_token(seen))
     return tokens
 

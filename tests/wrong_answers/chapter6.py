@@ -38,15 +38,15 @@ def added_up(logits, targets):
     return loss(targets, logits)
 
 
-def fill_up(tokens, window):
-    padded = np.zeros((len(tokens), window), tokens.dtype)
-    seen = min(window, tokens.shape[1])
-    padded[:, window - seen :] = tokens[:, tokens.shape[1] - seen :]
+def fill_up(tokens, context_length):
+    padded = np.zeros((len(tokens), context_length), tokens.dtype)
+    seen = min(context_length, tokens.shape[1])
+    padded[:, context_length - seen :] = tokens[:, tokens.shape[1] - seen :]
     return padded
 
 
-def text_by_text(tokens, window):
-    return np.array([list(text)[len(text) - window :] for text in tokens])
+def text_by_text(tokens, context_length):
+    return np.array([list(text)[len(text) - context_length :] for text in tokens])
 
 
 def nucleus(probabilities, p, enough):
@@ -124,14 +124,18 @@ WRONG = (
             )
         ),
     ),
-    ("last_window", "the first tokens", lambda tokens, window: ops.array(tokens)[:, :window]),
-    ("last_window", "the last texts", lambda tokens, window: tokens[-window:]),
-    ("last_window", "a short text is cut", text_by_text),
-    ("last_window", "a short text is filled up", fill_up),
     (
-        "last_window",
+        "last_context",
+        "the first tokens",
+        lambda tokens, length: ops.array(tokens)[:, :length],
+    ),
+    ("last_context", "the last texts", lambda tokens, length: tokens[-length:]),
+    ("last_context", "a short text is cut", text_by_text),
+    ("last_context", "a short text is filled up", fill_up),
+    (
+        "last_context",
         "the last token is missing",
-        lambda tokens, window: tokens[:, :-1][:, -window:],
+        lambda tokens, length: tokens[:, :-1][:, -length:],
     ),
     (
         "softmax_with_temperature",

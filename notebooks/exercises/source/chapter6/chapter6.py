@@ -105,35 +105,35 @@ assert check(next_token_loss, seed=314)
 # %% [markdown]
 # ## 3. What the model still sees
 #
-# A decoder reads a window of so many tokens, no more. When a text is longer, it reads the last
-# ones. (`LanguageModel.generate` moves its window by halves, for the sake of speed. Here it moves
+# A decoder reads so many tokens and no more: its context. When a text is longer, it reads the last
+# ones. (`LanguageModel.generate` moves the context by halves, for the sake of speed. Here it moves
 # with every token and is as full as can be.)
 
 
-# %% nbgrader={"grade": false, "grade_id": "last_window", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def last_window(tokens, window):
+# %% nbgrader={"grade": false, "grade_id": "last_context", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def last_context(tokens, context_length):
     """The last tokens of each text, as many as fit; the whole text if it is shorter than that.
 
     Args:
         tokens: `(batch, length)` integers.
-        window: how many tokens fit, at least 1.
+        context_length: how many tokens fit, at least 1.
 
     Returns:
-        `(batch, length)` or `(batch, window)`, whichever is shorter.
+        `(batch, length)` or `(batch, context_length)`, whichever is shorter.
     """
     ### BEGIN SOLUTION
-    start = max(tokens.shape[1] - window, 0)
+    start = max(tokens.shape[1] - context_length, 0)
     return tokens[:, start:]
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "test_last_window", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-check(last_window)
+# %% nbgrader={"grade": true, "grade_id": "test_last_context", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check(last_context)
 # Two tokens fit: the last two. Five fit: the text has only three.
-np.testing.assert_array_equal(last_window(np.array([[7, 8, 9]]), 2), [[8, 9]])
-np.testing.assert_array_equal(last_window(np.array([[7, 8, 9]]), 5), [[7, 8, 9]])
+np.testing.assert_array_equal(last_context(np.array([[7, 8, 9]]), 2), [[8, 9]])
+np.testing.assert_array_equal(last_context(np.array([[7, 8, 9]]), 5), [[7, 8, 9]])
 ### BEGIN HIDDEN TESTS
-assert check(last_window, seed=314)
+assert check(last_context, seed=314)
 ### END HIDDEN TESTS
 
 # %% [markdown]

@@ -7,6 +7,8 @@ of minus infinity.
 import tensorflow as tf
 from keras import ops
 
+COLDEST = 1e-4  # temperature, below which logits would overflow
+
 
 def temper(logits, temperature):
     """Divides the logits by a temperature: below 1 likely tokens become likelier still.
@@ -63,6 +65,26 @@ def sample(logits, seed):
 def greedy(logits):
     """The likeliest token of each row, `(batch,)` int32."""
     return ops.cast(ops.argmax(logits, axis=-1), "int32")
+
+
+def choose(logits, seed, temperature=1.0, top_k=None, top_p=None):
+    """The next token of each row, `(batch,)` int32.
+
+    Args:
+        logits: `(batch, vocabulary)`.
+        seed: a pair of integers, as of `sample`.
+        temperature: as of `temper`; None takes the likeliest token.
+        top_k: as of `keep_top_k`; None keeps all.
+        top_p: as of `keep_top_p`; None keeps all.
+    """
+    if temperature is None:
+        return greedy(logits)
+    logits = temper(logits, temperature)
+    if top_k is not None:
+        logits = keep_top_k(logits, top_k)
+    if top_p is not None:
+        logits = keep_top_p(logits, top_p)
+    return sample(logits, seed)
 
 
 def _ranks(logits):

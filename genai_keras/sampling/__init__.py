@@ -1,0 +1,1 @@
+"""How samples are drawn from networks: tokens and their search, continued texts, noise."""
