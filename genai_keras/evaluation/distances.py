@@ -20,17 +20,9 @@ def frechet_distance(ours, reference):
 
     Reference: Heusel et al. 2017, https://arxiv.org/abs/1706.08500
     """
-    ours, reference = check_samples(ours, reference)
-    ones = (np.ones(len(sample), int) for sample in (ours, reference))
-    return weighted_frechet_distance(ours, reference, *ones)
-
-
-def weighted_frechet_distance(ours, reference, our_weights, reference_weights):
-    """`frechet_distance` with each sample as often as its weight says: integers `(n,)`, `(m,)`."""
     moments = []
-    for sample, weights in ((ours, our_weights), (reference, reference_weights)):
-        moments.append(np.average(sample, axis=0, weights=weights))
-        moments.append(np.cov(sample, rowvar=False, fweights=weights))
+    for sample in check_samples(ours, reference):
+        moments += [sample.mean(axis=0), np.cov(sample, rowvar=False)]
     return gaussian_frechet_distance(*moments)
 
 

@@ -40,12 +40,8 @@ def judge_likelihood(vae, x, labels=None, draws=100, seed=0):
         meaning = f"lower bound on log p(x){given}, {what}; {PER_IMAGE}"
         rows.append(Row(name, figure, None, meaning, len(x)))
     means, _ = vae.encode(x, labels)
-
-    def active(weights):
-        average = np.average(means, axis=0, weights=weights)
-        return np.sum(np.average((means - average) ** 2, axis=0, weights=weights) > ACTIVE)
-
-    figure = bootstrap(active, [len(x)], seed=seed)
+    means = np.asarray(means, "float64")
+    figure = bootstrap(lambda drawn: np.sum(drawn.var(axis=0) > ACTIVE), means, seed=seed)
     rows.append(Row("active_units", figure, None, f"latents in use, of {vae.latent_dim}"))
     return rows
 
@@ -98,11 +94,7 @@ def judge_translations(model, pairs, beam_width=1, length_penalty=0.0, seed=0):
         model, pairs, beam_width=beam_width, length_penalty=length_penalty
     )
     exact = [each.written in each.targets for each in translations]
-    right, tokens = _token_accuracies(model, pairs)
-
-    def accuracy(weights):
-        return np.sum(weights * right * tokens) / np.sum(weights * tokens)
-
+    batches = _token_accuracies(model, pairs)
     search = "greedily" if beam_width == 1 else f"with {beam_width} hypotheses"
     return [
         Row(
@@ -113,7 +105,13 @@ def judge_translations(model, pairs, beam_width=1, length_penalty=0.0, seed=0):
         ),
         Row(
             "token_accuracy",
-            bootstrap(accuracy, [len(right)], seed=seed),
+            bootstrap(
+                lambda drawn: np.average(drawn[:, 0], weights=drawn[:, 1]),
+                batches,
+                seed=seed,
+                least=0.0,
+                most=1.0,
+            ),
             None,
             "how often the next token is right, the true ones before it given",
         ),
@@ -125,19 +123,12 @@ def judge_numbers(numbers, mixture=None, seed=0):
     """How far numbers `(n, 1)` are from the mixture they should be of; a list of `Row`."""
     mixture = mixture or GaussianMixture()
     points = np.ravel(numbers)
-    figure = bootstrap(
-        lambda weights: mixture.wasserstein(np.repeat(points, weights)),
-        [len(points)],
-        seed=seed,
-        least=0.0,
-    )
+    figure = bootstrap(mixture.wasserstein, points, seed=seed, least=0.0)
     floor = mixture.wasserstein(mixture.sample(len(points), seed=3))
     return [Row("wasserstein", figure, floor, f"of {len(points)} samples, in units of x")]
 
 
 def _token_accuracies(model, pairs):
-    """Token accuracy of each validation batch, and its number of tokens, `(batches,)` each."""
+    """Of each validation batch its token accuracy and how many tokens it has: `(batches, 2)`."""
     terms = [model.terms(*batch) for batch in pairs.validation.in_order()]
-    return (
-        np.array([float(each[name]) for each in terms]) for name in ("token_accuracy", "tokens")
-    )
+    return np.array([[float(each["token_accuracy"]), float(each["tokens"])] for each in terms])

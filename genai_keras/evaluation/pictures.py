@@ -146,12 +146,11 @@ def _judge_labels(ours, real, seed):
 
 def bootstrap_coverage(labels, reference, seed=0):
     """`class_coverage` of labels `(n,)` and `(m,)`, both resampled, as a `Figure`."""
-
-    def coverage(*weights):
-        repeated = (
-            np.repeat(each, weight)
-            for each, weight in zip((labels, reference), weights, strict=True)
-        )
-        return distances.class_coverage(*repeated, CLASSES)
-
-    return bootstrap(coverage, [len(labels), len(reference)], seed=seed, least=0.0, most=1.0)
+    return bootstrap(
+        lambda *drawn: distances.class_coverage(*drawn, CLASSES),
+        labels,
+        reference,
+        seed=seed,
+        least=0.0,
+        most=1.0,
+    )
