@@ -69,6 +69,7 @@ def test_the_interval_is_that_of_a_paired_t_test():
     mean, half_width = paired_interval([1.0, 2.0, 3.0, 4.0, 5.0])
     assert mean == 3.0
     assert half_width == pytest.approx(2.776 * np.sqrt(2.5 / 5), rel=1e-3)
+    assert paired_interval([0.125] * 3) == (0.125, 0.0)
     for few in ([1.0], 1.0, [[1.0, 2.0]]):
         with pytest.raises(ValueError, match="at least 2"):
             paired_interval(few)
