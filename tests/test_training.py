@@ -222,7 +222,7 @@ def test_overwrite_spares_what_is_no_run(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("argv", "code", "says"),
     [
-        (["--dataset", "emnist"], 2, "invalid choice"),
+        (["--dataset", "emnist"], 2, "'emnist' is not one of mnist5k, "),
         (["--dataset", "folder"], 1, "--data-dir"),
         (["--limit", "10"], 1, "--batch-size 10 or less"),
         (["--image-size", "30"], 1, "28x28 or 32x32"),
