@@ -4,7 +4,7 @@ import sys
 
 from genai_keras.command import command
 from genai_keras.config.tools import AugmentConfig
-from genai_keras.errors import UserError
+from genai_keras.errors import UsageError, UserError
 from genai_keras.files import check_folder
 
 SHAPE = (28, 28, 1)  # of the pictures that a LeNet takes
@@ -20,6 +20,7 @@ def main(config):
     if config.json:
         check_folder(config.json)  # before the minutes that it takes
     if config.run:
+        config.check_unused("vae_steps", on="a run that is trained already")
         make, source, trained_on = from_run(config)
     else:
         make, trained_on = vae_maker(config.vae_steps), None
@@ -59,12 +60,12 @@ def from_run(config):
 
     run = open_run(config.run, config.data_dir)
     if run.kind != "pictures" or not run.model.classes:
-        raise UserError(
+        raise UsageError(
             f"{config.run} does not make pictures of a label: name a run of train_gan or "
             "train_vae that was made with --conditional"
         )
     if run.config.dataset != config.dataset:
-        raise UserError(
+        raise UsageError(
             f"{config.run} has learnt {run.config.dataset}, not {config.dataset}: add "
             f"--dataset {run.config.dataset}, or name another run"
         )

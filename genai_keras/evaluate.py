@@ -5,7 +5,7 @@ import sys
 
 from genai_keras.command import command
 from genai_keras.config.tools import EvaluateConfig
-from genai_keras.errors import UserError
+from genai_keras.errors import UsageError, UserError
 from genai_keras.files import check_folder
 
 DRAWN = 24  # samples that are shown beside their nearest training pictures
@@ -27,12 +27,14 @@ def main(config):
     from genai_keras.runs import open_run
 
     if bool(config.run) == bool(config.compare):
-        raise UserError("name one run, or two and more behind --compare")
+        raise UsageError("name one run, or two and more behind --compare")
     if config.importance_samples % 100:
-        raise UserError("--importance-samples must be a multiple of 100")
+        raise UsageError("--importance-samples must be a multiple of 100")
     folders = config.compare or (config.run,)
     if len({each.resolve() for each in folders}) < len(folders) or len(config.compare) == 1:
-        raise UserError("--compare needs two runs or more, each of them once")
+        raise UsageError("--compare needs two runs or more, each of them once")
+    if not config.compare:
+        config.check_unused("picture", on="a single run")
     check_writable(config)  # before the minutes that it takes
     runs = {str(folder): open_run(folder, config.data_dir) for folder in folders}
     if any(run.kind == "pixels" for run in runs.values()) and config.samples > MOST_WRITTEN:
@@ -61,7 +63,7 @@ def check_writable(config):
         if path:
             check_folder(path)
     if config.picture.suffix not in (".png", ".jpg"):
-        raise UserError(f"--picture {config.picture}: name a .png or .jpg file")
+        raise UsageError(f"--picture {config.picture}: name a .png or .jpg file")
 
 
 def warn_of_differences(runs):

@@ -40,7 +40,8 @@ def parse_config(cls, argv=None, description=None):
 
     Raises:
         SystemExit: code 2 for unusable arguments, 0 after `--help`.
-        UserError: `--resume` names no run, or flags contradict the run's config.
+        UserError: there is no run to resume, or its config cannot be read.
+        UsageError: `--resume` names no run, or flags contradict the run's config.
     """
     parser = make_parser(cls, description)
     typed = vars(parser.parse_args(argv))
@@ -144,7 +145,8 @@ def load_config(path, classes):
         The class, and a dictionary of its fields.
 
     Raises:
-        UserError: it is damaged, of another command, or of a newer version.
+        UserError: it is damaged, or of a newer version.
+        UsageError: it is of another command.
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -162,7 +164,7 @@ def load_config(path, classes):
         raise UserError(f"{path.parent} is of a newer version of genai_keras: update this one")
     cls = next((each for each in classes if each.command == command), None)
     if cls is None:
-        raise UserError(
+        raise UsageError(
             f"{path.parent} is a run of genai_keras.{command}, which is not of use here"
         )
     types_of = typing.get_type_hints(cls)
@@ -190,7 +192,7 @@ def resume_command(config):
 
 def _config_of_run(cls, typed):
     if "run_dir" not in typed:
-        raise UserError("--resume needs --run-dir, the folder of the run to go on with")
+        raise UsageError("--resume needs --run-dir, the folder of the run to go on with")
     path = typed["run_dir"] / "config.json"
     if not path.exists():
         raise UserError(f"no run to resume in {typed['run_dir']}: it has no config.json")

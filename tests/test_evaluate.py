@@ -300,19 +300,20 @@ def test_runs_of_other_data_are_compared_with_a_warning(finished, tmp_path, caps
 
 
 def test_what_cannot_be_evaluated_is_one_clear_line(tmp_path, capsys):
-    for argv, words in (
-        ([], "name one run, or two and more behind --compare"),
-        (["a", "--compare", "b", "c"], "name one run"),
-        (["--compare", "a"], "needs two runs or more"),
-        (["--compare", "a", "a"], "each of them once"),
-        (["a", "--importance-samples", "150"], "a multiple of 100"),
-        (["a", "--json", str(tmp_path / "no" / "x.json")], "no is no folder"),
-        (["--compare", "a", "b", "--picture", str(tmp_path / "no" / "x.png")], "no is no folder"),
-        (["--compare", "a", "b", "--picture", "x.txt"], "name a .png or .jpg file"),
-        ([str(tmp_path / "none")], "the folder does not exist"),
-        ([str(tmp_path)], "is not a run"),
+    for code, argv, words in (
+        (2, [], "name one run, or two and more behind --compare"),
+        (2, ["a", "--compare", "b", "c"], "name one run"),
+        (2, ["--compare", "a"], "needs two runs or more"),
+        (2, ["--compare", "a", "a"], "each of them once"),
+        (2, ["a", "--importance-samples", "150"], "a multiple of 100"),
+        (2, ["a", "--picture", "x.png"], "--picture has no effect on a single run"),
+        (1, ["a", "--json", str(tmp_path / "no" / "x.json")], "no is no folder"),
+        (1, ["--compare", "a", "b", "--picture", str(tmp_path / "no" / "x.png")], "no is no fol"),
+        (2, ["--compare", "a", "b", "--picture", "x.txt"], "name a .png or .jpg file"),
+        (1, [str(tmp_path / "none")], "the folder does not exist"),
+        (1, [str(tmp_path)], "is not a run"),
     ):
-        assert main(argv) == 1
+        assert main(argv) == code
         said = capsys.readouterr().err
         assert words in said and len(said.splitlines()) == 1
 

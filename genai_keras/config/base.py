@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import ClassVar
 
-from genai_keras.errors import UserError
+from genai_keras.errors import UsageError
 
 
 def option(
@@ -68,6 +68,21 @@ class Config:
 
     debug: bool = option(False, "show the traceback of a failure")
 
+    def check_unused(self, *names, on=None):
+        """Raises a `UsageError` for options that are set although they have no effect.
+
+        Args:
+            *names: of the options.
+            on: what they have no effect on; the data set if None.
+        """
+        usual = {each.name: each.default for each in fields(self)}
+        usual |= self.presets.get(getattr(self, "preset", None), {})
+        for name in names:
+            if getattr(self, name) != usual[name]:
+                flag = "--" + name.replace("_", "-")
+                on = on or f"--dataset {self.dataset}"
+                raise UsageError(f"{flag} has no effect on {on}: leave it out")
+
 
 @dataclass
 class TrainConfig(Config):
@@ -107,11 +122,3 @@ class TrainConfig(Config):
     )
     histograms: bool = option(False, "write every weight's histogram to TensorBoard, each epoch")
     verbose: int = option(1, "0 silent, 1 progress bar, 2 a line an epoch", choices=(0, 1, 2))
-
-    def check_unused(self, *names):
-        """Raises a `UserError` for options that have no effect on the data set and yet are set."""
-        usual = {each.name: each.default for each in fields(self)} | self.presets[self.preset]
-        for name in names:
-            if getattr(self, name) != usual[name]:
-                flag = "--" + name.replace("_", "-")
-                raise UserError(f"{flag} has no effect on --dataset {self.dataset}: leave it out")

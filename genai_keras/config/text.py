@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from genai_keras.config.base import TrainConfig, option
+from genai_keras.errors import UsageError
 
 TOKENIZERS = ("char", "bpe")
 SOURCE = ("dataset", "data_dir", "batch_size", "seed", "limit", "steps_per_epoch")
@@ -45,7 +46,18 @@ class TransformerConfig(TrainConfig):
     )
 
     def transformer(self):
-        """The arguments that every Transformer takes alike."""
+        """The arguments that every Transformer takes alike.
+
+        Raises:
+            UsageError: there is no Transformer of such a width.
+        """
+        if self.width % self.num_heads:
+            raise UsageError(
+                f"--width {self.width} cannot be divided among {self.num_heads} heads: choose a "
+                f"multiple of {self.num_heads}, or another --num-heads"
+            )
+        if self.positions == "sinusoidal" and self.width % 2:
+            raise UsageError(f"--width must be even for --positions sinusoidal, not {self.width}")
         names = (
             "width", "num_layers", "num_heads", "hidden_units", "dropout", "activation",
             "positions",

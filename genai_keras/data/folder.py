@@ -11,7 +11,7 @@ import tensorflow as tf
 from PIL import Image, ImageOps
 
 from genai_keras.data.arrays import reason_of
-from genai_keras.errors import UserError
+from genai_keras.errors import UsageError, UserError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")  # Pillow runs programs for some others
@@ -93,7 +93,7 @@ def decode_picture(path, shape):
 
 def _find_pictures(data_dir):
     if data_dir is None:
-        raise UserError("--dataset folder needs --data-dir, the folder of your pictures")
+        raise UsageError("--dataset folder needs --data-dir, the folder of your pictures")
     folder = Path(data_dir)
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}: --data-dir must name the pictures' folder")

@@ -16,7 +16,7 @@ from genai_keras.data.arrays import CLASSES, check_parts, read_cifar_file, read_
 from genai_keras.data.batches import Batches
 from genai_keras.data.downloads import download
 from genai_keras.data.folder import read_folder
-from genai_keras.errors import UserError
+from genai_keras.errors import UsageError, UserError
 
 DEFAULT_SIZE = 64  # pixels a side of `folder` and `photos`
 
@@ -56,7 +56,8 @@ def load_images(
         the data have them.
 
     Raises:
-        UserError: what is missing or unusable, and what to do about it.
+        UserError: what is missing or unusable, and what to do about it; a `UsageError` if no data
+            could serve.
     """
     labels = [None, None]
     if dataset == "folder":
@@ -71,7 +72,8 @@ def load_images(
             labels[0] = labels[0][order]
         parts = [_conform(part, image_size, channels) for part in (train[order], validation)]
     if conditional and any(part is None for part in labels):
-        raise UserError(
+        never = dataset in ("folder", "photos")
+        raise (UsageError if never else UserError)(
             f"--conditional needs labels, and {dataset} has none here: use mnist5k, mnist, "
             "fashion_mnist or cifar10, with their labels"
         )
@@ -210,7 +212,7 @@ def _read_photos(size):
     height, width, _ = photos[0].shape
     border = width - max(width // 5, size)  # validation lies to the right of it
     if size > min(height, border):
-        raise UserError(f"--image-size {size} is too large for photos: at most {width // 2}")
+        raise UsageError(f"--image-size {size} is too large for photos: at most {width // 2}")
 
     def crops(left, right, stride):
         return np.stack(
