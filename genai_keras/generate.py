@@ -191,16 +191,14 @@ def write_npy(path, count, parts):
     """Writes arrays to a `.npy` file one by one, as one array of `count`: memory holds one."""
     import numpy as np
 
+    # Not by np.lib.format.open_memmap: on a full disk it ends the process, by SIGBUS.
     with open(path, "wb") as file:
-        for number, part in enumerate(parts):
+        for number, part in enumerate(map(np.ascontiguousarray, parts)):
             if not number:
-                header = {
-                    "descr": np.lib.format.dtype_to_descr(part.dtype),
-                    "fortran_order": False,
-                    "shape": (count, *part.shape[1:]),
-                }
+                header = np.lib.format.header_data_from_array_1_0(part)
+                header["shape"] = (count, *part.shape[1:])
                 np.lib.format.write_array_header_1_0(file, header)
-            file.write(np.ascontiguousarray(part).data)
+            file.write(part.data)
 
 
 def save_text(path, text):
