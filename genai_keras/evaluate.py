@@ -157,8 +157,8 @@ def judge_pictures(run, config):
 
     from genai_keras.callbacks.pictures import image_grid
     from genai_keras.data.pixels import as_pictures
-    from genai_keras.evaluation.lenet import RULER_OF, load_ruler
-    from genai_keras.evaluation.pictures import NEIGHBOURS, Thumbnails, judge_pictures
+    from genai_keras.evaluation.features import LENET_OF, Thumbnails, load_feature_extractor
+    from genai_keras.evaluation.pictures import NEIGHBOURS, judge_pictures
     from genai_keras.files import whole_file
 
     if run.kind == "pixels":
@@ -175,9 +175,9 @@ def judge_pictures(run, config):
         )
     labels = validation.labels[: len(reference)] if conditional else None
     ours = sample(run, len(reference), config.seed, labels)
-    has_ruler = run.config.dataset in RULER_OF and ours.shape[-1] == 1
-    ruler = load_ruler(run.config.dataset) if has_ruler else Thumbnails()
-    rows, places = judge_pictures(ours, reference, training, ruler, labels, labels, config.seed)
+    has_lenet = run.config.dataset in LENET_OF and ours.shape[-1] == 1
+    extractor = load_feature_extractor(run.config.dataset) if has_lenet else Thumbnails()
+    rows, places = judge_pictures(ours, reference, training, extractor, labels, labels, config.seed)
     pairs = np.stack([ours[:DRAWN], training[places[:DRAWN]]], axis=1)
     path = run.folder / "nearest.png"
     with left_in(run, path.name), whole_file(path) as unfinished:

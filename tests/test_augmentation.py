@@ -21,7 +21,7 @@ from genai_keras.evaluation.augmentation import (
     paired_interval,
     vae_maker,
 )
-from genai_keras.evaluation.lenet import train_lenet
+from genai_keras.evaluation.lenet_training import train_lenet
 from genai_keras.models.gan import GAN
 from genai_keras.networks import dense
 from genai_keras.runs import Run

@@ -7,7 +7,7 @@ from typing import ClassVar
 from genai_keras.config.base import Config, option
 
 CHAPTERS = tuple(f"chapter{number}" for number in range(1, 8))  # of the notebooks
-RULED = ("mnist", "fashion_mnist")  # what a LeNet is shipped for
+LENET_DATASETS = ("mnist", "fashion_mnist")  # that a LeNet is shipped for
 RUN = "the folder of a finished run"
 DATA_DIR = "where its data are now, if they have moved"
 PLACE = "folder to look in for the data, before its usual places"
@@ -123,7 +123,7 @@ On all of MNIST the default takes about 5 minutes of CPU time.
         "(default: train a VAE on the same few pictures)",
         positional=True,
     )
-    dataset: str = option("mnist5k", "what to classify", choices=("mnist5k", *RULED))
+    dataset: str = option("mnist5k", "what to classify", choices=("mnist5k", *LENET_DATASETS))
     data_dir: Path | None = option(None, PLACE)
     per_class: tuple[int, ...] = option(
         (10, 50, 200), "real training pictures of each class", at_least=2
@@ -137,18 +137,18 @@ On all of MNIST the default takes about 5 minutes of CPU time.
 
 @dataclass
 class LeNetConfig(Config):
-    """The options of `train_lenet`."""
+    """The options of `evaluation.train_lenet`, which made the feature extractors."""
 
-    command: ClassVar[str] = "train_lenet"
+    command: ClassVar[str] = "evaluation.train_lenet"
     examples: ClassVar[str] = """\
 examples:
-  python -m genai_keras.train_lenet --dataset mnist --out lenet.npz
-  python -m genai_keras.train_lenet --dataset fashion_mnist --data-dir my_data --out lenet.npz
+  python -m genai_keras.evaluation.train_lenet --dataset mnist --out lenet.npz
+  python -m genai_keras.evaluation.train_lenet --dataset fashion_mnist --data-dir my_data
 
 On half of one CPU core it took 6 minutes for MNIST and 9 for Fashion-MNIST.
 """
 
-    dataset: str = option("mnist", "what to classify", choices=RULED)
+    dataset: str = option("mnist", "what to classify", choices=LENET_DATASETS)
     data_dir: Path | None = option(None, PLACE)
     out: Path = option(Path("lenet.npz"), "the file for its weights")
     epochs: int = option(20, "passes over the training data", at_least=1)

@@ -16,7 +16,8 @@ from scipy import stats
 
 from genai_keras.data.batches import Batches
 from genai_keras.errors import UserError
-from genai_keras.evaluation.lenet import Ruler, train_lenet
+from genai_keras.evaluation.features import LeNetFeatures
+from genai_keras.evaluation.lenet_training import train_lenet
 from genai_keras.models.vae import VAE
 from genai_keras.networks import dense
 
@@ -121,7 +122,7 @@ def augmentation_experiment(
         lenet = train_lenet(
             *pictures, seed=seed, steps=steps, batch_size=batch_size, classes=classes
         )
-        return float(np.mean(Ruler(lenet).classify(test_images) == test_labels))
+        return float(np.mean(LeNetFeatures(lenet).classify(test_images) == test_labels))
 
     comparisons = []
     for count in per_class:

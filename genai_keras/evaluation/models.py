@@ -124,8 +124,8 @@ def judge_numbers(numbers, mixture=None, seed=0):
     mixture = mixture or GaussianMixture()
     points = np.ravel(numbers)
     figure = bootstrap(mixture.wasserstein, points, seed=seed, least=0.0)
-    floor = mixture.wasserstein(mixture.sample(len(points), seed=3))
-    return [Row("wasserstein", figure, floor, f"of {len(points)} samples, in units of x")]
+    real_data = mixture.wasserstein(mixture.sample(len(points), seed=3))
+    return [Row("wasserstein", figure, real_data, f"of {len(points)} samples, in units of x")]
 
 
 def _token_accuracies(model, pairs):
