@@ -1,4 +1,4 @@
-"""Measures whether generated pictures help a classifier that has few real ones."""
+"""Measures whether generated images help a classifier that has few real ones."""
 
 import sys
 
@@ -7,12 +7,12 @@ from genai_keras.config.tools import AugmentConfig
 from genai_keras.errors import UsageError, UserError
 from genai_keras.files import check_folder
 
-SHAPE = (28, 28, 1)  # of the pictures that a LeNet takes
+SHAPE = (28, 28, 1)  # of the images that a LeNet takes
 
 
 @command(AugmentConfig)
 def main(config):
-    """Measures whether generated pictures help a classifier that has few real ones."""
+    """Measures whether generated images help a classifier that has few real ones."""
     # Imported here: TensorFlow takes seconds, and --help should not.
     from genai_keras.data.images import CLASSES, load_images
     from genai_keras.evaluation.augmentation import augmentation_experiment, vae_maker
@@ -53,7 +53,7 @@ def main(config):
 
 
 def from_run(config):
-    """What makes the pictures, its name, and how many labelled pictures the run had, if known."""
+    """What makes the images, its name, and how many labelled images the run had, if known."""
     from genai_keras.evaluation.augmentation import model_maker
     from genai_keras.runs import open_run
     from genai_keras.training.versions import read_versions
@@ -77,7 +77,7 @@ def from_run(config):
 
 
 def table(comparisons):
-    """A line for each number of pictures, with its conclusion, as text."""
+    """A line for each number of images, with its conclusion, as text."""
     lines = [f"{'real':>6}{'without':>10}{'with':>9}   difference, 95 % interval"]
     for each in comparisons:
         mean, half_width = (100 * figure for figure in each.interval)
@@ -92,7 +92,7 @@ def table(comparisons):
 
 
 def caution(folder, trained_on, per_class, classes):
-    """Why pictures of a run that saw more labels are no fair means."""
+    """Why images of a run that saw more labels are no fair means."""
     seen = f"{trained_on:,}" if trained_on else "an unknown number of"
     had = ", ".join(f"{count * classes:,}" for count in per_class)
     return (

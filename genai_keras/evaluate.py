@@ -1,4 +1,4 @@
-"""Measures finished runs: pictures, likelihoods, text, translations, each with an interval."""
+"""Measures finished runs: images, likelihoods, text, translations, each with an interval."""
 
 import contextlib
 import sys
@@ -8,17 +8,17 @@ from genai_keras.config.tools import EvaluateConfig
 from genai_keras.errors import UsageError, UserError
 from genai_keras.files import check_folder
 
-DRAWN = 24  # samples that are shown beside their nearest training pictures
-MOST_REMEMBERED = 60_000  # training pictures that samples are looked up among
-COLUMNS, GAP, CAPTION = 3, 12, 24  # of its picture: grids a row, and pixels
+DRAWN = 24  # samples that are shown beside their nearest training images
+MOST_REMEMBERED = 60_000  # training images that samples are looked up among
+COLUMNS, GAP, CAPTION = 3, 12, 24  # of its image: grids a row, and pixels
 DRAWABLE = ("pictures", "pixels")  # kinds of runs
 GRID = 64  # samples of each run that --compare shows
-MOST_WRITTEN = 1_000  # pictures that a language model of pixels writes: it takes 196 steps for each
+MOST_WRITTEN = 1_000  # images that a language model of pixels writes: it takes 196 steps for each
 
 
 @command(EvaluateConfig)
 def main(config):
-    """Measures finished runs: pictures, likelihoods, text, translations, each with an interval."""
+    """Measures finished runs: images, likelihoods, text, translations, each with an interval."""
     # Imported here: TensorFlow takes seconds, and --help should not.
     import json
 
@@ -79,7 +79,7 @@ def warn_of_differences(runs):
         }
         for run in runs
     ]
-    # A GAN's pictures are held against grey ones, and so are those of any VAE.
+    # A GAN's images are held against grey ones, and so are those of any VAE.
     vaes = [
         fact for fact, run in zip(facts, runs, strict=True) if isinstance(run.config, VAEConfig)
     ]
@@ -135,7 +135,7 @@ def left_in(run, name):
 
 
 def judge_likelihood(run, config):
-    """What a VAE or a language model of pixels says of pictures that it has not seen."""
+    """What a VAE or a language model of pixels says of images that it has not seen."""
     from genai_keras.config.images import VAEConfig
     from genai_keras.evaluation import models
 
@@ -151,7 +151,7 @@ def judge_likelihood(run, config):
 
 
 def judge_pictures(run, config):
-    """What the pictures of a run look like beside real ones."""
+    """What the images of a run look like beside real ones."""
     import numpy as np
     from PIL import Image
 
@@ -188,7 +188,7 @@ def judge_pictures(run, config):
 
 
 def sample(run, count, seed, labels=None):
-    """Pictures of a run, `(count, height, width, channels)` in [0, 1]."""
+    """Images of a run, `(count, height, width, channels)` in [0, 1]."""
     import numpy as np
 
     from genai_keras.data.pixels import to_images
@@ -202,7 +202,7 @@ def sample(run, count, seed, labels=None):
 
 
 def ladders(runs, reports, short):
-    """Likelihoods of the same binary pictures, lowest first, for each kind of picture there is."""
+    """Likelihoods of the same binary images, lowest first, for each kind of image there is."""
     from genai_keras.config.images import VAEConfig
     from genai_keras.evaluation.report import shown
 
@@ -230,7 +230,7 @@ def ladders(runs, reports, short):
 
 
 def draw_side_by_side(runs, config):
-    """The sample grids of all runs that make pictures, three a row, each below its name."""
+    """The sample grids of all runs that make images, three a row, each below its name."""
     from PIL import Image, ImageDraw
 
     from genai_keras.callbacks.pictures import image_grid

@@ -1,4 +1,4 @@
-"""Makes samples with a finished run: pictures, numbers, texts or translations."""
+"""Makes samples with a finished run: images, numbers, texts or translations."""
 
 import sys
 
@@ -23,13 +23,13 @@ OPTIONS = {
     "text": ("count", "prompt", "length", *SAMPLING),
     "pairs": ("prompt",),
 }
-MOST_DRAWN = 10_000  # samples in one picture
-STEPS = 10  # pictures of a walk
+MOST_DRAWN = 10_000  # samples in one image
+STEPS = 10  # images of a walk
 
 
 @command(GenerateConfig)
 def main(config):
-    """Makes samples with a finished run: pictures, numbers, texts or translations."""
+    """Makes samples with a finished run: images, numbers, texts or translations."""
     # Imported here: TensorFlow takes seconds, and --help should not.
     from genai_keras.runs import open_run
 
@@ -61,7 +61,7 @@ def check(config, kind):
 
 
 def make_pictures(run, config):
-    """Pictures of a GAN or a VAE.
+    """Images of a GAN or a VAE.
 
     Returns:
         How many; uint8 arrays that have them all together; and a function of all that draws them.
@@ -88,7 +88,7 @@ def make_pictures(run, config):
 
 
 def make_pixels(run, config):
-    """Pictures that a language model writes, or completes; returns what `make_pictures` does."""
+    """Images that a language model writes, or completes; returns what `make_pictures` does."""
     import numpy as np
 
     from genai_keras.callbacks.pixels import complete, completion_grid
@@ -163,7 +163,7 @@ def sampling_of(run, config):
 
 
 def grid_of(columns):
-    """A function of uint8 pictures that draws them, so many a row."""
+    """A function of uint8 images that draws them, so many a row."""
     from genai_keras.callbacks.pictures import image_grid
 
     return lambda pictures: image_grid(pictures / 255.0, columns=columns, low=0.0)

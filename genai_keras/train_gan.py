@@ -1,4 +1,4 @@
-"""Trains a GAN: a DCGAN on pictures by default, or one of dense layers."""
+"""Trains a GAN: a DCGAN on images by default, or one of dense layers."""
 
 import sys
 
@@ -9,7 +9,7 @@ from genai_keras.errors import UsageError, UserError
 
 @command(GANConfig)
 def main(config):
-    """Trains a GAN: a DCGAN on pictures by default, or one of dense layers."""
+    """Trains a GAN: a DCGAN on images by default, or one of dense layers."""
     # Imported here: TensorFlow takes seconds, and --help should not.
     import keras
 

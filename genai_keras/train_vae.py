@@ -1,4 +1,4 @@
-"""Trains a variational autoencoder, convolutional by default, on pictures."""
+"""Trains a variational autoencoder, convolutional by default, on images."""
 
 import sys
 
@@ -6,12 +6,12 @@ from genai_keras.command import command
 from genai_keras.config.images import VAEConfig
 from genai_keras.errors import UsageError
 
-SHOWN = 1_000  # validation pictures that the callbacks look at; the first few are drawn
+SHOWN = 1_000  # validation images that the callbacks look at; the first few are drawn
 
 
 @command(VAEConfig)
 def main(config):
-    """Trains a variational autoencoder, convolutional by default, on pictures."""
+    """Trains a variational autoencoder, convolutional by default, on images."""
     # Imported here: TensorFlow takes seconds, and --help should not.
     import keras
     import numpy as np

@@ -14,20 +14,22 @@ SOURCE = ("dataset", "data_dir", "batch_size", "seed", "limit", "steps_per_epoch
 class TransformerConfig(TrainConfig):
     """The options that every Transformer shares."""
 
-    batch_size: int = option(24, "sequences a training step", at_least=1)
+    batch_size: int = option(24, "sequences per training step", at_least=1)
     steps_per_epoch: int | None = option(
         None, "training steps until the next validation (default: all of the data)", at_least=1
     )
     schedule: str = option(
         "cosine",
-        "what becomes of the step size: cosine lets it fall to a 20th over --epochs",
+        "how the learning rate changes: cosine lowers it to a 20th over --epochs",
         choices=("constant", "cosine"),
     )
-    learning_rate: float = option(3e-3, "AdamW's step size", above=0)
+    learning_rate: float = option(3e-3, "AdamW's learning rate", above=0)
     warmup_steps: int = option(100, "steps in which it rises from 0", at_least=0)
-    weight_decay: float = option(0.1, "AdamW's decay of matrices, a step size of 1", at_least=0)
+    weight_decay: float = option(
+        0.1, "AdamW's decay of weight matrices, per unit of learning rate", at_least=0
+    )
     beta_2: float = option(0.99, "AdamW's memory of squared gradients", at_least=0, below=1)
-    clip: float = option(1.0, "longest that the gradient of all weights together may be", above=0)
+    clip: float = option(1.0, "the largest norm that the gradient of all weights may have", above=0)
     width: int = option(128, "of embeddings and states", at_least=2)
     num_layers: int = option(4, "Transformer blocks", at_least=1)
     num_heads: int = option(4, "of each attention; must divide --width", at_least=1)
@@ -161,7 +163,7 @@ The default learns to read dates, in about 3.5 minutes on two CPU cores.
     preset: str = option("small", "a named set of defaults; a flag that is typed wins over it")
     dataset: str = option("dates", "what to learn from", choices=("dates", "sort", "pairs"))
     epochs: int = option(8, "parts of the run, each ending in validation", at_least=1)
-    batch_size: int = option(64, "pairs a training step", at_least=1)
+    batch_size: int = option(64, "pairs per training step", at_least=1)
     steps_per_epoch: int | None = option(
         200, "training steps until the next validation", at_least=1
     )
@@ -170,7 +172,7 @@ The default learns to read dates, in about 3.5 minutes on two CPU cores.
         "sinusoidal", "how a token knows where it is", choices=("learned", "sinusoidal")
     )
     label_smoothing: float = option(
-        0.0, "share of each target that is spread over the vocabulary", at_least=0, below=1
+        0.0, "fraction of each target that is spread over the vocabulary", at_least=0, below=1
     )
     source_tokenizer: str = option("char", "characters, or byte pairs", choices=TOKENIZERS)
     target_tokenizer: str = option("char", "characters, or byte pairs", choices=TOKENIZERS)

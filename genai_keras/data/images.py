@@ -1,4 +1,4 @@
-"""Pictures: where they come from, and how they become batches.
+"""Images: where they come from, and how they become batches.
 
 They stay uint8 in memory and are scaled a batch at a time. `folder` is in `folder.py`.
 """
@@ -33,23 +33,23 @@ def load_images(
     binarize=False,
     conditional=False,
 ):
-    """Loads pictures in two parts that share no sample.
+    """Loads images in two parts that share no sample.
 
-    `mnist`, `fashion_mnist` and `cifar10` keep their customary test pictures for validation; the
+    `mnist`, `fashion_mnist` and `cifar10` keep their customary test images for validation; the
     others put a tenth aside.
 
     Args:
         dataset: `mnist5k`, `mnist`, `fashion_mnist`, `cifar10`, `photos` or `folder`.
-        data_dir: where to look first. `folder`: the pictures' own folder.
-        batch_size: pictures a batch.
-        seed: keys the order of training; which picture is in which part does not depend on it.
-        limit: use only so many pictures for training.
+        data_dir: where to look first. `folder`: the images' own folder.
+        batch_size: images per batch.
+        seed: keys the order of training; which image is in which part does not depend on it.
+        limit: use only so many images for training.
         image_size: side in pixels to resize to; None keeps the data's own size, and means 64 for
             `folder` and `photos`.
         channels: 1 for grey, 3 for colour; None keeps the data's own.
         low: the value of black; white is 1.
         binarize: draw black or white from each pixel's value; see `Batches`.
-        conditional: deal each picture with its label, one-hot, `(CLASSES,)`.
+        conditional: deal each image with its label, one-hot, `(CLASSES,)`.
 
     Returns:
         `(training, validation)`, two `Batches` of `(height, width, channels)`, with `labels` where
@@ -106,7 +106,7 @@ def scale(pixels, low=-1.0):
 
 
 def to_pixels(images, low=-1.0):
-    """Pictures in `low`..1 back to uint8 pixels."""
+    """Images in `low`..1 back to uint8 pixels."""
     unit = (np.asarray(images, "float32") - low) / (1.0 - low)
     return np.clip(np.round(unit * 255.0), 0, 255).astype("uint8")
 

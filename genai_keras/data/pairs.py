@@ -61,7 +61,7 @@ def load_pairs(
             manythings.org's files, which have whom to thank there. Of its sources a tenth
             validates, with all their targets.
         data_dir: the file of `pairs`.
-        batch_size: pairs a batch.
+        batch_size: pairs per batch.
         seed: keys the order of training; which pair is in which part does not depend on it.
         limit: use only so many pairs for training.
         source_tokenizer, target_tokenizer: "char" or "bpe".

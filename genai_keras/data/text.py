@@ -49,7 +49,7 @@ def load_text(
             `text`, a file of one's own in UTF-8.
         data_dir: the file of `text`.
         window: tokens that are predicted; an element has one more, to predict the first from.
-        batch_size: windows a batch.
+        batch_size: windows per batch.
         seed: keys the order of training.
         limit: use only so many characters, from the text's beginning.
         tokenizer: "char" or "bpe".

@@ -1,9 +1,9 @@
-"""Do generated pictures help a classifier that has few real ones?
+"""Do generated images help a classifier that has few real ones?
 
 Two classifiers start with the same weights and take the same number of steps on batches of the same
-size: one sees N real pictures of each class, the other the same ones and generated ones, in one
-pool. Both are measured on all test pictures, with several seeds, which change everything: the real
-pictures, the generated ones, the weights and the order.
+size: one sees N real images of each class, the other the same ones and generated ones, in one
+pool. Both are measured on all test images, with several seeds, which change everything: the real
+images, the generated ones, the weights and the order.
 """
 
 import warnings
@@ -28,11 +28,11 @@ CONCLUSIONS = ("better", "worse", "no difference that these seeds can tell")
 
 @dataclass(frozen=True)
 class Comparison:
-    """What generated pictures did to a classifier of so many real ones.
+    """What generated images did to a classifier of so many real ones.
 
     Args:
-        per_class: real pictures of each class.
-        without: accuracies without generated pictures, 0 to 1, one for each seed.
+        per_class: real images of each class.
+        without: accuracies without generated images, 0 to 1, one for each seed.
         augmented: accuracies with them, of the same seeds.
     """
 
@@ -87,19 +87,19 @@ def augmentation_experiment(
     classes=10,
     progress=print,
 ):
-    """Trains classifiers with and without generated pictures.
+    """Trains classifiers with and without generated images.
 
     Nothing is chosen by a result: all settings are the same for both, and for all seeds.
 
     Args:
-        images: real pictures to draw from, `(n, 28, 28, 1)` in [0, 1].
+        images: real images to draw from, `(n, 28, 28, 1)` in [0, 1].
         labels: theirs, `(n,)` int.
         test_images: all are classified.
         test_labels: theirs.
-        make: a function of `(images, labels, generated, seed)` that returns generated pictures and
-            their labels. It is given the few real pictures that the classifier has, and no others.
-        per_class: numbers of real pictures of each class to try.
-        generated: how many pictures of each class to ask `make` for.
+        make: a function of `(images, labels, generated, seed)` that returns generated images and
+            their labels. It is given the few real images that the classifier has, and no others.
+        per_class: numbers of real images of each class to try.
+        generated: how many images of each class to ask `make` for.
         seeds: repetitions, at least 2.
         steps: training steps of each classifier.
         classes: how many there are.
@@ -109,8 +109,8 @@ def augmentation_experiment(
         A `Comparison` for each of `per_class`.
 
     Raises:
-        UserError: there are not as many pictures of each class.
-        ValueError: fewer than 2 seeds, or `make` returns what are no labelled pictures.
+        UserError: there are not as many images of each class.
+        ValueError: fewer than 2 seeds, or `make` returns what are no labelled images.
     """
     if seeds < 2:
         raise ValueError(f"seeds must be at least 2, not {seeds}: one has no spread")
@@ -145,7 +145,7 @@ def augmentation_experiment(
 
 
 def draw_few(labels, per_class, seed, classes=10):
-    """Indices of so many pictures of each class, none twice; few are among the more of that seed.
+    """Indices of so many images of each class, none twice; few are among the more of that seed.
 
     Raises:
         UserError: there are not as many.
@@ -177,7 +177,7 @@ def _checked(made, shape, classes):
 
 
 def vae_maker(steps=1_500, latent_dim=2, widths=(128,), learning_rate=1e-3, classes=10):
-    """A `make` that trains a conditional VAE on the few pictures it is given.
+    """A `make` that trains a conditional VAE on the few images it is given.
 
     Its pixels are black or white, drawn anew from the grey value at each step. It makes the
     probabilities of white: they are as grey as the real ones. It seeds Keras' global random state.
@@ -221,10 +221,10 @@ def vae_maker(steps=1_500, latent_dim=2, widths=(128,), learning_rate=1e-3, clas
 
 
 def model_maker(model, low=0.0):
-    """A `make` that takes pictures from a conditional model that was trained before.
+    """A `make` that takes images from a conditional model that was trained before.
 
     The model may have seen labels that the classifier does not have. Then what it adds is no gain
-    from few pictures, but an upper bound of it.
+    from few images, but an upper bound of it.
 
     Args:
         model: a `GAN` or a `VAE`, with `classes`.

@@ -134,7 +134,7 @@ def nearest(ours, reference):
 
 
 def class_coverage(ours, reference, classes):
-    """1 - the total variation distance between the shares of the classes, 0 to 1.
+    """1 - the total variation distance between the class frequencies, 0 to 1.
 
     1 when each class comes as often as in the reference, 0.1 when only one of ten equal ones does.
 
@@ -142,7 +142,7 @@ def class_coverage(ours, reference, classes):
         ours, reference: labels, integers `(n,)` and `(m,)` from 0, at least 2 each.
         classes: how many there are.
     """
-    shares = []
+    frequencies = []
     for name, labels in (("ours", ours), ("reference", reference)):
         labels = np.asarray(labels)
         if labels.ndim != 1 or len(labels) < 2 or not np.issubdtype(labels.dtype, np.integer):
@@ -152,8 +152,8 @@ def class_coverage(ours, reference, classes):
             )
         if labels.min() < 0 or labels.max() >= classes:
             raise ValueError(f"{name}: labels must be from 0 to {classes - 1}")
-        shares.append(np.bincount(labels, minlength=classes) / len(labels))
-    return float(np.minimum(*shares).sum())
+        frequencies.append(np.bincount(labels, minlength=classes) / len(labels))
+    return float(np.minimum(*frequencies).sum())
 
 
 def check_samples(ours, reference, at_least=2):

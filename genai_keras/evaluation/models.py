@@ -12,11 +12,11 @@ from genai_keras.evaluation.translation import bootstrap_chrf, evaluate_translat
 from genai_keras.models.vae import ACTIVE
 
 BOUNDS = (1, 10, 100)  # importance samples of the bounds that are reported
-PER_IMAGE = "nats a picture; higher is better"
+PER_IMAGE = "nats per image; higher is better"
 
 
 def judge_likelihood(vae, x, labels=None, draws=100, seed=0):
-    """Bounds on the log-likelihood of pictures under a VAE, and how many latents it uses.
+    """Bounds on the log-likelihood of images under a VAE, and how many latents it uses.
 
     All bounds are of the same draws, so they never fall as they get tighter.
 
@@ -24,7 +24,7 @@ def judge_likelihood(vae, x, labels=None, draws=100, seed=0):
         vae: a `VAE`.
         x: `(n, height, width, channels)`, as it was trained on.
         labels: `(n,)` if it is conditional.
-        draws: of z for each picture, a multiple of 100.
+        draws: of z for each image, a multiple of 100.
         seed: of z and of the resampling.
 
     Returns:
@@ -47,7 +47,7 @@ def judge_likelihood(vae, x, labels=None, draws=100, seed=0):
 
 
 def judge_pixels(model, sequences, seed=0):
-    """The exact log-likelihood of pictures under a language model of pixels; a list of `Row`."""
+    """The exact log-likelihood of images under a language model of pixels; a list of `Row`."""
     found, pixels = model.log_likelihood(sequences), sequences.shape[1]
     return [
         Row(
@@ -101,7 +101,7 @@ def judge_translations(model, pairs, beam_width=1, length_penalty=0.0, seed=0):
             "exact_match",
             bootstrap_mean(exact, seed=seed),
             None,
-            f"share of {len(exact)} sources translated to the letter, {search}",
+            f"fraction of {len(exact)} sources translated to the letter, {search}",
         ),
         Row(
             "token_accuracy",

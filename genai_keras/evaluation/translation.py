@@ -32,7 +32,7 @@ def evaluate_translations(model, pairs, batch_size=250, beam_width=1, length_pen
         beam_width, length_penalty: as of `Seq2Seq.generate`.
 
     Returns:
-        A dictionary of `exact_match`, the share of translations that equal one of their targets,
+        A dictionary of `exact_match`, the fraction of translations that equal one of their targets,
         and `chrf`, 0 to 100; and a list of `Translation`.
 
     Reference: chrF: Popovic 2015, https://aclanthology.org/W15-3049
