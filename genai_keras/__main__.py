@@ -4,7 +4,7 @@ import importlib
 
 COMMANDS = (
     "train_gan", "train_vae", "train_lm", "train_seq2seq", "evaluate", "generate", "export",
-    "augment", "check", "train_lenet",
+    "augment", "check",
 )  # fmt: skip
 
 

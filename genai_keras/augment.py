@@ -1,18 +1,18 @@
-"""Measures whether generated pictures help a classifier that has few real ones."""
+"""Measures whether generated images help a classifier that has few real ones."""
 
 import sys
 
 from genai_keras.command import command
 from genai_keras.config.tools import AugmentConfig
-from genai_keras.errors import UserError
+from genai_keras.errors import UsageError, UserError
 from genai_keras.files import check_folder
 
-SHAPE = (28, 28, 1)  # of the pictures that a LeNet takes
+SHAPE = (28, 28, 1)  # of the images that a LeNet takes
 
 
 @command(AugmentConfig)
 def main(config):
-    """Measures whether generated pictures help a classifier that has few real ones."""
+    """Measures whether generated images help a classifier that has few real ones."""
     # Imported here: TensorFlow takes seconds, and --help should not.
     from genai_keras.data.images import CLASSES, load_images
     from genai_keras.evaluation.augmentation import augmentation_experiment, vae_maker
@@ -20,6 +20,7 @@ def main(config):
     if config.json:
         check_folder(config.json)  # before the minutes that it takes
     if config.run:
+        config.check_unused("vae_steps", on="a run that is trained already")
         make, source, trained_on = from_run(config)
     else:
         make, trained_on = vae_maker(config.vae_steps), None
@@ -52,19 +53,19 @@ def main(config):
 
 
 def from_run(config):
-    """What makes the pictures, its name, and how many labelled pictures the run had, if known."""
+    """What makes the images, its name, and how many labelled images the run had, if known."""
     from genai_keras.evaluation.augmentation import model_maker
     from genai_keras.runs import open_run
     from genai_keras.training.versions import read_versions
 
     run = open_run(config.run, config.data_dir)
     if run.kind != "pictures" or not run.model.classes:
-        raise UserError(
+        raise UsageError(
             f"{config.run} does not make pictures of a label: name a run of train_gan or "
             "train_vae that was made with --conditional"
         )
     if run.config.dataset != config.dataset:
-        raise UserError(
+        raise UsageError(
             f"{config.run} has learnt {run.config.dataset}, not {config.dataset}: add "
             f"--dataset {run.config.dataset}, or name another run"
         )
@@ -76,7 +77,7 @@ def from_run(config):
 
 
 def table(comparisons):
-    """A line for each number of pictures, with its conclusion, as text."""
+    """A line for each number of images, with its conclusion, as text."""
     lines = [f"{'real':>6}{'without':>10}{'with':>9}   difference, 95 % interval"]
     for each in comparisons:
         mean, half_width = (100 * figure for figure in each.interval)
@@ -91,7 +92,7 @@ def table(comparisons):
 
 
 def caution(folder, trained_on, per_class, classes):
-    """Why pictures of a run that saw more labels are no fair means."""
+    """Why images of a run that saw more labels are no fair means."""
     seen = f"{trained_on:,}" if trained_on else "an unknown number of"
     had = ", ".join(f"{count * classes:,}" for count in per_class)
     return (

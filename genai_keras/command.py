@@ -14,7 +14,8 @@ from genai_keras.parsing import parse_config, resume_command
 def command(config_class):
     """Makes `main(argv=None)`, which returns the exit code, from a function of a config.
 
-    Exit codes: 0 done; 1 a failure the user can mend; 2 usage; 3 diverged; 130 Ctrl-C; 143 SIGTERM.
+    Exit codes: 0 done; 1 a failure the user can mend; 2 options that cannot be used so, whatever
+    the files hold; 3 diverged; 130 Ctrl-C; 143 SIGTERM.
     `--debug` raises the failure instead, with its traceback.
     """
 

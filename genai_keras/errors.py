@@ -8,7 +8,7 @@ class UserError(ValueError):
 
 
 class UsageError(UserError):
-    """Options that cannot be used so. Ends a command with exit code 2, as argparse does."""
+    """Options that do not go together, or not with a run. Exit code 2, as argparse's."""
 
     exit_code = 2
 

@@ -1,24 +1,24 @@
-"""Measures finished runs: pictures, likelihoods, text, translations, each with an interval."""
+"""Measures finished runs: images, likelihoods, text, translations, each with an interval."""
 
 import contextlib
 import sys
 
 from genai_keras.command import command
 from genai_keras.config.tools import EvaluateConfig
-from genai_keras.errors import UserError
+from genai_keras.errors import UsageError, UserError
 from genai_keras.files import check_folder
 
-DRAWN = 24  # samples that are shown beside their nearest training pictures
-MOST_REMEMBERED = 60_000  # training pictures that samples are looked up among
-COLUMNS, GAP, CAPTION = 3, 12, 24  # of its picture: grids a row, and pixels
+DRAWN = 24  # samples that are shown beside their nearest training images
+MOST_REMEMBERED = 60_000  # training images that samples are looked up among
+COLUMNS, GAP, CAPTION = 3, 12, 24  # of its image: grids a row, and pixels
 DRAWABLE = ("pictures", "pixels")  # kinds of runs
 GRID = 64  # samples of each run that --compare shows
-MOST_WRITTEN = 1_000  # pictures that a language model of pixels writes: it takes 196 steps for each
+MOST_WRITTEN = 1_000  # images that a language model of pixels writes: it takes 196 steps for each
 
 
 @command(EvaluateConfig)
 def main(config):
-    """Measures finished runs: pictures, likelihoods, text, translations, each with an interval."""
+    """Measures finished runs: images, likelihoods, text, translations, each with an interval."""
     # Imported here: TensorFlow takes seconds, and --help should not.
     import json
 
@@ -27,12 +27,14 @@ def main(config):
     from genai_keras.runs import open_run
 
     if bool(config.run) == bool(config.compare):
-        raise UserError("name one run, or two and more behind --compare")
+        raise UsageError("name one run, or two and more behind --compare")
     if config.importance_samples % 100:
-        raise UserError("--importance-samples must be a multiple of 100")
+        raise UsageError("--importance-samples must be a multiple of 100")
     folders = config.compare or (config.run,)
     if len({each.resolve() for each in folders}) < len(folders) or len(config.compare) == 1:
-        raise UserError("--compare needs two runs or more, each of them once")
+        raise UsageError("--compare needs two runs or more, each of them once")
+    if not config.compare:
+        config.check_unused("picture", on="a single run")
     check_writable(config)  # before the minutes that it takes
     runs = {str(folder): open_run(folder, config.data_dir) for folder in folders}
     if any(run.kind == "pixels" for run in runs.values()) and config.samples > MOST_WRITTEN:
@@ -61,7 +63,7 @@ def check_writable(config):
         if path:
             check_folder(path)
     if config.picture.suffix not in (".png", ".jpg"):
-        raise UserError(f"--picture {config.picture}: name a .png or .jpg file")
+        raise UsageError(f"--picture {config.picture}: name a .png or .jpg file")
 
 
 def warn_of_differences(runs):
@@ -77,7 +79,7 @@ def warn_of_differences(runs):
         }
         for run in runs
     ]
-    # A GAN's pictures are held against grey ones, and so are those of any VAE.
+    # A GAN's images are held against grey ones, and so are those of any VAE.
     vaes = [
         fact for fact, run in zip(facts, runs, strict=True) if isinstance(run.config, VAEConfig)
     ]
@@ -133,7 +135,7 @@ def left_in(run, name):
 
 
 def judge_likelihood(run, config):
-    """What a VAE or a language model of pixels says of pictures that it has not seen."""
+    """What a VAE or a language model of pixels says of images that it has not seen."""
     from genai_keras.config.images import VAEConfig
     from genai_keras.evaluation import models
 
@@ -149,14 +151,14 @@ def judge_likelihood(run, config):
 
 
 def judge_pictures(run, config):
-    """What the pictures of a run look like beside real ones."""
+    """What the images of a run look like beside real ones."""
     import numpy as np
     from PIL import Image
 
     from genai_keras.callbacks.pictures import image_grid
     from genai_keras.data.pixels import as_pictures
-    from genai_keras.evaluation.lenet import RULER_OF, load_ruler
-    from genai_keras.evaluation.pictures import NEIGHBOURS, Thumbnails, judge_pictures
+    from genai_keras.evaluation.features import LENET_OF, Thumbnails, load_feature_extractor
+    from genai_keras.evaluation.pictures import NEIGHBOURS, judge_pictures
     from genai_keras.files import whole_file
 
     if run.kind == "pixels":
@@ -173,9 +175,9 @@ def judge_pictures(run, config):
         )
     labels = validation.labels[: len(reference)] if conditional else None
     ours = sample(run, len(reference), config.seed, labels)
-    has_ruler = run.config.dataset in RULER_OF and ours.shape[-1] == 1
-    ruler = load_ruler(run.config.dataset) if has_ruler else Thumbnails()
-    rows, places = judge_pictures(ours, reference, training, ruler, labels, labels, config.seed)
+    has_lenet = run.config.dataset in LENET_OF and ours.shape[-1] == 1
+    extractor = load_feature_extractor(run.config.dataset) if has_lenet else Thumbnails()
+    rows, places = judge_pictures(ours, reference, training, extractor, labels, labels, config.seed)
     pairs = np.stack([ours[:DRAWN], training[places[:DRAWN]]], axis=1)
     path = run.folder / "nearest.png"
     with left_in(run, path.name), whole_file(path) as unfinished:
@@ -186,7 +188,7 @@ def judge_pictures(run, config):
 
 
 def sample(run, count, seed, labels=None):
-    """Pictures of a run, `(count, height, width, channels)` in [0, 1]."""
+    """Images of a run, `(count, height, width, channels)` in [0, 1]."""
     import numpy as np
 
     from genai_keras.data.pixels import to_images
@@ -200,7 +202,7 @@ def sample(run, count, seed, labels=None):
 
 
 def ladders(runs, reports, short):
-    """Likelihoods of the same binary pictures, lowest first, for each kind of picture there is."""
+    """Likelihoods of the same binary images, lowest first, for each kind of image there is."""
     from genai_keras.config.images import VAEConfig
     from genai_keras.evaluation.report import shown
 
@@ -228,7 +230,7 @@ def ladders(runs, reports, short):
 
 
 def draw_side_by_side(runs, config):
-    """The sample grids of all runs that make pictures, three a row, each below its name."""
+    """The sample grids of all runs that make images, three a row, each below its name."""
     from PIL import Image, ImageDraw
 
     from genai_keras.callbacks.pictures import image_grid

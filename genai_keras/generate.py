@@ -4,7 +4,7 @@ import sys
 
 from genai_keras.command import command
 from genai_keras.config.tools import GenerateConfig
-from genai_keras.errors import UserError
+from genai_keras.errors import UsageError
 from genai_keras.files import check_folder
 
 # By what a run makes: the files it can be written to, and the options that have an effect.
@@ -53,14 +53,11 @@ def check(config, kind):
     if config.out:
         check_folder(config.out)
     if config.out and config.out.suffix not in SUFFIXES[kind]:
-        raise UserError(
+        raise UsageError(
             f"{config.out}: a run of {kind} is written to {' or '.join(SUFFIXES[kind])}"
         )
-    usual = GenerateConfig(config.run)
-    for name in sorted({name for names in OPTIONS.values() for name in names}):
-        if name not in OPTIONS[kind] and getattr(config, name) != getattr(usual, name):
-            flag = "--" + name.replace("_", "-")
-            raise UserError(f"{flag} has no effect on a run of {kind}: leave it out")
+    others = {name for names in OPTIONS.values() for name in names} - set(OPTIONS[kind])
+    config.check_unused(*sorted(others), on=f"a run of {kind}")
 
 
 def make_images(run, config):
@@ -75,9 +72,9 @@ def make_images(run, config):
 
     model = run.model
     if config.label and not model.classes:
-        raise UserError(f"{run.folder} knows no labels: --label needs a run made --conditional")
+        raise UsageError(f"{run.folder} knows no labels: --label needs a run made --conditional")
     if config.label and max(config.label) >= model.classes:
-        raise UserError(f"--label {max(config.label)}: it must be 0 to {model.classes - 1}")
+        raise UsageError(f"--label {max(config.label)}: it must be 0 to {model.classes - 1}")
     usual = 10 if config.interpolate else 100 if model.classes else 64
     count = config.count or usual
     labels = np.resize(config.label, count) if config.label else None
@@ -150,7 +147,7 @@ def translate(run, config):
 
     sources = (config.prompt or "").splitlines()
     if not all(sources) or not sources:
-        raise UserError("give --prompt: what the model shall read, such as a date in words")
+        raise UsageError("give --prompt: what the model shall read, such as a date in words")
     tokens = encode_sources(sources, run.tokenizer("source"), run.model.encoder.context_length)
     written = run.model.generate(
         tokens, beam_width=run.config.beam_width, length_penalty=run.config.length_penalty
@@ -180,7 +177,7 @@ def save_samples(path, count, parts, draw):
     from genai_keras.files import whole_file
 
     if path.suffix != ".npy" and count > MOST_DRAWN:
-        raise UserError(f"a {path.suffix} has room for {MOST_DRAWN:,} samples: name a .npy file")
+        raise UsageError(f"a {path.suffix} has room for {MOST_DRAWN:,} samples: name a .npy file")
     with whole_file(path) as unfinished:
         if path.suffix == ".npy":
             write_npy(unfinished, count, parts)
@@ -194,16 +191,14 @@ def write_npy(path, count, parts):
     """Writes arrays to a `.npy` file one by one, as one array of `count`: memory holds one."""
     import numpy as np
 
+    # Not by np.lib.format.open_memmap: on a full disk it ends the process, by SIGBUS.
     with open(path, "wb") as file:
-        for number, part in enumerate(parts):
+        for number, part in enumerate(map(np.ascontiguousarray, parts)):
             if not number:
-                header = {
-                    "descr": np.lib.format.dtype_to_descr(part.dtype),
-                    "fortran_order": False,
-                    "shape": (count, *part.shape[1:]),
-                }
+                header = np.lib.format.header_data_from_array_1_0(part)
+                header["shape"] = (count, *part.shape[1:])
                 np.lib.format.write_array_header_1_0(file, header)
-            file.write(np.ascontiguousarray(part).data)
+            file.write(part.data)
 
 
 def save_text(path, text):

@@ -8,7 +8,6 @@ import argparse
 import dataclasses
 import hashlib
 import json
-import math
 import shlex
 import time
 import types
@@ -16,6 +15,7 @@ import typing
 from pathlib import Path
 
 from genai_keras.config.base import TrainConfig
+from genai_keras.config.values import choices_of, convert, read_json, value_type
 from genai_keras.errors import UsageError, UserError
 from genai_keras.files import write_text
 
@@ -40,7 +40,8 @@ def parse_config(cls, argv=None, description=None):
 
     Raises:
         SystemExit: code 2 for unusable arguments, 0 after `--help`.
-        UserError: `--resume` names no run, or flags contradict the run's config.
+        UserError: there is no run to resume, or its config cannot be read.
+        UsageError: `--resume` names no run, or flags contradict the run's config.
     """
     parser = make_parser(cls, description)
     typed = vars(parser.parse_args(argv))
@@ -86,28 +87,27 @@ def make_parser(cls, description=None):
         if types_of[each.name] is bool:
             parser.add_argument(flag, action="store_true", help=text)
             continue
-        kind, nargs = _value_type(types_of[each.name])
+        kind, nargs = value_type(types_of[each.name])
+        choices = choices_of(cls, each)
+        from_text = _typed(kind, choices, each.metadata["limits"])
         if each.metadata["positional"]:
             optional = isinstance(types_of[each.name], types.UnionType)
             parser.add_argument(
                 each.name,
-                type=kind,
+                type=from_text,
                 nargs="?" if optional else None,
                 # argparse would convert its own mark of an absent one.
                 **({"default": None} if optional else {}),
-                choices=each.metadata["choices"],
                 metavar=each.name.upper(),
                 help=text,
             )
             continue
-        choices = tuple(cls.presets) if each.name == "preset" else each.metadata["choices"]
         parser.add_argument(
             flag,
-            type=_ranged(kind, each.metadata["limits"]),
+            type=from_text,
             nargs=nargs,
-            choices=choices,
             action=_AsTuple if nargs else "store",
-            metavar=None if choices else kind.__name__.upper(),
+            metavar=f"{{{','.join(map(str, choices))}}}" if choices else kind.__name__.upper(),
             help=text,
         )
     return parser
@@ -145,7 +145,8 @@ def load_config(path, classes):
         The class, and a dictionary of its fields.
 
     Raises:
-        UserError: it is damaged, of another command, or of a newer version.
+        UserError: it is damaged, or of a newer version.
+        UsageError: it is of another command.
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -163,7 +164,7 @@ def load_config(path, classes):
         raise UserError(f"{path.parent} is of a newer version of genai_keras: update this one")
     cls = next((each for each in classes if each.command == command), None)
     if cls is None:
-        raise UserError(
+        raise UsageError(
             f"{path.parent} is a run of genai_keras.{command}, which is not of use here"
         )
     types_of = typing.get_type_hints(cls)
@@ -176,10 +177,9 @@ def load_config(path, classes):
         )
     try:
         for name, value in values.items():
-            values[name] = _read(value, types_of[name], options[name].metadata)
-            if name == "preset" and value not in cls.presets:
-                raise ValueError(f"{value!r} is no preset")
-    except (ValueError, TypeError, OverflowError) as error:
+            limits = options[name].metadata["limits"]
+            values[name] = read_json(value, types_of[name], choices_of(cls, options[name]), limits)
+    except ValueError as error:
         raise UserError(f"{path} cannot be read as a run's config: {name}: {error}") from None
     return cls, values
 
@@ -192,7 +192,7 @@ def resume_command(config):
 
 def _config_of_run(cls, typed):
     if "run_dir" not in typed:
-        raise UserError("--resume needs --run-dir, the folder of the run to go on with")
+        raise UsageError("--resume needs --run-dir, the folder of the run to go on with")
     path = typed["run_dir"] / "config.json"
     if not path.exists():
         raise UserError(f"no run to resume in {typed['run_dir']}: it has no config.json")
@@ -229,64 +229,16 @@ def _as_typed(value):
     return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def _value_type(annotation):
-    """One value's type and argparse's nargs: `tuple[int, ...]` -> `(int, "+")`."""
-    if isinstance(annotation, types.UnionType):
-        annotation = next(a for a in typing.get_args(annotation) if a is not types.NoneType)
-    if typing.get_origin(annotation) is tuple:
-        return typing.get_args(annotation)[0], "+"
-    return annotation, None
+def _typed(kind, choices, limits):
+    """`convert` as a type for argparse, which shows the message of this one exception only."""
 
+    def typed(text):
+        try:
+            return convert(text, kind, choices, limits)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
 
-def _read(value, annotation, metadata):
-    """A value from a JSON file, of its option's type and range."""
-    kind, is_sequence = _value_type(annotation)
-    if value is None:
-        if not isinstance(annotation, types.UnionType):
-            raise ValueError("it is missing")
-        return None
-    if is_sequence:
-        if not isinstance(value, list) or not value:
-            raise ValueError(f"{value!r} is no list")
-        return tuple(_read(each, kind, metadata) for each in value)
-    written_as = {bool: bool, int: int, float: (int, float)}.get(kind, str)
-    if not isinstance(value, written_as) or (isinstance(value, bool) and kind is not bool):
-        raise ValueError(f"{value!r} is no {kind.__name__}")
-    if isinstance(value, str) and "\0" in value:
-        raise ValueError("it has a character that no text and no path has")
-    value = kind(value)
-    choices = metadata["choices"]
-    if choices and value not in choices:
-        raise ValueError(f"{value!r} is not one of {', '.join(map(str, choices))}")
-    if wanted := _beyond(value, metadata["limits"]):
-        raise ValueError(f"{value!r} is not {wanted}")
-    return value
-
-
-def _beyond(value, limits):
-    """The limits as words if a number is beyond one of them, or is not finite; else None."""
-    holds = {
-        "at least": lambda value, limit: value >= limit,
-        "above": lambda value, limit: value > limit,
-        "at most": lambda value, limit: value <= limit,
-        "below": lambda value, limit: value < limit,
-    }
-    if not all(holds[name](value, limit) for name, limit in limits.items()):
-        return " and ".join(f"{name} {limit}" for name, limit in limits.items())
-    return None if not isinstance(value, float) or math.isfinite(value) else "finite"
-
-
-def _ranged(kind, limits):
-    """An argparse type that also holds a number to its limits."""
-
-    def convert(text):
-        value = kind(text)
-        if wanted := _beyond(value, limits):
-            raise argparse.ArgumentTypeError(f"{text} is not {wanted}")
-        return value
-
-    convert.__name__ = kind.__name__  # argparse names it in "invalid int value"
-    return convert
+    return typed
 
 
 class _AsTuple(argparse.Action):

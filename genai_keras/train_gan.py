@@ -1,15 +1,15 @@
-"""Trains a GAN: a DCGAN on pictures by default, or one of dense layers."""
+"""Trains a GAN: a DCGAN on images by default, or one of dense layers."""
 
 import sys
 
 from genai_keras.command import command
 from genai_keras.config.images import GANConfig
-from genai_keras.errors import UserError
+from genai_keras.errors import UsageError, UserError
 
 
 @command(GANConfig)
 def main(config):
-    """Trains a GAN: a DCGAN on pictures by default, or one of dense layers."""
+    """Trains a GAN: a DCGAN on images by default, or one of dense layers."""
     # Imported here: TensorFlow takes seconds, and --help should not.
     import keras
 
@@ -24,6 +24,8 @@ def main(config):
 
     if config.dataset == "mixture":
         config.check_unused("conditional", "data_dir", "image_size", "channels")
+        if config.network == "dcgan":
+            raise UsageError("a dcgan makes images, and mixture has none: use --preset dense-1d")
     prepare_run(config)
     if config.dataset == "mixture":
         train, validation = load_mixture(config.batch_size, config.seed, config.limit)
@@ -63,20 +65,21 @@ def build_networks(config, sample_shape, classes=0):
         return generator, dense.build_dense_discriminator(
             sample_shape, config.discriminator_widths, classes
         )
-    if len(sample_shape) != 3:
-        raise UserError("a dcgan makes pictures, and mixture has none: use --preset dense-1d")
-    return (
-        dcgan.build_dcgan_generator(
-            config.latent_dim,
-            sample_shape,
-            config.generator_widths,
-            config.generator_kernel,
-            classes,
-        ),
-        dcgan.build_dcgan_discriminator(
-            sample_shape, config.discriminator_widths, config.discriminator_kernel, classes
-        ),
-    )
+    try:
+        return (
+            dcgan.build_dcgan_generator(
+                config.latent_dim,
+                sample_shape,
+                config.generator_widths,
+                config.generator_kernel,
+                classes,
+            ),
+            dcgan.build_dcgan_discriminator(
+                sample_shape, config.discriminator_widths, config.discriminator_kernel, classes
+            ),
+        )
+    except UserError as error:  # a size that is no multiple of what the widths ask for
+        raise UsageError(str(error)) from None
 
 
 if __name__ == "__main__":

@@ -1,17 +1,17 @@
-"""Trains a variational autoencoder, convolutional by default, on pictures."""
+"""Trains a variational autoencoder, convolutional by default, on images."""
 
 import sys
 
 from genai_keras.command import command
 from genai_keras.config.images import VAEConfig
-from genai_keras.errors import UserError
+from genai_keras.errors import UsageError
 
-SHOWN = 1_000  # validation pictures that the callbacks look at; the first few are drawn
+SHOWN = 1_000  # validation images that the callbacks look at; the first few are drawn
 
 
 @command(VAEConfig)
 def main(config):
-    """Trains a variational autoencoder, convolutional by default, on pictures."""
+    """Trains a variational autoencoder, convolutional by default, on images."""
     # Imported here: TensorFlow takes seconds, and --help should not.
     import keras
     import numpy as np
@@ -81,7 +81,7 @@ def check_objective(config):
     if config.importance_samples > 1 and (
         config.beta != 1.0 or config.warmup_epochs or config.free_bits
     ):
-        raise UserError(
+        raise UsageError(
             "--beta, --warmup-epochs and --free-bits weigh a KL term, which the bound of "
             "--importance-samples does not have: leave one or the other out"
         )

@@ -352,8 +352,8 @@ show_tensorboard(run)
 # ## What to try next
 #
 # 1. Build the generator with `normalize=False`, and let a classifier count the digits that it makes:
-#    `load_ruler("mnist5k").classify((gan.generate(2_000) + 1) / 2)`, with `load_ruler` from
-#    `genai_keras.evaluation.lenet`. The data have a tenth of each. Which ones are rare now?
+#    `load_feature_extractor("mnist5k").classify((gan.generate(2_000) + 1) / 2)`, with
+#    `load_feature_extractor` from `genai_keras.evaluation.features`. The data have a tenth of each. Which ones are rare now?
 # 2. Give the discriminator's Adam four times the step size. What do `d_real` and `d_fake` do? What do the
 #    pictures do?
 # 3. `gan.compile(..., label_smoothing=0.1)` makes 0.9 the target for real pictures. What is the least that

@@ -36,7 +36,7 @@ from genai_keras import losses
 from genai_keras.callbacks.pictures import ImageGrid, image_grid
 from genai_keras.data.images import load_images
 from genai_keras.evaluation.distances import frechet_distance
-from genai_keras.evaluation.lenet import load_ruler
+from genai_keras.evaluation.features import load_feature_extractor
 from genai_keras.models.gan import GAN
 from genai_keras.networks.dcgan import build_dcgan_discriminator, build_dcgan_generator
 from genai_keras.notebook import (
@@ -309,12 +309,13 @@ plt.show()
 # digits; less is better:
 
 # %%
-ruler = load_ruler("mnist5k")
+extractor = load_feature_extractor("mnist5k")
 count = setting(2_000, fast=200)
-real_features = ruler.features((train.first(count) + 1) / 2)  # (count, 84), of pictures in [0, 1]
+# (count, 84), of pictures in [0, 1]
+real_features = extractor.features((train.first(count) + 1) / 2)
 many = tf.random.stateless_normal((count, 64), seed=(3, 0))
 for name, each in generators.items():
-    features = ruler.features((each.predict(many, verbose=0) + 1) / 2)
+    features = extractor.features((each.predict(many, verbose=0) + 1) / 2)
     print(f"{name}: Frechet distance {frechet_distance(features, real_features):.2f}")
 
 # %% [markdown]

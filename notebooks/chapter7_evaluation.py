@@ -40,7 +40,7 @@ from genai_keras.data.pixels import as_pictures, load_pixels, to_images
 from genai_keras.evaluation import distances, likelihood
 from genai_keras.evaluation.augmentation import augmentation_experiment, vae_maker
 from genai_keras.evaluation.bootstrap import bootstrap_mean
-from genai_keras.evaluation.lenet import load_ruler
+from genai_keras.evaluation.features import load_feature_extractor
 from genai_keras.evaluation.pictures import judge_pictures
 from genai_keras.evaluation.report import comparison
 from genai_keras.models.gan import GAN
@@ -68,7 +68,7 @@ keras.utils.set_random_seed(0)
 # %% [markdown]
 # ## The digits and their shapes
 #
-# We measure with two rulers, and each has its own pictures. For *distances* we keep grey digits of
+# We measure in two ways, and each has its own pictures. For *distances* we keep grey digits of
 # 28 x 28 pixels. For *likelihoods* we take the same digits at 8 x 8, each pixel drawn black or
 # white: as pictures for a VAE, and as sequences of 64 tokens for a pixel model. Both models are
 # judged on the very same drawn pictures.
@@ -88,21 +88,21 @@ show_pictures(to_images(small[:12]), columns=12, low=0.0)
 # %% [markdown]
 # ## The network that measures
 #
-# The ruler is a LeNet that comes with the package: a small classifier of digits. Its last hidden
-# layer describes each picture by 84 numbers. Two pictures with similar features look like the same
-# digit, written alike, even if few of their pixels agree.
+# The feature extractor is a LeNet that comes with the package: a small classifier of digits. Its
+# last hidden layer describes each picture by 84 numbers. Two pictures with similar features look
+# like the same digit, written alike, even if few of their pixels agree.
 #
 # A caveat: this LeNet was trained on all of MNIST's training pictures, and `mnist5k` is taken from
 # them. It has seen our "held-out" pictures. The generative models have not, so a comparison between
-# them is fair, but the accuracy of the ruler here says little about new digits.
+# them is fair, but the accuracy of this LeNet here says little about new digits.
 
 # %%
-ruler = load_ruler("mnist5k")
-features, labels = ruler.look(real)
+extractor = load_feature_extractor("mnist5k")
+features, labels = extractor.look(real)
 print("pictures", real.shape, "-> features", features.shape, "and labels", labels.shape)
 right = labels == validation.labels[: len(real)]
 print(
-    f"{ruler.lenet.count_params():,} weights; right on {100 * right.mean():.1f} % of the pictures"
+    f"{extractor.lenet.count_params():,} weights; right on {100 * right.mean():.1f} % of the pictures"
 )
 
 # %% [markdown]
@@ -114,7 +114,7 @@ print(
 
 # %%
 seen = train.first(len(real))
-seen_features = ruler.features(seen).astype("float64")
+seen_features = extractor.features(seen).astype("float64")
 means = [sample.mean(axis=0) for sample in (features.astype("float64"), seen_features)]
 covariances = [np.cov(sample, rowvar=False) for sample in (features, seen_features)]
 root = np.real(linalg.sqrtm(covariances[0] @ covariances[1]))  # (84, 84)
@@ -134,9 +134,9 @@ for count in (len(real) // 4, len(real) // 2, len(real)):
     print(f"{count:4} against {count:4} real digits: {found:.3f}")
 
 # %% [markdown]
-# The distance of real to real is a *floor*, and it depends on the number of pictures: a covariance
-# of 84 features is fitted badly by few of them. A Frechet distance without its sample size means
-# nothing.
+# The distance of real to real is the *real-data baseline*, and it depends on the number of
+# pictures: a covariance of 84 features is fitted badly by few of them. A Frechet distance without
+# its sample size means nothing.
 #
 # **One importance weight.** A VAE cannot compute $p(x) = \int p(x\mid z)\,p(z)\,dz$. It can draw
 # $z$ from its encoder and weigh it: $\log w = \log p(x, z) - \log q(z\mid x)$. The mean of $w$ is
@@ -294,15 +294,17 @@ samples = {
 }
 show_pictures(np.concatenate([each[:12] for each in samples.values()]), columns=12, low=0.0)
 training = train.first(train.count)
-reports = {name: judge_pictures(each, real, training, ruler)[0] for name, each in samples.items()}
+reports = {
+    name: judge_pictures(each, real, training, extractor)[0] for name, each in samples.items()
+}
 print(len(real), "pictures of each kind against", len(real), "held-out ones\n")
 print(comparison(reports))
-print("\nfloor, real against real:")
+print("\nreal-data baseline, real against real:")
 for row in reports["GAN"]:
-    print(f"  {row.name:18}{row.floor:8.3f}")
+    print(f"  {row.name:18}{row.real_data:8.3f}")
 
 # %% [markdown]
-# Read it column by column, and hold each figure against its floor.
+# Read it column by column, and hold each figure against its baseline.
 # - **Copies** score like real digits in every figure but one: `nearest_training` is 0, where
 #   held-out digits have 1.9. A model that memorizes passes all the other tests.
 # - **Blurring** costs little precision, 0.89 in place of 0.94: for the LeNet a blurred digit is

@@ -21,7 +21,7 @@ from genai_keras.evaluation.augmentation import (
     paired_interval,
     vae_maker,
 )
-from genai_keras.evaluation.lenet import train_lenet
+from genai_keras.evaluation.lenet_training import train_lenet
 from genai_keras.models.gan import GAN
 from genai_keras.networks import dense
 from genai_keras.runs import Run
@@ -69,6 +69,7 @@ def test_the_interval_is_that_of_a_paired_t_test():
     mean, half_width = paired_interval([1.0, 2.0, 3.0, 4.0, 5.0])
     assert mean == 3.0
     assert half_width == pytest.approx(2.776 * np.sqrt(2.5 / 5), rel=1e-3)
+    assert paired_interval([0.125] * 3) == (0.125, 0.0)
     for few in ([1.0], 1.0, [[1.0, 2.0]]):
         with pytest.raises(ValueError, match="at least 2"):
             paired_interval(few)
@@ -212,14 +213,13 @@ def test_pictures_of_a_gan_are_scaled_and_have_the_labels_they_were_made_of():
         model_maker(make_gan())
 
 
-TINY = ["--per-class", "2", "3", "--seeds", "2", "--steps", "3", "--vae-steps", "3"]
-TINY += ["--generated", "2"]
+TINY = ["--per-class", "2", "3", "--seeds", "2", "--steps", "3", "--generated", "2"]
 
 
 @pytest.mark.slow
 def test_the_command_prints_and_writes_what_it_found(tmp_path, capsys):
     path = tmp_path / "found.json"
-    assert augment.main([*TINY, "--json", str(path)]) == 0
+    assert augment.main([*TINY, "--vae-steps", "3", "--json", str(path)]) == 0
     printed = capsys.readouterr().out
     found = json.loads(path.read_text())
     assert found["dataset"] == "mnist5k" and found["steps"] == 3 and found["run"] is None
@@ -265,8 +265,8 @@ def test_a_run_that_saw_more_labels_is_called_no_fair_fight(run_of, tmp_path, ca
 
 
 def test_runs_that_are_of_no_use_are_named(run_of, tmp_path, capsys):
-    def error(*argv):
-        assert augment.main([*argv, *TINY]) == 1
+    def error(*argv, code=2):
+        assert augment.main([*argv, *TINY]) == code
         return capsys.readouterr().err
 
     assert "made with --conditional" in error(run_of(small_gan(classes=0), conditional=False))
@@ -274,7 +274,8 @@ def test_runs_that_are_of_no_use_are_named(run_of, tmp_path, capsys):
     assert "has learnt mnist, not mnist5k: add --dataset mnist" in error(
         run_of(small_gan(), dataset="mnist")
     )
-    assert "makes pictures of (8, 8, 1)" in error(run_of(small_gan(shape=(8, 8, 1))))
+    assert "makes pictures of (8, 8, 1)" in error(run_of(small_gan(shape=(8, 8, 1))), code=1)
+    assert "--vae-steps has no effect" in error(run_of(small_gan()), "--vae-steps", "9")
 
 
 def test_what_cannot_work_is_said_before_it_takes_time(tmp_path, capsys):

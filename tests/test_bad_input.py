@@ -8,6 +8,8 @@ import json
 import os
 import shutil
 import struct
+import subprocess
+import sys
 import tarfile
 import tracemalloc
 import warnings
@@ -321,7 +323,8 @@ def network(tmp_path, monkeypatch):
 
     cache = tmp_path / "keras"
     cache.mkdir()
-    monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(cache))
+    monkeypatch.setenv("KERAS_HOME", str(cache))
+    monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(cache))  # read at its import
     monkeypatch.setattr(file_utils, "urlretrieve", urlretrieve)
     monkeypatch.setattr("genai_keras.data.images._folders", lambda *_: [])
     return cache / "datasets", contents
@@ -339,6 +342,25 @@ def test_a_download_with_the_wrong_checksum_leaves_no_file(network, dataset, nam
     contents[name] = b"<html>Please log in to this hotel's network</html>"
     refused(lambda: load_images(dataset), dataset, "corrupted file detected", "mnist5k")
     assert files_in(cache) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variable", ["KERAS_HOME", "HOME"])
+def test_damaged_files_are_removed_from_where_keras_keeps_them(tmp_path, variable):
+    """In a process of its own: Keras looks at both when it is imported."""
+    home = tmp_path / ".keras" if variable == "HOME" else tmp_path
+    cache = home / "datasets" / "fashion-mnist"
+    cache.mkdir(parents=True)
+    for name in fashion():
+        (cache / name).write_bytes(b"half a download")
+    environment = {name: os.environ[name] for name in os.environ if name != "KERAS_HOME"}
+    environment[variable] = str(tmp_path)
+    code = "from genai_keras.data.downloads import download; download('fashion_mnist', None)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+    )
+    assert "UserError: fashion_mnist could not be downloaded (Not a gzipped file" in done.stderr
+    assert cache.is_dir() and not list(cache.iterdir())
 
 
 def fashion(pixels=28):

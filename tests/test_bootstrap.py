@@ -1,7 +1,11 @@
-"""Bootstrap intervals against theory, samples repeated in full, and the truth that they hold."""
+"""Bootstrap intervals against scipy's, theory, repeated samples, and the truth that they hold."""
+
+from itertools import chain
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from genai_keras.evaluation import bootstrap, distances
 
@@ -15,22 +19,32 @@ def same_numbers():
     RNG.bit_generator.state = START
 
 
-def replicates_of(monkeypatch, function, *arguments, **options):
-    """The estimate and the replicates that an interval was made of."""
-    seen = []
-    whole = bootstrap._figure
+def calls_of(monkeypatch, name, function, *arguments, **options):
+    """What `distances.name` was given and returned, each time that `function` called it."""
+    calls = []
+    whole = getattr(distances, name)
+
+    def spy(*given):
+        calls.append((given, whole(*given)))
+        return calls[-1][1]
+
     with monkeypatch.context() as patch:
-        patch.setattr(
-            bootstrap,
-            "_figure",
-            lambda values, *limits, **named: seen.append(values) or whole(values),
-        )
+        patch.setattr(distances, name, spy)
         function(*arguments, **options)
-    return np.array(seen[0])
+    return calls
 
 
-def repeated(sample, weights):
-    return np.repeat(sample, weights.astype(int), axis=0)
+def basic_interval(value, replicates):
+    """The interval that scipy makes of an estimate and its replicates."""
+    found = stats.bootstrap(
+        (np.arange(2.0),),
+        lambda sample, axis: value,
+        vectorized=True,
+        n_resamples=0,
+        bootstrap_result=SimpleNamespace(bootstrap_distribution=np.array(replicates)),
+        method="basic",
+    )
+    return tuple(found.confidence_interval)
 
 
 # The mean
@@ -58,8 +72,26 @@ def test_interval_of_a_mean_holds_the_truth_in_about_95_of_100_cases(draw, truth
     assert 0.90 < np.mean([each.low <= truth <= each.high for each in figures]) < 0.99
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_interval_of_a_mean_is_scipys(seed):
+    values = RNG.exponential(2, 70)
+    figure = bootstrap.bootstrap_mean(values, resamples=500, seed=seed)
+    found = stats.bootstrap((values,), np.mean, n_resamples=500, method="basic", rng=seed)
+    assert (figure.low, figure.high) == pytest.approx(tuple(found.confidence_interval), rel=1e-12)
+
+
 def test_what_does_not_vary_has_an_interval_of_one_point():
     assert bootstrap.bootstrap_mean(np.ones(30, bool)) == bootstrap.Figure(1.0, 1.0, 1.0)
+    assert bootstrap.bootstrap_mean([0.7]) == bootstrap.Figure(0.7, 0.7, 0.7)
+    assert bootstrap.bootstrap_mean([True]) == bootstrap.Figure(1.0, 1.0, 1.0)
+
+
+def test_a_fraction_is_between_0_and_1_and_a_mean_may_be_anything():
+    hits = np.arange(50) > 0  # all but one: mirrored, the interval would reach beyond 1
+    figure = bootstrap.bootstrap_mean(hits)
+    assert figure.value == 0.98 and figure.low < 0.98 and figure.high == 1.0
+    assert bootstrap.bootstrap_mean(~hits).low == 0.0
+    assert bootstrap.bootstrap_mean(hits.astype(float)).high > 1.0
 
 
 # Any statistic
@@ -67,27 +99,46 @@ def test_what_does_not_vary_has_an_interval_of_one_point():
 
 def test_each_resample_has_as_many_points_drawn_uniformly_from_each_sample():
     seen = []
-    bootstrap.bootstrap(lambda *weights: float(bool(seen.append(weights))), [4, 7], 3000)
-    assert len(seen) == 3001
+    samples = np.arange(4), np.arange(7)
+    bootstrap.bootstrap(lambda *drawn: bool(seen.append(drawn)), *samples, resamples=3000)
+    assert len(seen) == 3002  # twice the samples themselves
     for sample, count in enumerate([4, 7]):
-        first, *weights = [each[sample] for each in seen]
-        np.testing.assert_array_equal(first, np.ones(count))
-        weights = np.array(weights)
-        assert weights.dtype.kind == "i"
+        weights = np.array([np.bincount(each[sample], minlength=count) for each in seen])
+        of_samples = (weights == 1).all(1)
+        assert of_samples[0] and of_samples[-1]
+        weights = weights[1:-1]
         assert (weights.sum(1) == count).all()
         # Multinomial: mean 1, variance 1 - 1 / n, covariance -1 / n.
         expected = np.eye(count) - 1 / count
         np.testing.assert_allclose(weights.mean(0), 1, atol=0.08)
         np.testing.assert_allclose(np.cov(weights, rowvar=False), expected, atol=0.12)
     # Samples are drawn apart from each other.
-    between = np.corrcoef([each[0][0] for each in seen], [each[1][0] for each in seen])[0, 1]
-    assert abs(between) < 4 / np.sqrt(3000)
+    zeros = np.array([[np.sum(each == 0) for each in drawn] for drawn in seen[1:-1]])
+    assert abs(np.corrcoef(zeros, rowvar=False)[0, 1]) < 4 / np.sqrt(3000)
 
 
-def test_the_interval_is_the_replicates_percentiles_about_the_estimate():
-    values = iter([10.0, *range(101)])  # the estimate, then replicates of mean 50
-    figure = bootstrap.bootstrap(lambda weights: float(next(values)), [5], resamples=101)
-    assert figure == bootstrap.Figure(10.0, pytest.approx(-37.5), pytest.approx(57.5))
+def test_rows_are_drawn_whole():
+    rows = np.arange(10)[:, None] * [1, 10, 100]
+    found = []
+    bootstrap.bootstrap(lambda drawn: found.append(drawn) or 0.0, rows, resamples=5)
+    for drawn in found:
+        assert drawn.shape == (10, 3) and (drawn == drawn[:, :1] * [1, 10, 100]).all()
+
+
+def test_the_interval_is_the_replicates_percentiles_mirrored_at_the_estimate():
+    values = chain([40.0], range(101), [40.0])  # the estimate, its replicates, the estimate
+    figure = bootstrap.bootstrap(lambda _: next(values), np.arange(5), resamples=101)
+    assert figure == bootstrap.Figure(40.0, pytest.approx(-17.5), pytest.approx(77.5))
+    assert basic_interval(40.0, np.arange(101.0)) == pytest.approx((-17.5, 77.5))
+
+
+@pytest.mark.parametrize(
+    ("value", "interval"),
+    [(60.0, (22.5, 117.5)), (10.0, (-77.5, 17.5)), (0.0, (-97.5, 0.0)), (110.0, (110.0, 217.5))],
+)
+def test_it_is_widened_to_hold_an_estimate_that_all_replicates_lie_beside(value, interval):
+    figure = bootstrap._figure(value, basic_interval(value, np.arange(101.0)))
+    assert (figure.low, figure.high) == pytest.approx(interval) and figure.value == value
 
 
 def test_the_seed_decides():
@@ -105,26 +156,31 @@ def test_the_seed_decides():
 # The Frechet distance
 
 
-def test_frechet_replicates_are_those_of_repeated_samples(monkeypatch):
+def test_frechet_replicates_are_those_of_resamples_of_both(monkeypatch):
     ours, reference = RNG.normal(size=(25, 3)), RNG.normal(0.5, 2, size=(40, 3))
-    found = replicates_of(monkeypatch, bootstrap.bootstrap_frechet, ours, reference, 15, seed=4)
-    assert found[0] == pytest.approx(distances.frechet_distance(ours, reference), rel=1e-12)
-    expected = [
-        distances.frechet_distance(repeated(ours, first), repeated(reference, second))
-        for first, second in bootstrap._weights([25, 40], 15, seed=4)
-    ]
-    np.testing.assert_allclose(found, expected, rtol=1e-10)
+    estimate, *calls, again = calls_of(
+        monkeypatch, "frechet_distance", bootstrap.bootstrap_frechet, ours, reference, 15, seed=4
+    )
+    assert estimate[1] == again[1] == distances.frechet_distance(ours, reference)
+    assert len(calls) == 15
+    for drawn, _ in calls:
+        for resample, sample in zip(drawn, (ours, reference), strict=True):
+            assert resample.shape == sample.shape
+            assert {*map(tuple, resample)} < {*map(tuple, sample)}
+    figure = bootstrap.bootstrap_frechet(ours, reference, 15, seed=4)
+    expected = basic_interval(figure.value, [found for _, found in calls])
+    assert (figure.low, figure.high) == pytest.approx(expected)
 
 
 def test_frechet_interval_is_about_its_estimate_and_shrinks_with_the_root_of_the_size():
-    widths = []
-    for n in (250, 4000):
+    widths = {250: [], 4000: []}
+    for n in 5 * list(widths):
         ours, reference = RNG.normal(size=(n, 4)), RNG.normal(0.5, 1.3, size=(n, 4))
         figure = bootstrap.bootstrap_frechet(ours, reference)
         assert figure.value == distances.frechet_distance(ours, reference)
         assert figure.low < figure.value < figure.high
-        widths.append(figure.high - figure.low)
-    assert widths[0] / widths[1] == pytest.approx(np.sqrt(16), rel=0.35)
+        widths[n].append(figure.high - figure.low)
+    assert np.mean(widths[250]) / np.mean(widths[4000]) == pytest.approx(np.sqrt(16), rel=0.25)
 
 
 @pytest.mark.slow
@@ -141,12 +197,33 @@ def test_frechet_interval_holds_the_truth_in_about_95_of_100_cases():
     assert 0.90 <= np.mean([each.low <= truth <= each.high for each in figures]) <= 0.99
 
 
-def test_frechet_interval_is_about_its_estimate_where_the_bias_of_resampling_is_large(monkeypatch):
+def test_the_bias_of_a_frechet_distance_is_taken_out(monkeypatch):
+    """Both samples are of one distribution: the distance is 0, and each estimate far above it."""
     ours, reference = RNG.normal(size=(2, 100, 20))
-    values = replicates_of(monkeypatch, bootstrap.bootstrap_frechet, ours, reference)
-    assert values[1:].min() > values[0]  # without the shift the interval would miss it
+    estimate, *calls, _ = calls_of(
+        monkeypatch, "frechet_distance", bootstrap.bootstrap_frechet, ours, reference
+    )
+    replicates = [found for _, found in calls]
+    assert min(replicates) > estimate[1] > 1.0  # the percentile interval would miss even it
+    low, high = basic_interval(estimate[1], replicates)
+    assert low < 0.0 < high < estimate[1]
     figure = bootstrap.bootstrap_frechet(ours, reference)
-    assert figure.low < figure.value < figure.high
+    assert (figure.low, figure.high) == (0.0, estimate[1])
+
+
+@pytest.mark.slow
+def test_frechet_interval_holds_the_truth_where_the_bias_is_as_large_as_the_spread():
+    """In about 95 of 100 cases, where the percentile interval hardly ever does."""
+    mean, n = np.full(8, 0.2), 200
+    truth, held, held_by_percentiles = mean @ mean, [], []
+    for seed in range(100):
+        samples = mean + RNG.normal(size=(n, 8)), RNG.normal(size=(n, 8))
+        figure = bootstrap.bootstrap_frechet(*samples, 100, seed)
+        held.append(figure.low <= truth <= figure.high)
+        mirrored = 2 * figure.value - figure.low
+        held_by_percentiles.append(2 * figure.value - figure.high <= truth <= mirrored)
+    assert np.mean(held) >= 0.90
+    assert np.mean(held_by_percentiles) < 0.5
 
 
 def test_no_interval_goes_beyond_what_there_can_be():
@@ -154,7 +231,7 @@ def test_no_interval_goes_beyond_what_there_can_be():
     near = ours + 0.05 * RNG.normal(size=(60, 2))
     assert bootstrap.bootstrap_frechet(ours, near).low == 0.0
     values = np.array([1.0] * 99 + [0.9])
-    figure = bootstrap.bootstrap(lambda w: w @ values / 100, [100], least=0.9989, most=0.9991)
+    figure = bootstrap.bootstrap(np.mean, values, least=0.9989, most=0.9991)
     assert (figure.low, figure.high) == (0.9989, 0.9991)
 
 
@@ -164,7 +241,18 @@ def test_no_interval_goes_beyond_what_there_can_be():
 def test_kernel_replicates_are_those_of_repeated_samples_without_self_pairs(monkeypatch):
     ours, reference = RNG.normal(size=(12, 3)), RNG.normal(0.5, 2, size=(17, 3))
     monkeypatch.setattr(distances, "CHUNK", 50)  # several chunks
-    found = replicates_of(monkeypatch, bootstrap.bootstrap_kernel, ours, reference, 10, seed=5)
+    ((given, found),) = calls_of(
+        monkeypatch,
+        "weighted_kernel_distances",
+        bootstrap.bootstrap_kernel,
+        ours,
+        reference,
+        10,
+        seed=5,
+    )
+    weights = [each.astype(int) for each in given[2:]]
+    for each in weights:
+        assert (each[0] == 1).all() and (each.sum(1) == each.shape[1]).all()
 
     def within(sample, weights):
         which = np.repeat(np.arange(len(sample)), weights)
@@ -174,8 +262,8 @@ def test_kernel_replicates_are_those_of_repeated_samples_without_self_pairs(monk
     expected = [
         within(ours, first)
         + within(reference, second)
-        - 2 * np.mean((repeated(ours, first) @ repeated(reference, second).T / 3 + 1) ** 3)
-        for first, second in bootstrap._weights([12, 17], 10, seed=5, distinct=2)
+        - 2 * np.mean((np.repeat(ours, first, 0) @ np.repeat(reference, second, 0).T / 3 + 1) ** 3)
+        for first, second in zip(*weights, strict=True)
     ]
     np.testing.assert_allclose(found, expected, rtol=1e-10)
     assert found[0] == pytest.approx(distances.kernel_distance(ours, reference), rel=1e-12)
@@ -183,10 +271,40 @@ def test_kernel_replicates_are_those_of_repeated_samples_without_self_pairs(monk
 
 def test_kernel_replicates_are_unbiased(monkeypatch):
     ours, reference = RNG.normal(size=(2, 30, 3))
-    values = replicates_of(monkeypatch, bootstrap.bootstrap_kernel, ours, reference, 4000)
+    ((_, values),) = calls_of(
+        monkeypatch,
+        "weighted_kernel_distances",
+        bootstrap.bootstrap_kernel,
+        ours,
+        reference,
+        4000,
+    )
     error = values[1:].std() / np.sqrt(4000)
     # A ratio's mean is off by O(1 / n): allow a twentieth of the replicates' deviation.
     assert abs(values[1:].mean() - values[0]) < 3 * error + 0.05 * values[1:].std()
+    figure = bootstrap.bootstrap_kernel(ours, reference, 4000)
+    expected = basic_interval(values[0], values[1:])
+    assert (figure.low, figure.high) == pytest.approx(expected)
+
+
+def test_kernel_interval_is_scipys():
+    """But for chance: scipy draws one resample at a time."""
+    ours, reference = RNG.normal(size=(40, 3)), RNG.normal(0.3, 1, size=(60, 3))
+    figure = bootstrap.bootstrap_kernel(ours, reference, 4000)
+
+    def statistic(*indices):
+        weights = (
+            np.bincount(drawn.astype(int), minlength=len(sample))[None].astype(float)
+            for drawn, sample in zip(indices, (ours, reference), strict=True)
+        )
+        return distances.weighted_kernel_distances(ours, reference, *weights)[0]
+
+    found = stats.bootstrap(
+        (np.arange(40), np.arange(60)), statistic, vectorized=False, n_resamples=4000,
+        method="basic", rng=1,
+    ).confidence_interval  # fmt: skip
+    width = found.high - found.low
+    assert (figure.low, figure.high) == pytest.approx(tuple(found), abs=0.05 * width)
 
 
 def test_kernel_interval_of_two_points_each_does_not_divide_by_zero():

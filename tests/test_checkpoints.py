@@ -1,6 +1,7 @@
 """Checkpoints: whole, or not taken, whatever has happened to their files."""
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -168,6 +169,15 @@ def test_a_failed_save_leaves_the_former_checkpoint(step, two, monkeypatch):
     assert file_of(two, 4).read_bytes() == content(4)
     assert not list(two.directory.glob("unfinished-*"))
     assert_restores(two, 8 if step == 12 else 4)
+
+
+@pytest.mark.parametrize("year", [1979, 2108])
+def test_a_clock_that_no_zip_file_can_be_dated_by_is_said_before_a_save(year, two, monkeypatch):
+    now = time.mktime((year, 7, 1, 0, 0, 0, 0, 0, 0))
+    monkeypatch.setattr(time, "time", lambda: now)
+    with pytest.raises(UserError, match=f"this machine's clock says .* {year}; set it"):
+        two.save(Stub(), 12)
+    assert not list(two.directory.glob("*12*"))
 
 
 def test_another_config_is_refused(two):

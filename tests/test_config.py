@@ -270,6 +270,29 @@ def test_a_wrong_value_in_a_config_is_named(name, value, tmp_path):
         load_config(path, [GANConfig])
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("epochs", 0), ("learning_rate", -1.0), ("learning_rate", float("inf")), ("ema", 1.0),
+        ("seed", 2**32), ("dataset", "emnist"), ("preset", "none"), ("channels", 2),
+        ("save_every", "often"),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_is_refused_in_the_same_words_typed_or_in_a_config(
+    name, value, tmp_path, capsys
+):
+    flag = f"--{name.replace('_', '-')}"
+    with pytest.raises(SystemExit):
+        parse_config(GANConfig, [f"{flag}={value}"])
+    words = capsys.readouterr().err.split(f"error: argument {flag}: ")[1].strip()
+    path = tmp_path / "config.json"
+    save_config(parse_config(GANConfig, []), path)
+    path.write_text(json.dumps({**json.loads(path.read_text()), name: value}))
+    with pytest.raises(UserError) as failure:
+        load_config(path, [GANConfig])
+    assert str(failure.value).endswith(f": {name}: {words}")
+
+
 def test_two_runs_of_one_second_have_folders_of_their_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(time, "strftime", lambda form: "20260101-000000")

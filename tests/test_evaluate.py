@@ -15,9 +15,9 @@ from tensorboard import program
 from genai_keras.data.images import load_images
 from genai_keras.data.toy import GaussianMixture
 from genai_keras.evaluate import main
-from genai_keras.evaluation.lenet import load_ruler
+from genai_keras.evaluation.features import Thumbnails, load_feature_extractor
 from genai_keras.evaluation.models import judge_numbers, judge_pixels, judge_text
-from genai_keras.evaluation.pictures import Thumbnails, judge_pictures
+from genai_keras.evaluation.pictures import judge_pictures
 from genai_keras.runs import open_run
 
 
@@ -28,14 +28,14 @@ def digits():
     return np.split(train.first(4_200), 3)
 
 
-def figures(ours, reference, training, ruler, **arguments):
-    rows, places = judge_pictures(ours, reference, training, ruler, **arguments)
+def figures(ours, reference, training, extractor, **arguments):
+    rows, places = judge_pictures(ours, reference, training, extractor, **arguments)
     return {row.name: row for row in rows}, places
 
 
 @pytest.mark.slow
 def test_samples_of_known_quality_are_told_apart(digits):
-    """Real digits at the floor; one copied digit, blurred digits and noise each below it."""
+    """Real digits at the baseline; one copied digit, blurred digits and noise each below it."""
     real, reference, training = digits
     rng = np.random.default_rng(0)
     samples = {
@@ -44,16 +44,16 @@ def test_samples_of_known_quality_are_told_apart(digits):
         "blurred": ndimage.gaussian_filter(real, (0, 3, 3, 0)),
         "noise": rng.uniform(0, 1, real.shape),
     }
-    ruler = load_ruler("mnist")
+    extractor = load_feature_extractor("mnist")
     found = {
-        name: figures(each.astype("float32"), reference, training, ruler)[0]
+        name: figures(each.astype("float32"), reference, training, extractor)[0]
         for name, each in samples.items()
     }
     value = {
         name: {key: row.figure.value for key, row in rows.items()} for name, rows in found.items()
     }
     for row in found["real"].values():  # real data against real data
-        assert abs(row.figure.value - row.floor) <= 2 * (row.figure.high - row.figure.low)
+        assert abs(row.figure.value - row.real_data) <= 2 * (row.figure.high - row.figure.low)
         assert row.figure.low <= row.figure.value <= row.figure.high
     distance = {name: each["frechet_distance"] for name, each in value.items()}
     assert distance["real"] < distance["blurred"] < min(distance["collapsed"], distance["noise"])
@@ -89,9 +89,9 @@ def test_pictures_without_a_classifier_are_judged_by_their_thumbnails():
 def test_a_model_that_copies_its_training_pictures_is_seen(digits):
     _, reference, training = digits
     order = np.random.default_rng(0).permutation(len(training))
-    rows, places = figures(training[order], reference, training, load_ruler("mnist"))
+    rows, places = figures(training[order], reference, training, load_feature_extractor("mnist"))
     row = rows["nearest_training"]
-    assert row.figure.value == pytest.approx(0, abs=1e-3) and row.floor > 0.5
+    assert row.figure.value == pytest.approx(0, abs=1e-3) and row.real_data > 0.5
     assert np.array_equal(places, order)
 
 
@@ -107,11 +107,16 @@ def test_agreement_and_recall_are_within_the_class_that_was_asked_for():
     wrong = np.flatnonzero(asked == 3)
     asked[wrong] = 5  # every three was asked for as a five
     rows, _ = figures(
-        ours, reference, training, load_ruler("mnist"), asked=asked, reference_labels=truth
+        ours,
+        reference,
+        training,
+        load_feature_extractor("mnist"),
+        asked=asked,
+        reference_labels=truth,
     )
     share = len(wrong) / len(asked)
     assert rows["label_agreement"].figure.value == pytest.approx(1 - share, abs=0.02)
-    assert rows["label_agreement"].floor > 0.97
+    assert rows["label_agreement"].real_data > 0.97
     assert rows["recall_of_7"].figure.value < 0.1 < 0.5 < rows["recall_of_8"].figure.value
     assert "recall_of_3" not in rows  # nobody asked for one
 
@@ -186,11 +191,11 @@ def test_nats_of_text_and_pixels_are_those_of_a_model_that_is_known():
     assert pixels["bits_per_pixel"].value == pytest.approx(1.0)
 
 
-def test_numbers_of_the_truth_are_at_the_floor_and_shifted_ones_by_the_shift():
+def test_numbers_of_the_truth_are_at_the_baseline_and_shifted_ones_by_the_shift():
     mixture = GaussianMixture()
     true = mixture.sample(4_000, seed=9)
     (row,) = judge_numbers(true)
-    assert row.figure.value < 0.08 and row.floor < 0.08
+    assert row.figure.value < 0.08 and row.real_data < 0.08
     (row,) = judge_numbers(true + 1.0)
     assert row.figure.low < 1.0 < row.figure.high and row.figure.high - row.figure.low < 0.3
 
@@ -300,19 +305,20 @@ def test_runs_of_other_data_are_compared_with_a_warning(finished, tmp_path, caps
 
 
 def test_what_cannot_be_evaluated_is_one_clear_line(tmp_path, capsys):
-    for argv, words in (
-        ([], "name one run, or two and more behind --compare"),
-        (["a", "--compare", "b", "c"], "name one run"),
-        (["--compare", "a"], "needs two runs or more"),
-        (["--compare", "a", "a"], "each of them once"),
-        (["a", "--importance-samples", "150"], "a multiple of 100"),
-        (["a", "--json", str(tmp_path / "no" / "x.json")], "no is no folder"),
-        (["--compare", "a", "b", "--picture", str(tmp_path / "no" / "x.png")], "no is no folder"),
-        (["--compare", "a", "b", "--picture", "x.txt"], "name a .png or .jpg file"),
-        ([str(tmp_path / "none")], "the folder does not exist"),
-        ([str(tmp_path)], "is not a run"),
+    for code, argv, words in (
+        (2, [], "name one run, or two and more behind --compare"),
+        (2, ["a", "--compare", "b", "c"], "name one run"),
+        (2, ["--compare", "a"], "needs two runs or more"),
+        (2, ["--compare", "a", "a"], "each of them once"),
+        (2, ["a", "--importance-samples", "150"], "a multiple of 100"),
+        (2, ["a", "--picture", "x.png"], "--picture has no effect on a single run"),
+        (1, ["a", "--json", str(tmp_path / "no" / "x.json")], "no is no folder"),
+        (1, ["--compare", "a", "b", "--picture", str(tmp_path / "no" / "x.png")], "no is no fol"),
+        (2, ["--compare", "a", "b", "--picture", "x.txt"], "name a .png or .jpg file"),
+        (1, [str(tmp_path / "none")], "the folder does not exist"),
+        (1, [str(tmp_path)], "is not a run"),
     ):
-        assert main(argv) == 1
+        assert main(argv) == code
         said = capsys.readouterr().err
         assert words in said and len(said.splitlines()) == 1
 
@@ -380,12 +386,12 @@ def test_a_comparison_keeps_what_it_found_before_a_run_that_fails(finished, tmp_
     assert "wasserstein" in capsys.readouterr().out
 
 
-def test_fewer_training_pictures_than_samples_are_no_floor(digits):
+def test_fewer_training_pictures_than_samples_are_no_baseline(digits):
     real, reference, training = (part[:60] for part in digits)
     rows, _ = figures(real, reference, training[:40], Thumbnails())
-    assert rows["frechet_distance"].floor is None and rows["recall"].floor is None
+    assert rows["frechet_distance"].real_data is None and rows["recall"].real_data is None
     rows, _ = figures(real, reference, training, Thumbnails())
-    assert rows["frechet_distance"].floor > 0
+    assert rows["frechet_distance"].real_data > 0
     assert rows["frechet_distance"].figure.low >= 0
 
 

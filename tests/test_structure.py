@@ -35,7 +35,7 @@ LEVELS = {
     "generate": 8,
     "export": 8,
     "augment": 8,
-    "train_lenet": 8,
+    "evaluation/train_lenet": 8,
     "check": 8,
     "__main__": 9,
 }
@@ -67,7 +67,8 @@ def imports_of(path):
 
 
 def place_of(path):
-    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+    name = path.relative_to(PACKAGE).with_suffix("").as_posix()
+    return name if name in LEVELS else name.split("/")[0]
 
 
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

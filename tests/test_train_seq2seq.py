@@ -136,7 +136,23 @@ def test_wrong_input_is_one_clear_line(content, says, tmp_path, capsys):
     if content is not None:
         (tmp_path / "pairs.tsv").write_bytes(content)
         argv += ["--data-dir", str(tmp_path / "pairs.tsv")]
-    assert main(argv) == 1
+    assert main(argv) == (2 if content is None else 1)
+    err = capsys.readouterr().err
+    assert says in err and err.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "argv, says",
+    [
+        (["--data-dir", "x"], "--data-dir has no effect on --dataset dates"),
+        (["--max-length", "9"], "--max-length has no effect on --dataset dates"),
+        (["--width", "9", "--num-heads", "3"], "--width must be even"),
+        (["--width", "10", "--num-heads", "3"], "among 3 heads"),
+    ],
+)
+def test_wrong_options_are_one_clear_line(argv, says, tmp_path, capsys):
+    assert main([*TINY, "--run-dir", str(tmp_path / "run"), *argv]) == 2
     err = capsys.readouterr().err
     assert says in err and err.count("\n") == 1
     assert not (tmp_path / "run").exists()

@@ -193,12 +193,14 @@ def test_a_stop_in_an_epochs_middle_loses_nothing(tmp_path, monkeypatch):
     ("argv", "says"),
     [
         (["--importance-samples", "2", "--beta", "2"], "leave one or the other out"),
+        (["--importance-samples", "2", "--free-bits", "0.1"], "leave one or the other out"),
         (["--conditional", "--dataset", "photos"], "photos has none here"),
+        (["--dataset", "photos", "--image-size", "600"], "--image-size 600 is too large"),
     ],
-    ids=["iwae", "labels"],
+    ids=["iwae", "free bits", "labels", "size"],
 )
-def test_wrong_input_is_one_clear_line(argv, says, tmp_path, capsys):
-    assert run(tmp_path / "run", *argv) == 1
+def test_wrong_options_are_one_clear_line(argv, says, tmp_path, capsys):
+    assert run(tmp_path / "run", *argv) == 2
     said = capsys.readouterr().err
     assert said.startswith("error: ") and says in said and said.count("\n") == 1
     assert not (tmp_path / "run").exists()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import ClassVar
 
-from genai_keras.errors import UserError
+from genai_keras.errors import UsageError
 
 
 def option(
@@ -68,6 +68,21 @@ class Config:
 
     debug: bool = option(False, "show the traceback of a failure")
 
+    def check_unused(self, *names, on=None):
+        """Raises a `UsageError` for options that are set although they have no effect.
+
+        Args:
+            *names: of the options.
+            on: what they have no effect on; the data set if None.
+        """
+        usual = {each.name: each.default for each in fields(self)}
+        usual |= self.presets.get(getattr(self, "preset", None), {})
+        for name in names:
+            if getattr(self, name) != usual[name]:
+                flag = "--" + name.replace("_", "-")
+                on = on or f"--dataset {self.dataset}"
+                raise UsageError(f"{flag} has no effect on {on}: leave it out")
+
 
 @dataclass
 class TrainConfig(Config):
@@ -81,11 +96,11 @@ class TrainConfig(Config):
         None, "folder to look in for the data, before its usual places; text and pairs: your file"
     )
     epochs: int = option(20, "passes over the training data", at_least=1)
-    batch_size: int = option(64, "samples a training step", at_least=1)
-    learning_rate: float = option(1e-3, "Adam's step size", above=0)
+    batch_size: int = option(64, "samples per training step", at_least=1)
+    learning_rate: float = option(1e-3, "Adam's learning rate", above=0)
     schedule: str = option(
         "constant",
-        "what becomes of the step size: cosine lets it fall to 0 over --epochs",
+        "how the learning rate changes: cosine lowers it to 0 over --epochs",
         choices=("constant", "cosine"),
     )
     seed: int = option(0, "same seed, same run, bit for bit", at_least=0, at_most=2**32 - 2)
@@ -100,18 +115,14 @@ class TrainConfig(Config):
     )
     save_every: Interval = option(
         Interval("5m"),
-        "save within epochs, too: every so many steps (500) or minutes (5m); 0 for never",
+        "also save within epochs: every so many steps (500) or minutes (5m); 0 for never",
     )
     precision: str = option(
-        "float32", "numbers the networks compute with", choices=("float32", "mixed_bfloat16")
+        "float32",
+        "number format that the networks compute in",
+        choices=("float32", "mixed_bfloat16"),
     )
-    histograms: bool = option(False, "write every weight's histogram to TensorBoard, each epoch")
-    verbose: int = option(1, "0 silent, 1 progress bar, 2 a line an epoch", choices=(0, 1, 2))
-
-    def check_unused(self, *names):
-        """Raises a `UserError` for options that have no effect on the data set and yet are set."""
-        usual = {each.name: each.default for each in fields(self)} | self.presets[self.preset]
-        for name in names:
-            if getattr(self, name) != usual[name]:
-                flag = "--" + name.replace("_", "-")
-                raise UserError(f"{flag} has no effect on --dataset {self.dataset}: leave it out")
+    histograms: bool = option(
+        False, "write a histogram of every weight to TensorBoard after each epoch"
+    )
+    verbose: int = option(1, "0 silent, 1 progress bar, 2 one line per epoch", choices=(0, 1, 2))

@@ -1,4 +1,4 @@
-"""The options of the commands that learn pictures."""
+"""The options of the commands that learn images."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,24 +10,24 @@ IMAGE_DATASETS = ("mnist5k", "mnist", "fashion_mnist", "cifar10", "photos", "fol
 
 @dataclass
 class ImageConfig(TrainConfig):
-    """The options of a command that learns from pictures."""
+    """The options of a command that learns from images."""
 
     dataset: str = option("mnist5k", "what to learn from", choices=IMAGE_DATASETS)
     image_size: int | None = option(
-        None, "side in pixels to resize pictures to (folder and photos: 64)", at_least=4
+        None, "side in pixels to resize images to (folder and photos: 64)", at_least=4
     )
     channels: int | None = option(
-        None, "1 grey, 3 colour (folder: colour if any picture is)", choices=(1, 3)
+        None, "1 grey, 3 colour (folder: colour if any image is)", choices=(1, 3)
     )
 
     conditional: bool = option(
-        False, "learn pictures given their label, so that generate --label can ask for one"
+        False, "learn images given their label, so that generate --label can ask for one"
     )
 
     low: ClassVar[float]  # the value of black that the model learns; white is 1
 
     def source(self):
-        """The arguments of `load_images`: which pictures, and how they are dealt."""
+        """The arguments of `load_images`: which images, and how they are dealt."""
         names = (
             "dataset", "data_dir", "batch_size", "seed", "limit", "image_size", "channels", "low",
             "conditional",
@@ -86,7 +86,9 @@ The default learns 4,500 real handwritten digits in about 2 minutes on two CPU c
     preset: str = option("dcgan", "a named set of defaults; a flag that is typed wins over it")
     epochs: int = option(80, "passes over the training data", at_least=1)
     dataset: str = option("mnist5k", "what to learn from", choices=(*IMAGE_DATASETS, "mixture"))
-    network: str = option("dcgan", "what both networks are built of", choices=("dcgan", "dense"))
+    network: str = option(
+        "dcgan", "the kind of layers of both networks", choices=("dcgan", "dense")
+    )
     latent_dim: int = option(64, "length of the noise vector z", at_least=1)
     generator_widths: tuple[int, ...] = option(
         (64, 32), "channels (dcgan) or units (dense) of each hidden layer", at_least=1
@@ -99,7 +101,7 @@ The default learns 4,500 real handwritten digits in about 2 minutes on two CPU c
         5, "side of the discriminator's convolution kernels", at_least=2
     )
     discriminator_learning_rate: float | None = option(
-        None, "Adam's step size for the discriminator (default: --learning-rate)", above=0
+        None, "Adam's learning rate for the discriminator (default: --learning-rate)", above=0
     )
     beta_1: float = option(0.5, "Adam's momentum", at_least=0, below=1)
     label_smoothing: float = option(
@@ -146,13 +148,13 @@ The default learns 4,500 real handwritten digits in about 1.5 minutes on two CPU
 
     preset: str = option("conv", "a named set of defaults; a flag that is typed wins over it")
     epochs: int = option(40, "passes over the training data", at_least=1)
-    batch_size: int = option(128, "samples a training step", at_least=1)
+    batch_size: int = option(128, "samples per training step", at_least=1)
     schedule: str = option(
         "cosine",
-        "what becomes of the step size: cosine lets it fall to 0 over --epochs",
+        "how the learning rate changes: cosine lowers it to 0 over --epochs",
         choices=("constant", "cosine"),
     )
-    network: str = option("conv", "what both networks are built of", choices=("conv", "dense"))
+    network: str = option("conv", "the kind of layers of both networks", choices=("conv", "dense"))
     latent_dim: int = option(16, "length of the code z", at_least=1)
     widths: tuple[int, ...] = option(
         (32, 64),

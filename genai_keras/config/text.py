@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from genai_keras.config.base import TrainConfig, option
+from genai_keras.errors import UsageError
 
 TOKENIZERS = ("char", "bpe")
 SOURCE = ("dataset", "data_dir", "batch_size", "seed", "limit", "steps_per_epoch")
@@ -13,20 +14,22 @@ SOURCE = ("dataset", "data_dir", "batch_size", "seed", "limit", "steps_per_epoch
 class TransformerConfig(TrainConfig):
     """The options that every Transformer shares."""
 
-    batch_size: int = option(24, "sequences a training step", at_least=1)
+    batch_size: int = option(24, "sequences per training step", at_least=1)
     steps_per_epoch: int | None = option(
         None, "training steps until the next validation (default: all of the data)", at_least=1
     )
     schedule: str = option(
         "cosine",
-        "what becomes of the learning rate: cosine lets it fall to a 20th over --epochs",
+        "how the learning rate changes: cosine lowers it to a 20th over --epochs",
         choices=("constant", "cosine"),
     )
     learning_rate: float = option(3e-3, "AdamW's learning rate", above=0)
     warmup_steps: int = option(100, "steps in which it rises from 0", at_least=0)
-    weight_decay: float = option(0.1, "AdamW's decay of matrices, at a rate of 1", at_least=0)
+    weight_decay: float = option(
+        0.1, "AdamW's decay of weight matrices, per unit of learning rate", at_least=0
+    )
     beta_2: float = option(0.99, "AdamW's memory of squared gradients", at_least=0, below=1)
-    clip: float = option(1.0, "longest that the gradient of all weights together may be", above=0)
+    clip: float = option(1.0, "the largest norm that the gradient of all weights may have", above=0)
     width: int = option(128, "of embeddings and states", at_least=2)
     num_layers: int = option(4, "Transformer blocks", at_least=1)
     num_heads: int = option(4, "of each attention; must divide --width", at_least=1)
@@ -45,7 +48,18 @@ class TransformerConfig(TrainConfig):
     )
 
     def transformer(self):
-        """The arguments that every Transformer takes alike."""
+        """The arguments that every Transformer takes alike.
+
+        Raises:
+            UsageError: there is no Transformer of such a width.
+        """
+        if self.width % self.num_heads:
+            raise UsageError(
+                f"--width {self.width} cannot be divided among {self.num_heads} heads: choose a "
+                f"multiple of {self.num_heads}, or another --num-heads"
+            )
+        if self.positions == "sinusoidal" and self.width % 2:
+            raise UsageError(f"--width must be even for --positions sinusoidal, not {self.width}")
         names = (
             "width", "num_layers", "num_heads", "hidden_units", "dropout", "activation",
             "positions",
@@ -150,7 +164,7 @@ The default learns to read dates, in about 3.5 minutes on two CPU cores.
     preset: str = option("small", "a named set of defaults; a flag that is typed wins over it")
     dataset: str = option("dates", "what to learn from", choices=("dates", "sort", "pairs"))
     epochs: int = option(8, "parts of the run, each ending in validation", at_least=1)
-    batch_size: int = option(64, "pairs a training step", at_least=1)
+    batch_size: int = option(64, "pairs per training step", at_least=1)
     steps_per_epoch: int | None = option(
         200, "training steps until the next validation", at_least=1
     )

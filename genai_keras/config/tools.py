@@ -7,7 +7,7 @@ from typing import ClassVar
 from genai_keras.config.base import Config, option
 
 CHAPTERS = tuple(f"chapter{number}" for number in range(1, 8))  # of the notebooks
-RULED = ("mnist", "fashion_mnist")  # what a LeNet is shipped for
+LENET_DATASETS = ("mnist", "fashion_mnist")  # that a LeNet is shipped for
 RUN = "the folder of a finished run"
 DATA_DIR = "where its data are now, if they have moved"
 PLACE = "folder to look in for the data, before its usual places"
@@ -34,10 +34,10 @@ A GAN of all of MNIST takes about half a minute on one CPU core.
     data_dir: Path | None = option(None, DATA_DIR)
     json: Path | None = option(None, "write all figures to this file, too")
     samples: int = option(
-        10_000, "generated pictures that are compared with as many real ones, at most", at_least=100
+        10_000, "compare at most so many generated images with as many real ones", at_least=100
     )
     likelihoods: int = option(
-        1_000, "validation pictures whose likelihood is estimated, at most", at_least=2
+        1_000, "estimate the likelihood of at most so many validation images", at_least=2
     )
     importance_samples: int = option(
         100, "draws of z for each of them, a multiple of 100", at_least=100
@@ -55,12 +55,12 @@ examples:
   python -m genai_keras.generate runs/mine --count 100 --out digits.png
   python -m genai_keras.generate runs/shakespeare --prompt "ROMEO:" --temperature 0.7
 
-64 pictures take a few seconds on two CPU cores, most of them to load TensorFlow.
+64 images take a few seconds on two CPU cores, most of them to load TensorFlow.
 """
 
     run: Path = option(None, RUN, positional=True)
     count: int | None = option(
-        None, "samples (default: 64 pictures, 1 text, 1000 numbers)", at_least=1
+        None, "samples (default: 64 images, 1 text, 1000 numbers)", at_least=1
     )
     seed: int = option(0, "same seed, same samples", at_least=0, at_most=2**32 - 2)
     out: Path | None = option(
@@ -69,7 +69,7 @@ examples:
     label: tuple[int, ...] = option(
         (), "classes to make, in turn, by a conditional model (default: all)", at_least=0
     )
-    interpolate: bool = option(False, "walk from one picture to the next, a walk a row")
+    interpolate: bool = option(False, "walk from one image to the next, one walk per row")
     complete: bool = option(
         False, "pixels: complete the upper halves of digits that training did not see"
     )
@@ -119,17 +119,17 @@ On all of MNIST the default takes about 5 minutes of CPU time.
 
     run: Path | None = option(
         None,
-        "a finished --conditional run to take pictures from, which may have seen more labels "
-        "(default: train a VAE on the same few pictures)",
+        "a finished --conditional run to take images from, which may have seen more labels "
+        "(default: train a VAE on the same few images)",
         positional=True,
     )
-    dataset: str = option("mnist5k", "what to classify", choices=("mnist5k", *RULED))
+    dataset: str = option("mnist5k", "what to classify", choices=("mnist5k", *LENET_DATASETS))
     data_dir: Path | None = option(None, PLACE)
     per_class: tuple[int, ...] = option(
-        (10, 50, 200), "real training pictures of each class", at_least=2
+        (10, 50, 200), "real training images of each class", at_least=2
     )
-    generated: int = option(200, "generated pictures of each class", at_least=1)
-    seeds: int = option(5, "repetitions, each with other pictures and weights", at_least=2)
+    generated: int = option(200, "generated images of each class", at_least=1)
+    seeds: int = option(5, "repetitions, each with other images and weights", at_least=2)
     steps: int = option(1_000, "training steps of each classifier", at_least=1)
     vae_steps: int = option(1_500, "training steps of each VAE", at_least=1)
     json: Path | None = option(None, "write all figures to this file, too")
@@ -137,23 +137,23 @@ On all of MNIST the default takes about 5 minutes of CPU time.
 
 @dataclass
 class LeNetConfig(Config):
-    """The options of `train_lenet`."""
+    """The options of `evaluation.train_lenet`, which made the feature extractors."""
 
-    command: ClassVar[str] = "train_lenet"
+    command: ClassVar[str] = "evaluation.train_lenet"
     examples: ClassVar[str] = """\
 examples:
-  python -m genai_keras.train_lenet --dataset mnist --out lenet.npz
-  python -m genai_keras.train_lenet --dataset fashion_mnist --data-dir my_data --out lenet.npz
+  python -m genai_keras.evaluation.train_lenet --dataset mnist --out lenet.npz
+  python -m genai_keras.evaluation.train_lenet --dataset fashion_mnist --data-dir my_data
 
 On half of one CPU core it took 6 minutes for MNIST and 9 for Fashion-MNIST.
 """
 
-    dataset: str = option("mnist", "what to classify", choices=RULED)
+    dataset: str = option("mnist", "what to classify", choices=LENET_DATASETS)
     data_dir: Path | None = option(None, PLACE)
     out: Path = option(Path("lenet.npz"), "the file for its weights")
     epochs: int = option(20, "passes over the training data", at_least=1)
     seed: int = option(0, "same seed, same weights", at_least=0, at_most=2**32 - 2)
-    verbose: int = option(2, "0 silent, 1 progress bar, 2 a line an epoch", choices=(0, 1, 2))
+    verbose: int = option(2, "0 silent, 1 progress bar, 2 one line per epoch", choices=(0, 1, 2))
 
 
 @dataclass

@@ -70,9 +70,7 @@ def _hash_as_idx(array):
 
 
 def _remove_damaged(name):
-    from keras.src.backend.config import keras_home  # the only place that knows it
-
-    home = Path(keras_home()).expanduser()
+    home = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
     if not os.access(home, os.W_OK):
         home = Path("/tmp/.keras")  # as `get_file` does
     for path in (home / "datasets").glob(KEPT[name]):

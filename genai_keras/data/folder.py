@@ -1,4 +1,4 @@
-"""A folder of the user's own pictures: any size, grey or colour, with or without alpha."""
+"""A folder of the user's own images: any size, grey or colour, with or without alpha."""
 
 import hashlib
 import warnings
@@ -11,20 +11,20 @@ import tensorflow as tf
 from PIL import Image, ImageOps
 
 from genai_keras.data.arrays import reason_of
-from genai_keras.errors import UserError
+from genai_keras.errors import UsageError, UserError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")  # Pillow runs programs for some others
 MOST_PIXELS = 64_000_000  # a file of a few bytes may tell of billions, which would fill the memory
-MEMORY = 1 << 30  # bytes of decoded pictures to keep in memory; a larger folder is streamed
+MEMORY = 1 << 30  # bytes of decoded images to keep in memory; a larger folder is streamed
 
-# Each picture is read, or is named with what is wrong; Pillow's own remarks name no file.
+# Each image is read, or is named with what is wrong; Pillow's own remarks name no file.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 @dataclass(frozen=True)
 class FolderPart:
-    """Pictures that are decoded each time they are fetched: for a folder larger than memory."""
+    """Images that are decoded each time they are fetched: for a folder larger than memory."""
 
     paths: list[Path]
     shape: tuple[int, int, int]
@@ -40,23 +40,23 @@ class FolderPart:
 
 
 def read_folder(data_dir, size, channels=None, limit=None, memory=None):
-    """Reads the pictures under a folder, nine tenths for training and one tenth for validation.
+    """Reads the images under a folder, nine tenths for training and one tenth for validation.
 
-    A picture's part is drawn from the hash of its file, so copies of one picture are always in the
-    same part, and adding pictures moves few of the others.
+    An image's part is drawn from the hash of its file, so copies of one image are always in the
+    same part, and adding images moves few of the others.
 
     Args:
         data_dir: the folder; its subfolders are read too.
-        size: side in pixels; a picture is scaled to cover the square, then cropped at its centre.
-        channels: 1, 3, or None for colour if any picture is in colour.
-        limit: read only so many pictures.
-        memory: bytes of pixels above which the pictures are streamed instead of kept; 1 GiB.
+        size: side in pixels; an image is scaled to cover the square, then cropped at its centre.
+        channels: 1, 3, or None for colour if any image is in colour.
+        limit: read only so many images.
+        memory: bytes of pixels above which the images are streamed instead of kept; 1 GiB.
 
     Returns:
         `(training, validation)`: two uint8 arrays, or two `FolderPart`s.
 
     Raises:
-        UserError: there is no such folder, no picture in it, or one that cannot be read, by name.
+        UserError: there is no such folder, no image in it, or one that cannot be read, by name.
     """
     paths = _find_pictures(data_dir)
     if limit is not None:
@@ -78,7 +78,7 @@ def read_folder(data_dir, size, channels=None, limit=None, memory=None):
 
 
 def decode_picture(path, shape):
-    """Decodes one picture to `(height, width, channels)` uint8; transparent pixels become white."""
+    """Decodes one image to `(height, width, channels)` uint8; transparent pixels become white."""
     height, width, channels = shape
     with _open(path) as picture:
         picture = _in_eight_bits(ImageOps.exif_transpose(picture))
@@ -93,7 +93,7 @@ def decode_picture(path, shape):
 
 def _find_pictures(data_dir):
     if data_dir is None:
-        raise UserError("--dataset folder needs --data-dir, the folder of your pictures")
+        raise UsageError("--dataset folder needs --data-dir, the folder of your pictures")
     folder = Path(data_dir)
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}: --data-dir must name the pictures' folder")
@@ -122,7 +122,7 @@ def _examine(path):
 
 
 def _in_eight_bits(picture):
-    """A grey picture of more bits scaled to eight, which Pillow would clip; others as they are."""
+    """A grey image of more bits scaled to eight, which Pillow would clip; others as they are."""
     if picture.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(picture) >> 8).astype("uint8"))
     if picture.mode not in ("I", "F"):
@@ -138,7 +138,7 @@ def _in_eight_bits(picture):
 
 
 def _choose_for_validation(keys):
-    """A tenth of the pictures, at least one of them and never all, by the smallest hashes."""
+    """A tenth of the images, at least one of them and never all, by the smallest hashes."""
     distinct = sorted(set(keys))
     if len(distinct) < 2:
         raise UserError("all pictures are copies of one: a second one is needed for validation")

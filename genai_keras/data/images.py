@@ -1,4 +1,4 @@
-"""Pictures: where they come from, and how they become batches.
+"""Images: where they come from, and how they become batches.
 
 They stay uint8 in memory and are scaled a batch at a time. `folder` is in `folder.py`.
 """
@@ -16,7 +16,7 @@ from genai_keras.data.arrays import CLASSES, check_parts, read_cifar_file, read_
 from genai_keras.data.batches import Batches
 from genai_keras.data.downloads import download
 from genai_keras.data.folder import read_folder
-from genai_keras.errors import UserError
+from genai_keras.errors import UsageError, UserError
 
 DEFAULT_SIZE = 64  # pixels a side of `folder` and `photos`
 
@@ -33,30 +33,31 @@ def load_images(
     binarize=False,
     conditional=False,
 ):
-    """Loads pictures in two parts that share no sample.
+    """Loads images in two parts that share no sample.
 
-    `mnist`, `fashion_mnist` and `cifar10` keep their customary test pictures for validation; the
+    `mnist`, `fashion_mnist` and `cifar10` keep their customary test images for validation; the
     others put a tenth aside.
 
     Args:
         dataset: `mnist5k`, `mnist`, `fashion_mnist`, `cifar10`, `photos` or `folder`.
-        data_dir: where to look first. `folder`: the pictures' own folder.
-        batch_size: pictures a batch.
-        seed: keys the order of training; which picture is in which part does not depend on it.
-        limit: use only so many pictures for training.
+        data_dir: where to look first. `folder`: the images' own folder.
+        batch_size: images per batch.
+        seed: keys the order of training; which image is in which part does not depend on it.
+        limit: use only so many images for training.
         image_size: side in pixels to resize to; None keeps the data's own size, and means 64 for
             `folder` and `photos`.
         channels: 1 for grey, 3 for colour; None keeps the data's own.
         low: the value of black; white is 1.
         binarize: draw black or white from each pixel's value; see `Batches`.
-        conditional: deal each picture with its label, one-hot, `(CLASSES,)`.
+        conditional: deal each image with its label, one-hot, `(CLASSES,)`.
 
     Returns:
         `(training, validation)`, two `Batches` of `(height, width, channels)`, with `labels` where
         the data have them.
 
     Raises:
-        UserError: what is missing or unusable, and what to do about it.
+        UserError: what is missing or unusable, and what to do about it; a `UsageError` if no data
+            could serve.
     """
     labels = [None, None]
     if dataset == "folder":
@@ -71,7 +72,8 @@ def load_images(
             labels[0] = labels[0][order]
         parts = [_conform(part, image_size, channels) for part in (train[order], validation)]
     if conditional and any(part is None for part in labels):
-        raise UserError(
+        never = dataset in ("folder", "photos")
+        raise (UsageError if never else UserError)(
             f"--conditional needs labels, and {dataset} has none here: use mnist5k, mnist, "
             "fashion_mnist or cifar10, with their labels"
         )
@@ -104,7 +106,7 @@ def scale(pixels, low=-1.0):
 
 
 def to_pixels(images, low=-1.0):
-    """Pictures in `low`..1 back to uint8 pixels."""
+    """Images in `low`..1 back to uint8 pixels."""
     unit = (np.asarray(images, "float32") - low) / (1.0 - low)
     return np.clip(np.round(unit * 255.0), 0, 255).astype("uint8")
 
@@ -210,7 +212,7 @@ def _read_photos(size):
     height, width, _ = photos[0].shape
     border = width - max(width // 5, size)  # validation lies to the right of it
     if size > min(height, border):
-        raise UserError(f"--image-size {size} is too large for photos: at most {width // 2}")
+        raise UsageError(f"--image-size {size} is too large for photos: at most {width // 2}")
 
     def crops(left, right, stride):
         return np.stack(

@@ -1,5 +1,7 @@
 """Pairs of sentences, as a translator reads and writes them."""
 
+import dataclasses
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,7 +61,7 @@ def load_pairs(
             manythings.org's files, which have whom to thank there. Of its sources a tenth
             validates, with all their targets.
         data_dir: the file of `pairs`.
-        batch_size: pairs a batch.
+        batch_size: pairs per batch.
         seed: keys the order of training; which pair is in which part does not depend on it.
         limit: use only so many pairs for training.
         source_tokenizer, target_tokenizer: "char" or "bpe".
@@ -82,21 +84,13 @@ def load_pairs(
             )
         ]
 
+    deal = functools.partial(Batches, batch_size=batch_size, seed=seed)
     if dataset in WORLDS:
-        parts = _make_parts(WORLDS[dataset](), learn, limit)
+        pairs = _make_pairs(WORLDS[dataset](), learn, deal, limit)
     else:
-        parts = _read_parts(dataset, data_dir, learn, limit, max_length)
-    train_fetch, train_count, texts, tokenizers, lengths, left_out, fingerprint = parts
-    validation_fetch = _look_up(_encode(texts, tokenizers), lengths)
-    shapes = tuple((length,) for length in lengths)
-    return Pairs(
-        Batches(train_fetch, train_count, shapes, batch_size, seed, epoch_steps=steps_per_epoch),
-        Batches(validation_fetch, len(texts), shapes, batch_size, seed),
-        *tokenizers,
-        texts,
-        left_out,
-        fingerprint,
-    )
+        pairs = _load_file(dataset, data_dir, learn, deal, limit, max_length)
+    train = dataclasses.replace(pairs.train, epoch_steps=steps_per_epoch)
+    return dataclasses.replace(pairs, train=train)
 
 
 def encode_sources(texts, tokenizer, length):
@@ -124,8 +118,8 @@ def encode_sources(texts, tokenizer, length):
     return _pad(tokens, length)
 
 
-def _make_parts(world, learn, limit):
-    """A procedural world, encoded as it is needed: it has millions of pairs."""
+def _make_pairs(world, learn, deal, limit):
+    """`Pairs` of a procedural world, encoded as they are needed: it has millions."""
     count = min(world.train_count, limit or world.train_count)
     places = np.linspace(0, count - 1, min(count, LEARNT_FROM)).astype(int).tolist()
     tokenizers = learn([world.train_pair(place) for place in places])
@@ -141,11 +135,13 @@ def _make_parts(world, learn, limit):
         return tf.numpy_function(encode, [indices], [tf.int32, tf.int32], stateful=False)
 
     texts = [world.validation_pair(place) for place in range(world.validation_count)]
-    return fetch, count, texts, tokenizers, lengths, 0, None
+    shapes = tuple((length,) for length in lengths)
+    validation = deal(_look_up(_encode(texts, tokenizers), lengths), len(texts), shapes)
+    return Pairs(deal(fetch, count, shapes), validation, *tokenizers, texts)
 
 
-def _read_parts(dataset, path, learn, limit, max_length):
-    """A file of pairs, encoded at once, without those that are too long."""
+def _load_file(dataset, path, learn, deal, limit, max_length):
+    """`Pairs` of a file, encoded at once, without those that are too long."""
     train_texts, validation_texts = _split(_read_pairs(dataset, path))
     train_texts = train_texts[:limit]
     tokenizers = learn(train_texts)
@@ -161,11 +157,11 @@ def _read_parts(dataset, path, learn, limit, max_length):
             f"--max-length {max_length} leaves no pairs to train on, or none to validate with: "
             f"{left_out} of {whole} are longer"
         )
-    train, validation = (_encode(part, tokenizers) for part in parts)
+    train, validation = encoded = [_encode(part, tokenizers) for part in parts]
     lengths = [max(map(len, side)) for side in zip(*train, *validation, strict=True)]
-    fingerprint = fingerprint_of(repr(parts))
-    fetch = _look_up(train, lengths)
-    return fetch, len(train), parts[1], tokenizers, lengths, left_out, fingerprint
+    shapes = tuple((length,) for length in lengths)
+    batches = [deal(_look_up(tokens, lengths), len(tokens), shapes) for tokens in encoded]
+    return Pairs(*batches, *tokenizers, parts[1], left_out, fingerprint_of(repr(parts)))
 
 
 def _read_pairs(dataset, path):
@@ -223,6 +219,7 @@ def _encode_one(text, tokenizer):
 
 def _pad(sentences, length):
     """Arrays of tokens, one behind the other, `(len(sentences), length)` int32."""
+    # Not keras.utils.pad_sequences: a batch takes a tenth longer, and what is too long is cut.
     result = np.full((len(sentences), length), PADDING, "int32")
     for row, sentence in zip(result, sentences, strict=True):
         row[: len(sentence)] = sentence

@@ -9,7 +9,7 @@ import tensorflow as tf
 from genai_keras.data.batches import Batches
 from genai_keras.data.byte_pairs import to_bytes
 from genai_keras.data.tokenizers import Tokenizer, learn_tokenizer
-from genai_keras.errors import UserError
+from genai_keras.errors import UsageError, UserError
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def load_text(
             `text`, a file of one's own in UTF-8.
         data_dir: the file of `text`.
         context_length: tokens that are predicted; an element has one more, before the first.
-        batch_size: windows a batch.
+        batch_size: windows per batch.
         seed: keys the order of training.
         limit: use only so many characters, from the text's beginning.
         tokenizer: "char" or "bpe".
@@ -126,11 +126,14 @@ def read_utf8(dataset, path, content):
 
     Raises:
         UserError: there is none, it is empty, or it is not a text in UTF-8.
+        UsageError: none is named.
     """
     try:
-        if path is None or Path(path).is_dir():
-            instead = "" if path is None else f", not the folder {path}"
-            raise UserError(f"--dataset {dataset} needs --data-dir to name your {content}{instead}")
+        needed = f"--dataset {dataset} needs --data-dir to name your {content}"
+        if path is None:
+            raise UsageError(needed)
+        if Path(path).is_dir():
+            raise UserError(f"{needed}, not the folder {path}")
         if Path(path).exists() and not Path(path).is_file():  # a pipe or a device may never end
             raise UserError(f"{path} is no ordinary file: copy what it holds to one")
         data = Path(path).read_bytes()

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from genai_keras.data.byte_pairs import BYTES, cut_words, learn_merges, merge, to_bytes
-from genai_keras.errors import UserError
+from genai_keras.errors import UsageError, UserError
 
 UNKNOWN = "\ufffd"  # Unicode's replacement character
 LONGEST = 4 * 33  # bytes of a token: a word of `cut_words` in UTF-8
@@ -230,10 +230,10 @@ def encode_prompt(prompt, tokenizer):
     """What a model shall continue, as tokens, `(length,)` int32; warns of unknown characters.
 
     Raises:
-        UserError: it is empty.
+        UsageError: it is empty.
     """
     if not prompt:
-        raise UserError("--prompt is empty: give the sample at least one character to begin with")
+        raise UsageError("--prompt is empty: give the sample at least one character to begin with")
     unknown = tokenizer.unknown_in(prompt)
     if unknown and unknown != ["\n"]:
         print(

@@ -1,11 +1,12 @@
-"""Do generated pictures help a classifier that has few real ones?
+"""Do generated images help a classifier that has few real ones?
 
 Two classifiers start with the same weights and take the same number of steps on batches of the same
-size: one sees N real pictures of each class, the other the same ones and generated ones, in one
-pool. Both are measured on all test pictures, with several seeds, which change everything: the real
-pictures, the generated ones, the weights and the order.
+size: one sees N real images of each class, the other the same ones and generated ones, in one
+pool. Both are measured on all test images, with several seeds, which change everything: the real
+images, the generated ones, the weights and the order.
 """
 
+import warnings
 from dataclasses import dataclass
 
 import keras
@@ -15,7 +16,8 @@ from scipy import stats
 
 from genai_keras.data.batches import Batches
 from genai_keras.errors import UserError
-from genai_keras.evaluation.lenet import Ruler, train_lenet
+from genai_keras.evaluation.features import LeNetFeatures
+from genai_keras.evaluation.lenet_training import train_lenet
 from genai_keras.models.vae import VAE
 from genai_keras.networks import dense
 
@@ -26,11 +28,11 @@ CONCLUSIONS = ("better", "worse", "no difference that these seeds can tell")
 
 @dataclass(frozen=True)
 class Comparison:
-    """What generated pictures did to a classifier of so many real ones.
+    """What generated images did to a classifier of so many real ones.
 
     Args:
-        per_class: real pictures of each class.
-        without: accuracies without generated pictures, 0 to 1, one for each seed.
+        per_class: real images of each class.
+        without: accuracies without generated images, 0 to 1, one for each seed.
         augmented: accuracies with them, of the same seeds.
     """
 
@@ -66,9 +68,10 @@ def paired_interval(differences):
     differences = np.asarray(differences, "float64")
     if differences.ndim != 1 or len(differences) < 2:
         raise ValueError(f"differences must be (n,), at least 2, not {differences.shape}")
-    n = len(differences)
-    error = differences.std(ddof=1) / np.sqrt(n)
-    return float(differences.mean()), float(stats.t.ppf((1 + LEVEL) / 2, n - 1) * error)
+    with warnings.catch_warnings():  # of lost precision, where all differences are equal
+        warnings.simplefilter("ignore", RuntimeWarning)
+        low, high = stats.ttest_1samp(differences, 0.0).confidence_interval(LEVEL)
+    return float(differences.mean()), float((high - low) / 2)
 
 
 def augmentation_experiment(
@@ -84,19 +87,19 @@ def augmentation_experiment(
     classes=10,
     progress=print,
 ):
-    """Trains classifiers with and without generated pictures.
+    """Trains classifiers with and without generated images.
 
     Nothing is chosen by a result: all settings are the same for both, and for all seeds.
 
     Args:
-        images: real pictures to draw from, `(n, 28, 28, 1)` in [0, 1].
+        images: real images to draw from, `(n, 28, 28, 1)` in [0, 1].
         labels: theirs, `(n,)` int.
         test_images: all are classified.
         test_labels: theirs.
-        make: a function of `(images, labels, generated, seed)` that returns generated pictures and
-            their labels. It is given the few real pictures that the classifier has, and no others.
-        per_class: numbers of real pictures of each class to try.
-        generated: how many pictures of each class to ask `make` for.
+        make: a function of `(images, labels, generated, seed)` that returns generated images and
+            their labels. It is given the few real images that the classifier has, and no others.
+        per_class: numbers of real images of each class to try.
+        generated: how many images of each class to ask `make` for.
         seeds: repetitions, at least 2.
         steps: training steps of each classifier.
         classes: how many there are.
@@ -106,8 +109,8 @@ def augmentation_experiment(
         A `Comparison` for each of `per_class`.
 
     Raises:
-        UserError: there are not as many pictures of each class.
-        ValueError: fewer than 2 seeds, or `make` returns what are no labelled pictures.
+        UserError: there are not as many images of each class.
+        ValueError: fewer than 2 seeds, or `make` returns what are no labelled images.
     """
     if seeds < 2:
         raise ValueError(f"seeds must be at least 2, not {seeds}: one has no spread")
@@ -119,7 +122,7 @@ def augmentation_experiment(
         lenet = train_lenet(
             *pictures, seed=seed, steps=steps, batch_size=batch_size, classes=classes
         )
-        return float(np.mean(Ruler(lenet).classify(test_images) == test_labels))
+        return float(np.mean(LeNetFeatures(lenet).classify(test_images) == test_labels))
 
     comparisons = []
     for count in per_class:
@@ -142,7 +145,7 @@ def augmentation_experiment(
 
 
 def draw_few(labels, per_class, seed, classes=10):
-    """Indices of so many pictures of each class, none twice; few are among the more of that seed.
+    """Indices of so many images of each class, none twice; few are among the more of that seed.
 
     Raises:
         UserError: there are not as many.
@@ -174,7 +177,7 @@ def _checked(made, shape, classes):
 
 
 def vae_maker(steps=1_500, latent_dim=2, widths=(128,), learning_rate=1e-3, classes=10):
-    """A `make` that trains a conditional VAE on the few pictures it is given.
+    """A `make` that trains a conditional VAE on the few images it is given.
 
     Its pixels are black or white, drawn anew from the grey value at each step. It makes the
     probabilities of white: they are as grey as the real ones. It seeds Keras' global random state.
@@ -218,10 +221,10 @@ def vae_maker(steps=1_500, latent_dim=2, widths=(128,), learning_rate=1e-3, clas
 
 
 def model_maker(model, low=0.0):
-    """A `make` that takes pictures from a conditional model that was trained before.
+    """A `make` that takes images from a conditional model that was trained before.
 
     The model may have seen labels that the classifier does not have. Then what it adds is no gain
-    from few pictures, but an upper bound of it.
+    from few images, but an upper bound of it.
 
     Args:
         model: a `GAN` or a `VAE`, with `classes`.

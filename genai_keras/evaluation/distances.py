@@ -20,17 +20,9 @@ def frechet_distance(ours, reference):
 
     Reference: Heusel et al. 2017, https://arxiv.org/abs/1706.08500
     """
-    ours, reference = check_samples(ours, reference)
-    ones = (np.ones(len(sample), int) for sample in (ours, reference))
-    return weighted_frechet_distance(ours, reference, *ones)
-
-
-def weighted_frechet_distance(ours, reference, our_weights, reference_weights):
-    """`frechet_distance` with each sample as often as its weight says: integers `(n,)`, `(m,)`."""
     moments = []
-    for sample, weights in ((ours, our_weights), (reference, reference_weights)):
-        moments.append(np.average(sample, axis=0, weights=weights))
-        moments.append(np.cov(sample, rowvar=False, fweights=weights))
+    for sample in check_samples(ours, reference):
+        moments += [sample.mean(axis=0), np.cov(sample, rowvar=False)]
     return gaussian_frechet_distance(*moments)
 
 
@@ -143,7 +135,7 @@ def nearest(ours, reference):
 
 
 def class_coverage(ours, reference, classes):
-    """1 - the total variation distance between the shares of the classes, 0 to 1.
+    """1 - the total variation distance between the class frequencies, 0 to 1.
 
     1 when each class comes as often as in the reference, 0.1 when only one of ten equal ones does.
 
@@ -151,7 +143,7 @@ def class_coverage(ours, reference, classes):
         ours, reference: labels, integers `(n,)` and `(m,)` from 0, at least 2 each.
         classes: how many there are.
     """
-    shares = []
+    frequencies = []
     for name, labels in (("ours", ours), ("reference", reference)):
         labels = np.asarray(labels)
         if labels.ndim != 1 or len(labels) < 2 or not np.issubdtype(labels.dtype, np.integer):
@@ -161,8 +153,8 @@ def class_coverage(ours, reference, classes):
             )
         if labels.min() < 0 or labels.max() >= classes:
             raise ValueError(f"{name}: labels must be from 0 to {classes - 1}")
-        shares.append(np.bincount(labels, minlength=classes) / len(labels))
-    return float(np.minimum(*shares).sum())
+        frequencies.append(np.bincount(labels, minlength=classes) / len(labels))
+    return float(np.minimum(*frequencies).sum())
 
 
 def check_samples(ours, reference, at_least=2):

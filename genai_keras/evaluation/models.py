@@ -12,11 +12,11 @@ from genai_keras.evaluation.translation import bootstrap_chrf, evaluate_translat
 from genai_keras.models.vae import ACTIVE
 
 BOUNDS = (1, 10, 100)  # importance samples of the bounds that are reported
-PER_IMAGE = "nats a picture; higher is better"
+PER_IMAGE = "nats per image; higher is better"
 
 
 def judge_likelihood(vae, x, labels=None, draws=100, seed=0):
-    """Bounds on the log-likelihood of pictures under a VAE, and how many latents it uses.
+    """Bounds on the log-likelihood of images under a VAE, and how many latents it uses.
 
     All bounds are of the same draws, so they never fall as they get tighter.
 
@@ -24,7 +24,7 @@ def judge_likelihood(vae, x, labels=None, draws=100, seed=0):
         vae: a `VAE`.
         x: `(n, height, width, channels)`, as it was trained on.
         labels: `(n,)` if it is conditional.
-        draws: of z for each picture, a multiple of 100.
+        draws: of z for each image, a multiple of 100.
         seed: of z and of the resampling.
 
     Returns:
@@ -40,18 +40,14 @@ def judge_likelihood(vae, x, labels=None, draws=100, seed=0):
         meaning = f"lower bound on log p(x){given}, {what}; {PER_IMAGE}"
         rows.append(Row(name, figure, None, meaning, len(x)))
     means, _ = vae.encode(x, labels)
-
-    def active(weights):
-        average = np.average(means, axis=0, weights=weights)
-        return np.sum(np.average((means - average) ** 2, axis=0, weights=weights) > ACTIVE)
-
-    figure = bootstrap(active, [len(x)], seed=seed)
+    means = np.asarray(means, "float64")
+    figure = bootstrap(lambda drawn: np.sum(drawn.var(axis=0) > ACTIVE), means, seed=seed)
     rows.append(Row("active_units", figure, None, f"latents in use, of {vae.latent_dim}"))
     return rows
 
 
 def judge_pixels(model, sequences, seed=0):
-    """The exact log-likelihood of pictures under a language model of pixels; a list of `Row`."""
+    """The exact log-likelihood of images under a language model of pixels; a list of `Row`."""
     found, pixels = model.log_likelihood(sequences), sequences.shape[1]
     return [
         Row(
@@ -98,22 +94,24 @@ def judge_translations(model, pairs, beam_width=1, length_penalty=0.0, seed=0):
         model, pairs, beam_width=beam_width, length_penalty=length_penalty
     )
     exact = [each.written in each.targets for each in translations]
-    right, tokens = _token_accuracies(model, pairs)
-
-    def accuracy(weights):
-        return np.sum(weights * right * tokens) / np.sum(weights * tokens)
-
+    batches = _token_accuracies(model, pairs)
     search = "greedily" if beam_width == 1 else f"with {beam_width} hypotheses"
     return [
         Row(
             "exact_match",
             bootstrap_mean(exact, seed=seed),
             None,
-            f"share of {len(exact)} sources translated to the letter, {search}",
+            f"fraction of {len(exact)} sources translated to the letter, {search}",
         ),
         Row(
             "token_accuracy",
-            bootstrap(accuracy, [len(right)], seed=seed),
+            bootstrap(
+                lambda drawn: np.average(drawn[:, 0], weights=drawn[:, 1]),
+                batches,
+                seed=seed,
+                least=0.0,
+                most=1.0,
+            ),
             None,
             "how often the next token is right, the true ones before it given",
         ),
@@ -125,19 +123,12 @@ def judge_numbers(numbers, mixture=None, seed=0):
     """How far numbers `(n, 1)` are from the mixture they should be of; a list of `Row`."""
     mixture = mixture or GaussianMixture()
     points = np.ravel(numbers)
-    figure = bootstrap(
-        lambda weights: mixture.wasserstein(np.repeat(points, weights)),
-        [len(points)],
-        seed=seed,
-        least=0.0,
-    )
-    floor = mixture.wasserstein(mixture.sample(len(points), seed=3))
-    return [Row("wasserstein", figure, floor, f"of {len(points)} samples, in units of x")]
+    figure = bootstrap(mixture.wasserstein, points, seed=seed, least=0.0)
+    real_data = mixture.wasserstein(mixture.sample(len(points), seed=3))
+    return [Row("wasserstein", figure, real_data, f"of {len(points)} samples, in units of x")]
 
 
 def _token_accuracies(model, pairs):
-    """Token accuracy of each validation batch, and its number of tokens, `(batches,)` each."""
+    """Of each validation batch its token accuracy and how many tokens it has: `(batches, 2)`."""
     terms = [model.terms(*batch) for batch in pairs.validation.in_order()]
-    return (
-        np.array([float(each[name]) for each in terms]) for name in ("token_accuracy", "tokens")
-    )
+    return np.array([[float(each["token_accuracy"]), float(each["tokens"])] for each in terms])

@@ -1,7 +1,6 @@
-"""How good generated pictures are: against pictures that training did not see, on features."""
+"""How good generated images are: held against images that training did not see, by features."""
 
 import numpy as np
-import tensorflow as tf
 
 from genai_keras.data.images import CLASSES
 from genai_keras.evaluation import distances
@@ -16,81 +15,67 @@ from genai_keras.evaluation.report import Row
 NEIGHBOURS = 5
 
 
-class Thumbnails:
-    """Features for pictures that no classifier is shipped for: their pixels at 8 x 8.
+def judge_pictures(ours, reference, training, extractor, asked=None, reference_labels=None, seed=0):
+    """Holds generated images against real ones.
 
-    A crude ruler: it sees colours and the coarse layout, and nothing of the content.
-    """
-
-    name = "8x8 thumbnails"
-
-    def look(self, images):
-        """Features `(n, 64 * c)` of pictures `(n, height, width, c)` in [0, 1]; no classes."""
-        small = tf.image.resize(images, (8, 8), method="area").numpy()
-        return small.reshape(len(small), -1), None
-
-
-def judge_pictures(ours, reference, training, ruler, asked=None, reference_labels=None, seed=0):
-    """Holds generated pictures against real ones.
-
-    The floor of each figure is what as many real training pictures score in place of ours, if there
-    are as many; of distances to the nearest training picture, what the reference scores. Intervals
-    of precision, recall and nearest distances are those of the pictures that are judged, with the
-    others held fixed.
+    The real-data baseline of each figure is what as many real training images score in place of
+    ours, if there are as many; of the distance to the nearest training image, what the reference
+    scores. Intervals of precision, recall and nearest distances are those of the images that are
+    judged, with the others held fixed.
 
     Args:
-        ours: generated pictures, `(n, height, width, channels)` in [0, 1].
+        ours: generated images, `(n, height, width, channels)` in [0, 1].
         reference: real ones that training did not see.
         training: real ones that it did.
-        ruler: has a `name`, and `look(images)`, which returns features `(n, d)`, and labels `(n,)`
-            or None.
+        extractor: has a `name`, and `look(images)`, which returns features `(n, d)`, and labels
+            `(n,)` or None.
         asked: the labels that were asked for, `(n,)`, if the model is conditional.
         reference_labels: the true labels, `(m,)`, if the model is conditional.
         seed: of the resampling.
 
     Returns:
-        A list of `Row`, and the index of the nearest training picture of each of ours, `(n,)`.
+        A list of `Row`, and the index of the nearest training image of each of ours, `(n,)`.
     """
-    features, labels = ruler.look(ours)
-    real, real_labels = ruler.look(reference)
-    seen, seen_labels = ruler.look(training)
-    # Of fewer pictures, distances are larger and shares smaller: they are no floor.
-    floor = seen[: len(ours)] if len(seen) >= len(ours) else None
+    features, labels = extractor.look(ours)
+    real, real_labels = extractor.look(reference)
+    seen, seen_labels = extractor.look(training)
+    # Fewer images would have larger distances and smaller fractions: no baseline.
+    baseline = seen[: len(ours)] if len(seen) >= len(ours) else None
     precise, recalled = distances.precision_recall(features, real, NEIGHBOURS)
-    floors = {} if floor is None else _floors(floor, real)
+    real_data = {} if baseline is None else _distances(baseline, real)
     gaps, places = distances.nearest(features, seen)
-    floor_gaps, _ = distances.nearest(real, seen)
-    on = f"on {ruler.name}"
+    real_gaps, _ = distances.nearest(real, seen)
+    on = f"on {extractor.name}"
     rows = [
         Row(
             "frechet_distance",
             bootstrap_frechet(features, real, seed=seed),
-            floors.get("frechet_distance"),
+            real_data.get("frechet_distance"),
             f"of {len(ours)} samples to {len(real)} real ones, {on}; lower is better",
         ),
         Row(
             "kernel_distance",
             bootstrap_kernel(features, real, seed=seed),
-            floors.get("kernel_distance"),
+            real_data.get("kernel_distance"),
             f"the like without a bias, {on}; lower is better",
         ),
         Row(
             "precision",
             bootstrap_mean(precise, seed=seed),
-            floors.get("precision"),
-            "share of the samples that lie among the real ones",
+            real_data.get("precision"),
+            "fraction of the samples that lie among the real ones",
         ),
         Row(
             "recall",
             bootstrap_mean(recalled, seed=seed),
-            floors.get("recall"),
-            "share of the real ones that lie among the samples",
+            real_data.get("recall"),
+            "fraction of the real ones that lie among the samples",
         ),
         Row(
             "nearest_training",
             bootstrap_mean(gaps, seed=seed),
-            floor_gaps.mean(),
-            "distance to the nearest training picture; far below real data is memorizing",
+            real_gaps.mean(),
+            "distance to the nearest training image; far below real data is memorizing",
         ),
     ]
     if labels is not None:
@@ -99,7 +84,7 @@ def judge_pictures(ours, reference, training, ruler, asked=None, reference_label
                 "class_coverage",
                 bootstrap_coverage(labels, real_labels, seed=seed),
                 None
-                if floor is None
+                if baseline is None
                 else distances.class_coverage(seen_labels[: len(ours)], real_labels, CLASSES),
                 "1 if all classes come as often as they should",
             )
@@ -111,12 +96,12 @@ def judge_pictures(ours, reference, training, ruler, asked=None, reference_label
     return rows, places
 
 
-def _floors(floor, real):
-    """The figures of real pictures in place of generated ones."""
-    precise, recalled = distances.precision_recall(floor, real, NEIGHBOURS)
+def _distances(features, real):
+    """The figures of one sample of features held against another, without intervals."""
+    precise, recalled = distances.precision_recall(features, real, NEIGHBOURS)
     return {
-        "frechet_distance": distances.frechet_distance(floor, real),
-        "kernel_distance": distances.kernel_distance(floor, real),
+        "frechet_distance": distances.frechet_distance(features, real),
+        "kernel_distance": distances.kernel_distance(features, real),
         "precision": precise.mean(),
         "recall": recalled.mean(),
     }
@@ -146,12 +131,11 @@ def _judge_labels(ours, real, seed):
 
 def bootstrap_coverage(labels, reference, seed=0):
     """`class_coverage` of labels `(n,)` and `(m,)`, both resampled, as a `Figure`."""
-
-    def coverage(*weights):
-        repeated = (
-            np.repeat(each, weight)
-            for each, weight in zip((labels, reference), weights, strict=True)
-        )
-        return distances.class_coverage(*repeated, CLASSES)
-
-    return bootstrap(coverage, [len(labels), len(reference)], seed=seed, least=0.0, most=1.0)
+    return bootstrap(
+        lambda *drawn: distances.class_coverage(*drawn, CLASSES),
+        labels,
+        reference,
+        seed=seed,
+        least=0.0,
+        most=1.0,
+    )

@@ -12,14 +12,14 @@ class Row:
     Args:
         name: a short name, the key in JSON.
         figure: the estimate and its interval.
-        floor: what real data score against real data, if that can be said.
+        real_data: the real-data baseline, what real data score in place of the samples, or None.
         meaning: what it is, with its unit and which way is better.
         count: of how many samples, if that is not in the meaning.
     """
 
     name: str
     figure: Figure
-    floor: float | None
+    real_data: float | None
     meaning: str
     count: int | None = None
 
@@ -29,8 +29,8 @@ def table(rows):
     lines = [("", "value", "95 % interval", "real data", "")]
     for row in rows:
         low, high = shown(row.figure.low), shown(row.figure.high)
-        floor = "" if row.floor is None else shown(row.floor)
-        lines.append((row.name, shown(row.figure.value), f"{low} to {high}", floor, row.meaning))
+        real = "" if row.real_data is None else shown(row.real_data)
+        lines.append((row.name, shown(row.figure.value), f"{low} to {high}", real, row.meaning))
     return _aligned(lines, left=(0, 4))
 
 
@@ -55,7 +55,7 @@ def as_json(rows):
             "value": row.figure.value,
             "low": row.figure.low,
             "high": row.figure.high,
-            "real_data": row.floor,
+            "real_data": row.real_data,
             "meaning": row.meaning,
             "count": row.count,
         }

@@ -12,6 +12,7 @@ from genai_keras.errors import UserError
 from genai_keras.files import whole_file, write_text
 
 KEPT = 2  # generations: if the newest is damaged, the one before still serves
+ZIP_YEARS = range(1980, 2108)  # that a file in a zip archive can be dated
 
 
 class Checkpoints:
@@ -137,17 +138,13 @@ def save_whole(model, path):
     """Saves a model as a `.keras` file that is there whole or not at all.
 
     Raises:
-        UserError: the machine's clock stands before 1980, which no such file can have as its date.
+        UserError: the machine's clock shows a year that no zip file, such as this, can be of.
     """
-    try:
-        with whole_file(path) as unfinished:
-            model.save(unfinished)
-    except ValueError as error:
-        if "1980" not in str(error):
-            raise
-        raise UserError(
-            f"cannot save {path}: this machine's clock says {time.ctime()}; set it"
-        ) from None
+    now = time.time()
+    if time.localtime(now).tm_year not in ZIP_YEARS:
+        raise UserError(f"cannot save {path}: this machine's clock says {time.ctime(now)}; set it")
+    with whole_file(path) as unfinished:
+        model.save(unfinished)
 
 
 def metric_variables(model):

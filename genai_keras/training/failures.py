@@ -2,8 +2,8 @@
 
 import contextlib
 import errno
-import os
 import re
+import tempfile
 
 import tensorflow as tf
 
@@ -12,6 +12,7 @@ from genai_keras.parsing import resume_command
 from genai_keras.training.divergence import BROKEN_DATA, where_it_began
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what a full disk is called
+PROBE = 1 << 20  # bytes that are written to see whether there is room
 
 
 @contextlib.contextmanager
@@ -37,12 +38,12 @@ def told_in_one_line(model, train, checkpoint, config, callbacks):
         if isinstance(error, TrainingDiverged):
             raise TrainingDiverged(_explained(error, model, train, checkpoint, config)) from None
         said = str(getattr(error, "message", error))
-        if any(os.strerror(number) in said for number in FULL):
+        if _is_full(error, config.run_dir):
             raise UserError(
                 f"there is no room left to write to {config.run_dir} ({said.splitlines()[0]}); "
                 f"its last checkpoint is whole: make room, then {resume_command(config)}"
             ) from None
-        # TensorFlow wraps what a streamed picture's decoding raised in a page of its own.
+        # What a streamed image's decoding raised: TensorFlow hands on its text and nothing else.
         if found := re.search(r"UserError: (.*)", said):
             raise UserError(found.group(1)) from None
         if isinstance(error, tf.errors.ResourceExhaustedError):
@@ -51,6 +52,24 @@ def told_in_one_line(model, train, checkpoint, config, callbacks):
                 "smaller model"
             ) from None
         raise
+
+
+def _is_full(error, folder):
+    """Whether something could not be written since there is no room for it."""
+    if isinstance(error, OSError):
+        return error.errno in FULL
+    # TensorFlow has one class for a full disk and for too little memory.
+    return isinstance(error, tf.errors.ResourceExhaustedError) and not _has_room(folder)
+
+
+def _has_room(folder):
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(PROBE))
+            file.flush()
+    except OSError as error:
+        return error.errno not in FULL
+    return True
 
 
 def _explained(error, model, train, checkpoint, config):

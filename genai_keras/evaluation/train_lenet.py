@@ -1,4 +1,4 @@
-"""Trains the classifier that generated pictures are measured with."""
+"""Trains the classifier whose features generated images are measured with."""
 
 import sys
 
@@ -10,12 +10,13 @@ from genai_keras.files import check_folder
 
 @command(LeNetConfig)
 def main(config):
-    """Trains the classifier that generated pictures are measured with."""
+    """Trains the classifier whose features generated images are measured with."""
     # Imported here: TensorFlow takes seconds, and --help should not.
     import numpy as np
 
     from genai_keras.data.images import load_images
-    from genai_keras.evaluation.lenet import Ruler, checksum, load_lenet, save_lenet, train_lenet
+    from genai_keras.evaluation.features import LeNetFeatures, checksum, load_lenet, save_lenet
+    from genai_keras.evaluation.lenet_training import train_lenet
 
     check_folder(config.out)  # before the minutes that training takes
     train, test = load_images(config.dataset, config.data_dir, low=0.0)
@@ -23,14 +24,14 @@ def main(config):
         if part.labels is None:
             raise UserError(f"{config.dataset} has no labels here: add its files of labels")
         if part.element_shape != (28, 28, 1):
-            raise UserError(f"pictures of {part.element_shape}: a LeNet takes (28, 28, 1)")
+            raise UserError(f"images of {part.element_shape}: a LeNet takes (28, 28, 1)")
     lenet = train_lenet(
         train.first(train.count), train.labels, config.epochs, config.seed, verbose=config.verbose
     )
     save_lenet(lenet, config.out)
     # Measured as it comes back: the file's weights are shorter numbers.
-    found = Ruler(load_lenet(config.out)).classify(test.first(test.count))
-    print(f"accuracy  {100 * np.mean(found == test.labels):.2f} % of {test.count:,} test pictures")
+    found = LeNetFeatures(load_lenet(config.out)).classify(test.first(test.count))
+    print(f"accuracy  {100 * np.mean(found == test.labels):.2f} % of {test.count:,} test images")
     print(f"file      {config.out}, {config.out.stat().st_size:,} bytes")
     print(f"sha256    {checksum(config.out)}")
 

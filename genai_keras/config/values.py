@@ -1,0 +1,79 @@
+"""Values of options: the same check for those that are typed and those that a file holds."""
+
+import math
+import types
+import typing
+
+
+def value_type(annotation):
+    """One value's type and argparse's nargs: `tuple[int, ...]` -> `(int, "+")`."""
+    if isinstance(annotation, types.UnionType):
+        annotation = next(a for a in typing.get_args(annotation) if a is not types.NoneType)
+    if typing.get_origin(annotation) is tuple:
+        return typing.get_args(annotation)[0], "+"
+    return annotation, None
+
+
+def choices_of(cls, option):
+    """The values that an option of the config class `cls` can have, or None for any."""
+    return tuple(cls.presets) if option.name == "preset" else option.metadata["choices"]
+
+
+def convert(value, kind, choices, limits):
+    """Converts one value of an option to its type and checks its range.
+
+    Args:
+        value: a text, or what JSON has in its place.
+        kind: the type of the result.
+        choices: the values that are allowed, or None.
+        limits: of `option`: "at least", "above", "at most" and "below".
+
+    Raises:
+        ValueError: what is wrong with it.
+    """
+    try:
+        converted = kind(value)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{value!r} is not a valid {kind.__name__}") from None
+    if choices and converted not in choices:
+        raise ValueError(f"{converted!r} is not one of {', '.join(map(str, choices))}")
+    if wanted := _beyond(converted, limits):
+        raise ValueError(f"{converted!r} is not {wanted}")
+    return converted
+
+
+def read_json(value, annotation, choices, limits):
+    """Converts a value from JSON, which must have the type of its option there, too.
+
+    Args:
+        annotation: the type of the option.
+        value, choices, limits: as of `convert`, which says what it raises.
+    """
+    kind, is_sequence = value_type(annotation)
+    if value is None:
+        if not isinstance(annotation, types.UnionType):
+            raise ValueError("it is missing")
+        return None
+    if is_sequence:
+        if not isinstance(value, list) or not value:
+            raise ValueError(f"{value!r} is not a list")
+        return tuple(read_json(each, kind, choices, limits) for each in value)
+    written_as = {bool: bool, int: int, float: (int, float)}.get(kind, str)
+    if not isinstance(value, written_as) or (isinstance(value, bool) and kind is not bool):
+        raise ValueError(f"{value!r} is not a valid {kind.__name__}")
+    if isinstance(value, str) and "\0" in value:
+        raise ValueError("it has a character that no text and no path has")
+    return convert(value, kind, choices, limits)
+
+
+def _beyond(value, limits):
+    """The limits as words if a number is beyond one of them, or is not finite; else None."""
+    holds = {
+        "at least": lambda value, limit: value >= limit,
+        "above": lambda value, limit: value > limit,
+        "at most": lambda value, limit: value <= limit,
+        "below": lambda value, limit: value < limit,
+    }
+    if not all(holds[name](value, limit) for name, limit in limits.items()):
+        return " and ".join(f"{name} {limit}" for name, limit in limits.items())
+    return None if not isinstance(value, float) or math.isfinite(value) else "finite"

@@ -1,0 +1,182 @@
+"""Feature extractors: what generated images and real ones are compared by.
+
+Two LeNets are shipped, of MNIST and of Fashion-MNIST, trained by `train_lenet.py` here.
+"""
+
+import hashlib
+import io
+import zipfile
+import zlib
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from genai_keras.errors import UserError
+from genai_keras.files import whole_file
+from genai_keras.networks.lenet import FEATURES, SIDE, build_lenet
+
+BLOCK = 500  # images that are looked at together
+FOLDER = Path(__file__).parent
+# sha256 of the shipped files: figures on other features do not compare. Made on one core: two round
+# differently.
+CHECKSUMS = {
+    "mnist": "3da80849f97b58c81bfd7ac3ba0d1c3281fb30333545cd599b1ea0e27dd7f040",
+    "fashion_mnist": "088c0172ddc03559264c82e40d45231dff4b601e8c1cc2e0c9a591fdfa1807a2",
+}
+# mnist5k is digits of MNIST.
+LENET_OF = {"mnist": "mnist", "mnist5k": "mnist", "fashion_mnist": "fashion_mnist"}
+
+
+class LeNetFeatures:
+    """A feature extractor: what a trained LeNet sees in images.
+
+    Args:
+        lenet: a `keras.Model` from `build_lenet`.
+        name: of its features.
+    """
+
+    def __init__(self, lenet, name="LeNet features"):
+        self.lenet = lenet
+        self.name = name
+        self.both = keras.Model(lenet.input, [lenet.get_layer("features").output, lenet.output])
+
+    def look(self, images):
+        """Features and labels of images, in one pass.
+
+        Args:
+            images: `(n, height, width, 1)` in [0, 1], n may be 0; resized to 28 x 28.
+
+        Returns:
+            The features, `(n, 84)` float32, and the most likely label of each, `(n,)` int64.
+
+        Raises:
+            ValueError: they are not such images.
+        """
+        images = checked_images(images)
+        features = np.empty((len(images), FEATURES), "float32")
+        labels = np.empty(len(images), "int64")
+        for start in range(0, len(images), BLOCK):
+            part = slice(start, start + BLOCK)
+            features[part], logits = self.both(resized(images[part]))
+            labels[part] = tf.argmax(logits, axis=1)
+        return features, labels
+
+    def features(self, images):
+        """Features of images, `(n, 84)` float32; see `look`."""
+        return self.look(images)[0]
+
+    def classify(self, images):
+        """The most likely label of each image, `(n,)` int64; see `look`."""
+        return self.look(images)[1]
+
+
+class Thumbnails:
+    """A feature extractor for images that no LeNet is shipped for: their pixels at 8 x 8.
+
+    A crude one: it sees colours and the coarse layout, and nothing of the content.
+    """
+
+    name = "8x8 thumbnails"
+
+    def look(self, images):
+        """Features `(n, 64 * c)` of images `(n, height, width, c)` in [0, 1]; no labels."""
+        small = tf.image.resize(images, (8, 8), method="area").numpy()
+        return small.reshape(len(small), -1), None
+
+
+def load_feature_extractor(dataset):
+    """The shipped LeNet of a data set, as `LeNetFeatures`.
+
+    Args:
+        dataset: one of `LENET_OF`: "mnist", "mnist5k", "fashion_mnist". The LeNet of MNIST was
+            trained on all of MNIST's training images, and so on both parts of mnist5k.
+
+    Raises:
+        UserError: there is none for this data set, or its file is damaged.
+    """
+    if dataset not in LENET_OF:
+        raise UserError(f"no LeNet is shipped for {dataset}: use one of {', '.join(LENET_OF)}")
+    path = shipped(dataset)
+    found = checksum(path)
+    if found != CHECKSUMS[LENET_OF[dataset]]:
+        # Training it again gives the same bits only on a machine like the one it was made on.
+        raise UserError(
+            f"{path} is {'damaged' if found else 'absent'}: install genai_keras again; the file "
+            f"was made by python -m genai_keras.evaluation.train_lenet "
+            f"--dataset {LENET_OF[dataset]} --out {path.name}"
+        )
+    return LeNetFeatures(load_lenet(path))
+
+
+def checked_images(images):
+    """Images as float32, or a `ValueError` that says why they are not grey ones in [0, 1]."""
+    images = np.asarray(images)
+    if images.ndim != 4 or images.shape[-1] != 1:
+        raise ValueError(f"images must be grey, (n, height, width, 1), not {images.shape}")
+    images = images.astype("float32", copy=False)
+    # Written so that NaN is refused, too, and rounding is not.
+    if images.size and not (images.min() >= -1e-3 and images.max() <= 1.0 + 1e-3):
+        raise ValueError(f"images must be in [0, 1], not from {images.min()} to {images.max()}")
+    return images
+
+
+def resized(images):
+    """Images of any size as 28 x 28 ones: bilinear, without aliasing when they shrink."""
+    if images.shape[1:3] == (SIDE, SIDE):
+        return images
+    return tf.image.resize(images, (SIDE, SIDE), antialias=True).numpy()
+
+
+def shipped(dataset):
+    """Where the LeNet of a data set lies that comes with the package."""
+    return FOLDER / f"lenet-{LENET_OF[dataset]}.npz"
+
+
+def checksum(path):
+    """The sha256 of a file in hexadecimal digits; None if there is no such file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
+
+
+def save_lenet(lenet, path):
+    """Writes the weights as float16 to a `.npz` file: equal weights give equal bytes.
+
+    Args:
+        lenet: from `build_lenet`.
+        path: of the file.
+    """
+    weights = {
+        f"{layer.name}_{name}": np.asarray(weight, "float16")
+        for layer in lenet.layers
+        for name, weight in zip(("kernel", "bias"), layer.get_weights(), strict=False)
+    }
+    with whole_file(path) as unfinished, open(unfinished, "wb") as file:
+        np.savez_compressed(file, **weights)
+
+
+def load_lenet(path):
+    """Reads what `save_lenet` wrote.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        A `keras.Model`, as from `build_lenet`.
+
+    Raises:
+        UserError: it is not such a file, or is damaged.
+    """
+    damage = (EOFError, ValueError, KeyError, AttributeError, zipfile.BadZipFile, zlib.error)
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
+            weights = {name: file[name].astype("float32") for name in file.files}
+        lenet = build_lenet(weights["logits_bias"].size)
+        for layer in lenet.layers:
+            if layer.weights:
+                layer.set_weights([weights.pop(f"{layer.name}_{n}") for n in ("kernel", "bias")])
+        if weights:
+            raise ValueError(f"it holds {sorted(weights)}, too")
+    except damage as error:
+        raise UserError(f"{path} is not the weights of a LeNet, or is damaged: {error}") from None
+    return lenet
