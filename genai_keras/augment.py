@@ -2,8 +2,8 @@
 
 import sys
 
-from genai_keras.command import command
-from genai_keras.config.tools import AugmentConfig
+from genai_keras.cli.command import command
+from genai_keras.cli.tool_options import AugmentConfig
 from genai_keras.errors import UsageError, UserError
 from genai_keras.files import check_folder
 
@@ -55,10 +55,10 @@ def main(config):
 def from_run(config):
     """What makes the images, its name, and how many labelled images the run had, if known."""
     from genai_keras.evaluation.augmentation import model_maker
-    from genai_keras.runs import open_run
+    from genai_keras.tasks.runs import load_run
     from genai_keras.training.versions import read_versions
 
-    run = open_run(config.run, config.data_dir)
+    run = load_run(config.run, config.data_dir)
     if run.kind != "pictures" or not run.model.classes:
         raise UsageError(
             f"{config.run} does not make pictures of a label: name a run of train_gan or "

@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from genai_keras.command import command
-from genai_keras.config.tools import CheckConfig
+from genai_keras.cli.command import command
+from genai_keras.cli.tool_options import CheckConfig
 from genai_keras.errors import UserError
 
 PLACES = (Path(), Path("notebooks/exercises"), Path("exercises"))
@@ -13,8 +13,8 @@ PLACES = (Path(), Path("notebooks/exercises"), Path("exercises"))
 @command(CheckConfig)
 def main(config):
     """Marks the answers to a chapter's exercises, and names the likely mistakes."""
-    from genai_keras.exercises.answers import mark_file
-    from genai_keras.exercises.marking import exercises_of
+    from genai_keras.course.answers import mark_file
+    from genai_keras.course.marking import exercises_of
 
     path = config.answers or default_answers(config.chapter)
     verdicts = mark_file(path, exercises_of(config.chapter), config.seed)

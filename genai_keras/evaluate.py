@@ -3,8 +3,8 @@
 import contextlib
 import sys
 
-from genai_keras.command import command
-from genai_keras.config.tools import EvaluateConfig
+from genai_keras.cli.command import command
+from genai_keras.cli.tool_options import EvaluateConfig
 from genai_keras.errors import UsageError, UserError
 from genai_keras.files import check_folder
 
@@ -24,7 +24,7 @@ def main(config):
 
     from genai_keras.evaluation.report import as_json, comparison, table
     from genai_keras.files import whole_file
-    from genai_keras.runs import open_run
+    from genai_keras.tasks.runs import load_run
 
     if bool(config.run) == bool(config.compare):
         raise UsageError("name one run, or two and more behind --compare")
@@ -36,7 +36,7 @@ def main(config):
     if not config.compare:
         config.check_unused("picture", on="a single run")
     check_writable(config)  # before the minutes that it takes
-    runs = {str(folder): open_run(folder, config.data_dir) for folder in folders}
+    runs = {str(folder): load_run(folder, config.data_dir) for folder in folders}
     if any(run.kind == "pixels" for run in runs.values()) and config.samples > MOST_WRITTEN:
         config.samples = MOST_WRITTEN  # of each run, so that they compare
         print(f"{MOST_WRITTEN} samples of each run: to write pixel by pixel takes long\n")
@@ -68,7 +68,7 @@ def check_writable(config):
 
 def warn_of_differences(runs):
     """Says in what the runs differ that makes figures of one name different figures."""
-    from genai_keras.config.images import VAEConfig
+    from genai_keras.cli.image_options import VAEConfig
 
     facts = [
         {
@@ -97,18 +97,18 @@ def warn_of_differences(runs):
 
 def judge(run, config):
     """All rows of one run."""
-    from genai_keras.evaluation import models
+    from genai_keras.evaluation import scores
     from genai_keras.training.tensorboard import write_figures
 
     if run.kind == "numbers":
         samples = run.model.generate(config.samples, config.seed)
-        rows = models.judge_numbers(samples, seed=config.seed)
+        rows = models.score_numbers(samples, seed=config.seed)
     elif run.kind == "text":
         text = run.data()
         windows = text.validation.first(text.validation.count)
-        rows = models.judge_text(run.model, windows, text.tokens_per_character, config.seed)
+        rows = models.score_text(run.model, windows, text.tokens_per_character, config.seed)
     elif run.kind == "pairs":
-        rows = models.judge_translations(
+        rows = models.score_translations(
             run.model,
             run.data(),
             run.config.beam_width,
@@ -116,7 +116,7 @@ def judge(run, config):
             config.seed,
         )
     else:
-        rows = judge_likelihood(run, config) + judge_pictures(run, config)
+        rows = score_bounds(run, config) + score_images(run, config)
     with left_in(run, "tensorboard"):
         write_figures(run.folder, {row.name: row.figure.value for row in rows})
     return rows
@@ -134,31 +134,31 @@ def left_in(run, name):
         print(f"warning: {run.folder / name} cannot be written: {reason}", file=sys.stderr)
 
 
-def judge_likelihood(run, config):
+def score_bounds(run, config):
     """What a VAE or a language model of pixels says of images that it has not seen."""
-    from genai_keras.config.images import VAEConfig
-    from genai_keras.evaluation import models
+    from genai_keras.cli.image_options import VAEConfig
+    from genai_keras.evaluation import scores
 
     if run.kind == "pixels":
         _, validation = run.data()
-        return models.judge_pixels(run.model, validation.first(config.likelihoods), config.seed)
+        return models.score_pixels(run.model, validation.first(config.likelihoods), config.seed)
     if not isinstance(run.config, VAEConfig):
         return []  # a GAN has no likelihood
     _, validation = run.data()
     x = validation.first(config.likelihoods)
     labels = validation.labels[: len(x)] if run.config.conditional else None
-    return models.judge_likelihood(run.model, x, labels, config.importance_samples, config.seed)
+    return models.score_bounds(run.model, x, labels, config.importance_samples, config.seed)
 
 
-def judge_pictures(run, config):
+def score_images(run, config):
     """What the images of a run look like beside real ones."""
     import numpy as np
     from PIL import Image
 
-    from genai_keras.callbacks.pictures import image_grid
+    from genai_keras.callbacks.images import image_grid
     from genai_keras.data.pixels import as_pictures
     from genai_keras.evaluation.features import LENET_OF, Thumbnails, load_feature_extractor
-    from genai_keras.evaluation.pictures import NEIGHBOURS, judge_pictures
+    from genai_keras.evaluation.images import NEIGHBOURS, score_images
     from genai_keras.files import whole_file
 
     if run.kind == "pixels":
@@ -177,7 +177,7 @@ def judge_pictures(run, config):
     ours = sample(run, len(reference), config.seed, labels)
     has_lenet = run.config.dataset in LENET_OF and ours.shape[-1] == 1
     extractor = load_feature_extractor(run.config.dataset) if has_lenet else Thumbnails()
-    rows, places = judge_pictures(ours, reference, training, extractor, labels, labels, config.seed)
+    rows, places = score_images(ours, reference, training, extractor, labels, labels, config.seed)
     pairs = np.stack([ours[:DRAWN], training[places[:DRAWN]]], axis=1)
     path = run.folder / "nearest.png"
     with left_in(run, path.name), whole_file(path) as unfinished:
@@ -203,7 +203,7 @@ def sample(run, count, seed, labels=None):
 
 def ladders(runs, reports, short):
     """Likelihoods of the same binary images, lowest first, for each kind of image there is."""
-    from genai_keras.config.images import VAEConfig
+    from genai_keras.cli.image_options import VAEConfig
     from genai_keras.evaluation.report import shown
 
     rungs = {}
@@ -233,7 +233,7 @@ def draw_side_by_side(runs, config):
     """The sample grids of all runs that make images, three a row, each below its name."""
     from PIL import Image, ImageDraw
 
-    from genai_keras.callbacks.pictures import image_grid
+    from genai_keras.callbacks.images import image_grid
     from genai_keras.files import whole_file
 
     grids = {

@@ -2,8 +2,8 @@
 
 import sys
 
-from genai_keras.command import command
-from genai_keras.config.tools import ExportConfig
+from genai_keras.cli.command import command
+from genai_keras.cli.tool_options import ExportConfig
 from genai_keras.errors import UserError
 
 
@@ -16,13 +16,13 @@ def main(config):
 
     import tensorflow as tf
 
-    from genai_keras.runs import open_run, tokenizer_file
-    from genai_keras.serving import describe, export_model
+    from genai_keras.tasks.runs import load_run, tokenizer_file
+    from genai_keras.tasks.serving import describe, export_model
 
     out = config.out or config.run / "export"
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise UserError(f"{out} is there already: name another with --out, or delete it")
-    run = open_run(config.run)
+    run = load_run(config.run)
     tokenizers = {tokenizer_file(side): run.tokenizer(side) for side in run.sides}
     names = ("beam_width", "length_penalty") if run.kind == "pairs" else ()
     place = out.resolve()

@@ -2,8 +2,8 @@
 
 import sys
 
-from genai_keras.command import command
-from genai_keras.config.tools import GenerateConfig
+from genai_keras.cli.command import command
+from genai_keras.cli.tool_options import GenerateConfig
 from genai_keras.errors import UsageError
 from genai_keras.files import check_folder
 
@@ -31,9 +31,9 @@ STEPS = 10  # images of a walk
 def main(config):
     """Makes samples with a finished run: images, numbers, texts or translations."""
     # Imported here: TensorFlow takes seconds, and --help should not.
-    from genai_keras.runs import open_run
+    from genai_keras.tasks.runs import load_run
 
-    run = open_run(config.run, config.data_dir)
+    run = load_run(config.run, config.data_dir)
     check(config, run.kind)
     if run.kind in ("text", "pairs"):
         text = write_text(run, config) if run.kind == "text" else translate(run, config)
@@ -164,7 +164,7 @@ def sampling_of(run, config):
 
 def grid_of(columns):
     """A function of uint8 images that draws them, so many a row."""
-    from genai_keras.callbacks.pictures import image_grid
+    from genai_keras.callbacks.images import image_grid
 
     return lambda images: image_grid(images / 255.0, columns=columns, low=0.0)
 

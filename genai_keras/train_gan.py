@@ -2,8 +2,8 @@
 
 import sys
 
-from genai_keras.command import command
-from genai_keras.config.images import GANConfig
+from genai_keras.cli.command import command
+from genai_keras.cli.image_options import GANConfig
 from genai_keras.errors import UsageError, UserError
 
 
@@ -15,7 +15,7 @@ def main(config):
 
     from genai_keras.callbacks.density import DensityPlot
     from genai_keras.callbacks.doctor import gan_doctor
-    from genai_keras.callbacks.pictures import ImageGrid
+    from genai_keras.callbacks.images import ImageGrid
     from genai_keras.data.images import load_images
     from genai_keras.data.toy import GaussianMixture, load_mixture
     from genai_keras.models.gan import GAN

@@ -2,8 +2,8 @@
 
 import sys
 
-from genai_keras.command import command
-from genai_keras.config.text import LanguageModelConfig
+from genai_keras.cli.command import command
+from genai_keras.cli.text_options import LanguageModelConfig
 
 SHOWN = 24  # tokens, or images, that are drawn after each epoch
 VALIDATED = 1_000  # images after each epoch; the whole validation part once, in the end

@@ -2,8 +2,8 @@
 
 import sys
 
-from genai_keras.command import command
-from genai_keras.config.text import Seq2SeqConfig
+from genai_keras.cli.command import command
+from genai_keras.cli.text_options import Seq2SeqConfig
 
 SHOWN = 10  # validation pairs that the callbacks write down
 

@@ -2,8 +2,8 @@
 
 import sys
 
-from genai_keras.command import command
-from genai_keras.config.images import VAEConfig
+from genai_keras.cli.command import command
+from genai_keras.cli.image_options import VAEConfig
 from genai_keras.errors import UsageError
 
 SHOWN = 1_000  # validation images that the callbacks look at; the first few are drawn
@@ -18,7 +18,7 @@ def main(config):
 
     from genai_keras.callbacks.doctor import vae_doctor
     from genai_keras.callbacks.latents import LatentSpace, Projector, Reconstructions
-    from genai_keras.callbacks.pictures import ImageGrid
+    from genai_keras.callbacks.images import ImageGrid
     from genai_keras.data.images import load_images
     from genai_keras.evaluation.likelihood import importance_weighted_log_likelihood
     from genai_keras.likelihoods import LIKELIHOODS

@@ -23,7 +23,7 @@ if "google.colab" in sys.modules or "BINDER_SERVICE_HOST" in os.environ:
     address = "git+https://github.com/genai-keras/genai_keras"
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", address], check=True)
 
-import genai_keras.quiet  # TensorFlow starts without its notes on this machine
+import genai_keras.cli.quiet  # TensorFlow starts without its notes on this machine
 
 # %%
 import keras
@@ -35,7 +35,7 @@ from genai_keras.callbacks.density import DensityPlot
 from genai_keras.data.toy import GaussianMixture, load_mixture
 from genai_keras.models.gan import GAN
 from genai_keras.networks.dense import build_dense_discriminator, build_dense_generator
-from genai_keras.notebook import new_run, plot_history, setting, show_source, show_tensorboard
+from genai_keras.course.notebook import new_run, plot_history, setting, show_source, show_tensorboard
 from genai_keras.training.tensorboard import EpochTensorBoard
 
 keras.utils.set_random_seed(0)

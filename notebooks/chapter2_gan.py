@@ -24,7 +24,7 @@ if "google.colab" in sys.modules or "BINDER_SERVICE_HOST" in os.environ:
     address = "git+https://github.com/genai-keras/genai_keras"
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", address], check=True)
 
-import genai_keras.quiet  # TensorFlow starts without its notes on this machine
+import genai_keras.cli.quiet  # TensorFlow starts without its notes on this machine
 
 # %%
 import keras
@@ -33,11 +33,11 @@ import tensorflow as tf
 from matplotlib import pyplot as plt
 
 from genai_keras import losses
-from genai_keras.callbacks.pictures import ImageGrid
+from genai_keras.callbacks.images import ImageGrid
 from genai_keras.data.images import load_images
 from genai_keras.models.gan import GAN
 from genai_keras.networks.dense import build_dense_discriminator, build_dense_generator
-from genai_keras.notebook import (
+from genai_keras.course.notebook import (
     new_run,
     plot_history,
     setting,

@@ -24,7 +24,7 @@ if "google.colab" in sys.modules or "BINDER_SERVICE_HOST" in os.environ:
     address = "git+https://github.com/genai-keras/genai_keras"
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", address], check=True)
 
-import genai_keras.quiet  # TensorFlow starts without its notes on this machine
+import genai_keras.cli.quiet  # TensorFlow starts without its notes on this machine
 
 # %%
 import keras
@@ -33,13 +33,13 @@ import tensorflow as tf
 from matplotlib import pyplot as plt
 
 from genai_keras import losses
-from genai_keras.callbacks.pictures import ImageGrid, image_grid
+from genai_keras.callbacks.images import ImageGrid, image_grid
 from genai_keras.data.images import load_images
 from genai_keras.evaluation.distances import frechet_distance
 from genai_keras.evaluation.features import load_feature_extractor
 from genai_keras.models.gan import GAN
 from genai_keras.networks.dcgan import build_dcgan_discriminator, build_dcgan_generator
-from genai_keras.notebook import (
+from genai_keras.course.notebook import (
     explore,
     new_run,
     plot_history,

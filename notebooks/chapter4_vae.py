@@ -23,7 +23,7 @@ if "google.colab" in sys.modules or "BINDER_SERVICE_HOST" in os.environ:
     address = "git+https://github.com/genai-keras/genai_keras"
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", address], check=True)
 
-import genai_keras.quiet  # TensorFlow starts without its notes on this machine
+import genai_keras.cli.quiet  # TensorFlow starts without its notes on this machine
 
 # %%
 import keras
@@ -33,12 +33,12 @@ from matplotlib import pyplot as plt
 
 from genai_keras import losses
 from genai_keras.callbacks.latents import LatentSpace, Reconstructions, plane
-from genai_keras.callbacks.pictures import ImageGrid, image_grid
+from genai_keras.callbacks.images import ImageGrid, image_grid
 from genai_keras.data.images import load_images
 from genai_keras.layers.reparameterization import Reparameterization
 from genai_keras.models.vae import VAE
 from genai_keras.networks.dense import build_dense_decoder, build_dense_encoder
-from genai_keras.notebook import (
+from genai_keras.course.notebook import (
     explore,
     new_run,
     plot_history,

@@ -23,7 +23,7 @@ if "google.colab" in sys.modules or "BINDER_SERVICE_HOST" in os.environ:
     address = "git+https://github.com/genai-keras/genai_keras"
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", address], check=True)
 
-import genai_keras.quiet  # TensorFlow starts without its notes on this machine
+import genai_keras.cli.quiet  # TensorFlow starts without its notes on this machine
 
 # %%
 import keras
@@ -38,7 +38,7 @@ from genai_keras.layers.positions import SinusoidalPositions, sinusoids
 from genai_keras.layers.transformer import EncoderBlock
 from genai_keras.models.seq2seq import Seq2Seq
 from genai_keras.networks.transformer import TransformerDecoder, TransformerEncoder
-from genai_keras.notebook import (
+from genai_keras.course.notebook import (
     explore,
     new_run,
     plot_history,

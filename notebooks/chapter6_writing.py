@@ -23,7 +23,7 @@ if "google.colab" in sys.modules or "BINDER_SERVICE_HOST" in os.environ:
     address = "git+https://github.com/genai-keras/genai_keras"
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", address], check=True)
 
-import genai_keras.quiet  # TensorFlow starts without its notes on this machine
+import genai_keras.cli.quiet  # TensorFlow starts without its notes on this machine
 
 # %%
 import itertools
@@ -39,7 +39,7 @@ from genai_keras.data.pixels import load_pixels, to_images
 from genai_keras.data.text import load_text
 from genai_keras.models.language_model import LanguageModel
 from genai_keras.networks.transformer import TransformerDecoder
-from genai_keras.notebook import (
+from genai_keras.course.notebook import (
     explore,
     new_run,
     plot_history,

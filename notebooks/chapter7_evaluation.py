@@ -23,7 +23,7 @@ if "google.colab" in sys.modules or "BINDER_SERVICE_HOST" in os.environ:
     address = "git+https://github.com/genai-keras/genai_keras"
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", address], check=True)
 
-import genai_keras.quiet  # TensorFlow starts without its notes on this machine
+import genai_keras.cli.quiet  # TensorFlow starts without its notes on this machine
 
 # %%
 import keras
@@ -33,7 +33,7 @@ from matplotlib import pyplot as plt
 from scipy import linalg, ndimage
 
 from genai_keras import losses
-from genai_keras.callbacks.pictures import ImageGrid
+from genai_keras.callbacks.images import ImageGrid
 from genai_keras.callbacks.pixels import PixelGrid
 from genai_keras.data.images import load_images
 from genai_keras.data.pixels import as_pictures, load_pixels, to_images
@@ -41,7 +41,7 @@ from genai_keras.evaluation import distances, likelihood
 from genai_keras.evaluation.augmentation import augmentation_experiment, vae_maker
 from genai_keras.evaluation.bootstrap import bootstrap_mean
 from genai_keras.evaluation.features import load_feature_extractor
-from genai_keras.evaluation.pictures import judge_pictures
+from genai_keras.evaluation.images import score_images
 from genai_keras.evaluation.report import comparison
 from genai_keras.models.gan import GAN
 from genai_keras.models.language_model import LanguageModel
@@ -53,7 +53,7 @@ from genai_keras.networks.dense import (
     build_dense_generator,
 )
 from genai_keras.networks.transformer import TransformerDecoder
-from genai_keras.notebook import (
+from genai_keras.course.notebook import (
     new_run,
     plot_history,
     setting,
@@ -295,7 +295,7 @@ samples = {
 show_pictures(np.concatenate([each[:12] for each in samples.values()]), columns=12, low=0.0)
 training = train.first(train.count)
 reports = {
-    name: judge_pictures(each, real, training, extractor)[0] for name, each in samples.items()
+    name: score_images(each, real, training, extractor)[0] for name, each in samples.items()
 }
 print(len(real), "pictures of each kind against", len(real), "held-out ones\n")
 print(comparison(reports))

@@ -17,11 +17,12 @@ from pathlib import Path
 import numpy as np
 from helpers import history, is_that_day
 
-from genai_keras import train_gan, train_lenet, train_lm, train_seq2seq
+from genai_keras import train_gan, train_lm, train_seq2seq
 from genai_keras.data.images import load_images
 from genai_keras.data.toy import GaussianMixture
-from genai_keras.evaluation.lenet import Ruler, load_lenet
-from genai_keras.runs import open_run
+from genai_keras.evaluation import train_lenet
+from genai_keras.evaluation.features import LeNetFeatures, load_lenet
+from genai_keras.tasks.runs import load_run
 
 DATA = os.environ.get("GENAI_KERAS_DATA", Path(__file__).parents[2] / "shared" / "data")
 
@@ -57,7 +58,7 @@ def density(folder):
     """The Wasserstein-1 distance of a dense GAN's numbers to the mixture that it learns."""
     argv = ["--preset", "dense-1d", "--run-dir", str(folder), "--verbose", "0"]
     assert train_gan.main(argv) == 0
-    numbers = open_run(folder).model.generate(20_000, seed=1)
+    numbers = load_run(folder).model.generate(20_000, seed=1)
     return GaussianMixture().wasserstein(numbers), "<=", 0.15
 
 
@@ -67,7 +68,7 @@ def lenet(folder):
     argv = ["--data-dir", str(DATA), "--out", str(path), "--epochs", "1", "--verbose", "0"]
     assert train_lenet.main(argv) == 0
     _, test = load_images("mnist", DATA, low=0.0)
-    found = Ruler(load_lenet(path)).classify(test.first(test.count))
+    found = LeNetFeatures(load_lenet(path)).classify(test.first(test.count))
     return np.mean(found == test.labels), ">=", 0.97
 
 

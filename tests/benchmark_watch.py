@@ -15,7 +15,7 @@ from pathlib import Path
 
 import keras
 
-import genai_keras.quiet  # noqa: F401
+import genai_keras.cli.quiet  # noqa: F401
 from genai_keras import train_gan, train_lm, train_seq2seq, train_vae
 from genai_keras.training import run
 from genai_keras.training.divergence import INTERVAL, Numbers

@@ -11,7 +11,7 @@ import sys
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
-    ["genai_keras.quiet", "genai_keras.runs", "genai_keras.training.run", "sacrebleu", "children"]
+    ["genai_keras.cli.quiet", "genai_keras.tasks.runs", "genai_keras.training.run", "sacrebleu", "children"]
 )
 
 

@@ -76,7 +76,7 @@ def few_digits(monkeypatch):
 
 
 def draw_few(monkeypatch):
-    from genai_keras.callbacks.pictures import ImageGrid
+    from genai_keras.callbacks.images import ImageGrid
 
     monkeypatch.setattr(ImageGrid.__init__, "__defaults__", (9, 0, -1.0))
 

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from genai_keras import train_gan, train_lm, train_seq2seq, train_vae
-from genai_keras.callbacks.pictures import ImageGrid
+from genai_keras.callbacks.images import ImageGrid
 from genai_keras.models.gan import GAN
 from genai_keras.networks import dcgan, dense
 

@@ -9,7 +9,7 @@ from helpers import make_gan
 from scipy import stats
 
 from genai_keras import augment
-from genai_keras.config.images import GANConfig
+from genai_keras.cli.image_options import GANConfig
 from genai_keras.data.images import load_images
 from genai_keras.errors import UserError
 from genai_keras.evaluation import augmentation
@@ -24,7 +24,7 @@ from genai_keras.evaluation.augmentation import (
 from genai_keras.evaluation.lenet_training import train_lenet
 from genai_keras.models.gan import GAN
 from genai_keras.networks import dense
-from genai_keras.runs import Run
+from genai_keras.tasks.runs import Run
 
 PLACES = np.array([(6 + 8 * (kind // 2), 8 + 10 * (kind % 2)) for kind in range(4)])
 
@@ -246,7 +246,7 @@ def run_of(monkeypatch, tmp_path):
 
     def make(model, **settings):
         config = GANConfig(**{"conditional": True, "run_dir": tmp_path, **settings})
-        monkeypatch.setattr("genai_keras.runs.open_run", lambda *_: Run(tmp_path, config, model))
+        monkeypatch.setattr("genai_keras.tasks.runs.load_run", lambda *_: Run(tmp_path, config, model))
         return str(tmp_path)
 
     return make

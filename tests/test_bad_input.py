@@ -29,7 +29,7 @@ from genai_keras.data.pairs import load_pairs
 from genai_keras.data.text import load_text
 from genai_keras.data.tokenizers import load_tokenizer
 from genai_keras.errors import UserError
-from genai_keras.runs import open_run
+from genai_keras.tasks.runs import load_run
 
 RANDOM = np.random.default_rng(0)
 PIXELS = RANDOM.integers(0, 256, (6, 5, 4), dtype="uint8")
@@ -723,16 +723,16 @@ def test_nothing_in_a_model_is_run(run, tmp_path):
         ):  # fmt: skip
             before = files_in(tmp_path)
             where = run(change)
-            refused(lambda where=where: open_run(where), "model.keras", "cannot be loaded")
+            refused(lambda where=where: load_run(where), "model.keras", "cannot be loaded")
             assert files_in(tmp_path) == before and not marker.exists(), change.__name__
 
 
 @pytest.mark.filterwarnings("ignore:Skipping invalid path")  # Keras' own, which leaves them out
 def test_members_of_a_model_that_lead_elsewhere(run, tmp_path):
-    assert open_run(run()).kind == "pictures"
+    assert load_run(run()).kind == "pictures"
     for name in ("../evil", "assets/../../evil", str(tmp_path / "evil")):
         where = run(**{name: b"bad", "assets/one": b"x"})
-        refused(lambda where=where: open_run(where), "model.keras cannot be loaded")
+        refused(lambda where=where: load_run(where), "model.keras cannot be loaded")
     assert not list(tmp_path.rglob("evil"))
 
 
@@ -745,13 +745,13 @@ def test_a_damaged_model_is_not_loaded(run):
         flipped = bytearray(whole)
         flipped[place] ^= 16
         path.write_bytes(flipped)
-        refused(lambda: open_run(where), "model.keras cannot be loaded")
+        refused(lambda: load_run(where), "model.keras cannot be loaded")
     for damaged in (b"", whole[:30], whole[: len(whole) // 2], whole[:-30]):
         path.write_bytes(damaged)
-        refused(lambda: open_run(where), "model.keras cannot be loaded")
+        refused(lambda: load_run(where), "model.keras cannot be loaded")
     path.unlink()
     path.mkdir()
-    refused(lambda: open_run(where), "model.keras cannot be loaded")
+    refused(lambda: load_run(where), "model.keras cannot be loaded")
 
 
 # The package

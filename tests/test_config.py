@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from helpers import mutated
 
-from genai_keras.config.images import GANConfig, VAEConfig
-from genai_keras.config.text import LanguageModelConfig, Seq2SeqConfig
-from genai_keras.config.tools import EvaluateConfig
+from genai_keras.cli.image_options import GANConfig, VAEConfig
+from genai_keras.cli.text_options import LanguageModelConfig, Seq2SeqConfig
+from genai_keras.cli.tool_options import EvaluateConfig
 from genai_keras.errors import UserError
-from genai_keras.parsing import (
+from genai_keras.cli.parsing import (
     load_config,
     make_parser,
     parse_config,

@@ -7,7 +7,7 @@ import tensorflow as tf
 from helpers import make_gan, newest_manifest, random_pictures, saved_arrays
 
 from genai_keras import train_gan
-from genai_keras.callbacks.pictures import ImageGrid
+from genai_keras.callbacks.images import ImageGrid
 from genai_keras.data.batches import Batches
 from genai_keras.errors import TrainingDiverged
 from genai_keras.training.divergence import DivergenceStop, Numbers, where_it_began

@@ -16,9 +16,9 @@ from genai_keras.data.images import load_images
 from genai_keras.data.toy import GaussianMixture
 from genai_keras.evaluate import main
 from genai_keras.evaluation.features import Thumbnails, load_feature_extractor
-from genai_keras.evaluation.models import judge_numbers, judge_pixels, judge_text
-from genai_keras.evaluation.pictures import judge_pictures
-from genai_keras.runs import open_run
+from genai_keras.evaluation.scores import score_numbers, score_pixels, score_text
+from genai_keras.evaluation.images import score_images
+from genai_keras.tasks.runs import load_run
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def digits():
 
 
 def figures(ours, reference, training, extractor, **arguments):
-    rows, places = judge_pictures(ours, reference, training, extractor, **arguments)
+    rows, places = score_images(ours, reference, training, extractor, **arguments)
     return {row.name: row for row in rows}, places
 
 
@@ -182,11 +182,11 @@ def test_nats_of_text_and_pixels_are_those_of_a_model_that_is_known():
             return np.full(len(windows), -math.log(2) * PREDICTED)
 
     PREDICTED = 10
-    text = {r.name: r.figure for r in judge_text(Coin(), np.zeros((6, PREDICTED + 1)), 0.5)}
+    text = {r.name: r.figure for r in score_text(Coin(), np.zeros((6, PREDICTED + 1)), 0.5)}
     assert text["nats_per_character"].value == pytest.approx(math.log(2) / 2)
     assert text["bits_per_character"].value == pytest.approx(0.5)
     assert text["bits_per_character"].low == pytest.approx(0.5)
-    pixels = {r.name: r.figure for r in judge_pixels(Coin(), np.zeros((6, PREDICTED)))}
+    pixels = {r.name: r.figure for r in score_pixels(Coin(), np.zeros((6, PREDICTED)))}
     assert pixels["log_likelihood"].value == pytest.approx(-PREDICTED * math.log(2))
     assert pixels["bits_per_pixel"].value == pytest.approx(1.0)
 
@@ -194,9 +194,9 @@ def test_nats_of_text_and_pixels_are_those_of_a_model_that_is_known():
 def test_numbers_of_the_truth_are_at_the_baseline_and_shifted_ones_by_the_shift():
     mixture = GaussianMixture()
     true = mixture.sample(4_000, seed=9)
-    (row,) = judge_numbers(true)
+    (row,) = score_numbers(true)
     assert row.figure.value < 0.08 and row.real_data < 0.08
-    (row,) = judge_numbers(true + 1.0)
+    (row,) = score_numbers(true + 1.0)
     assert row.figure.low < 1.0 < row.figure.high and row.figure.high - row.figure.low < 0.3
 
 
@@ -237,8 +237,8 @@ def test_the_ladder_of_a_model_is_of_the_same_pictures_as_the_others(finished):
     """Bit for bit: a VAE's validation pictures are those of the language model of pixels."""
     from genai_keras.data.pixels import load_pixels, to_images
 
-    _, ours = load_images(**open_run(finished("small-vae")).config.source())
-    _, theirs = load_pixels(**open_run(finished("pixels")).config.source())
+    _, ours = load_images(**load_run(finished("small-vae")).config.source())
+    _, theirs = load_pixels(**load_run(finished("pixels")).config.source())
     assert np.array_equal(ours.first(50), to_images(theirs.first(50)))
 
 

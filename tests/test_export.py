@@ -16,11 +16,11 @@ import keras
 import numpy as np
 import pytest
 
-from genai_keras.config.images import GANConfig
+from genai_keras.cli.image_options import GANConfig
 from genai_keras.export import main
 from genai_keras.models.noise import conditioned
-from genai_keras.parsing import save_config
-from genai_keras.runs import open_run
+from genai_keras.cli.parsing import save_config
+from genai_keras.tasks.runs import load_run
 
 RUNS = (
     "gan", "conditional-gan", "numbers", "vae", "conditional-vae", "text", "pixels", "pairs",
@@ -275,7 +275,7 @@ def exported(finished, tmp_path_factory):
         with contextlib.redirect_stdout(io.StringIO()) as out:
             assert main([str(folder / name)]) == 0
         printed[name] = out.getvalue()
-        models[name] = open_run(folder / name).model
+        models[name] = load_run(folder / name).model
     return Exported(folder, printed, models, *call_elsewhere(folder))
 
 

@@ -6,7 +6,7 @@ import tempfile
 import pytest
 import tensorflow as tf
 
-from genai_keras.config.images import GANConfig
+from genai_keras.cli.image_options import GANConfig
 from genai_keras.errors import UserError
 from genai_keras.training.failures import told_in_one_line
 

@@ -13,7 +13,7 @@ from genai_keras import generate
 from genai_keras.data.images import to_pixels
 from genai_keras.data.pixels import load_pixels
 from genai_keras.generate import main
-from genai_keras.runs import open_run
+from genai_keras.tasks.runs import load_run
 
 pytestmark = pytest.mark.slow  # the first test of each kind trains its run
 
@@ -46,13 +46,13 @@ def test_the_same_seed_gives_the_same_samples(finished, tmp_path, kind, shape):
 
 @pytest.mark.parametrize("kind", ["gan", "vae"])
 def test_a_file_holds_what_the_model_generates(finished, tmp_path, kind):
-    run = open_run(finished(kind))
+    run = load_run(finished(kind))
     expected = to_pixels(run.model.generate(300, seed=5), run.config.low)
     assert np.array_equal(made(finished, tmp_path, kind, "--count", "300", "--seed", "5"), expected)
 
 
 def test_labels_are_made_in_turn(finished, tmp_path):
-    run = open_run(finished("conditional-gan"))
+    run = load_run(finished("conditional-gan"))
     found = made(finished, tmp_path, "conditional-gan", "--count", "5", "--label", "7", "2")
     expected = to_pixels(run.model.generate(5, labels=[7, 2, 7, 2, 7]))
     assert np.array_equal(found, expected)
@@ -82,7 +82,7 @@ def test_a_walk_goes_from_one_sample_to_the_next_in_small_steps(finished, tmp_pa
 
 
 def test_completions_keep_the_given_half(finished, tmp_path):
-    run = open_run(finished("pixels"))
+    run = load_run(finished("pixels"))
     _, validation = load_pixels(**run.config.source())
     given = validation.first(5).reshape(5, 8, 8, 1) * 255
     found = made(finished, tmp_path, "pixels", "--complete", "--count", "5")
@@ -226,5 +226,5 @@ def test_what_is_no_finished_run_is_told_apart(finished, tmp_path, capsys):
 
 
 def test_there_is_a_small_run_of_every_kind(finished):
-    kinds = {open_run(finished(name)).kind for name in RUNS}
+    kinds = {load_run(finished(name)).kind for name in RUNS}
     assert kinds == set(generate.SUFFIXES) == set(generate.OPTIONS)

@@ -14,7 +14,7 @@ import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from genai_keras import notebook as shown
+from genai_keras.course import notebook as shown
 
 ROOT = Path(__file__).parents[1]
 # The project's address stands in setup.cfg; badges and first cells are held to it.

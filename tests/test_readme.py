@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from genai_keras import train_lm, train_seq2seq
-from genai_keras.config.images import GANConfig, VAEConfig
-from genai_keras.config.text import LanguageModelConfig, Seq2SeqConfig
-from genai_keras.config.tools import (
+from genai_keras.cli.image_options import GANConfig, VAEConfig
+from genai_keras.cli.text_options import LanguageModelConfig, Seq2SeqConfig
+from genai_keras.cli.tool_options import (
     AugmentConfig,
     CheckConfig,
     EvaluateConfig,
@@ -21,7 +21,7 @@ from genai_keras.config.tools import (
     GenerateConfig,
     LeNetConfig,
 )
-from genai_keras.parsing import make_parser
+from genai_keras.cli.parsing import make_parser
 
 TRAINING = (GANConfig, VAEConfig, LanguageModelConfig, Seq2SeqConfig)
 TOOLS = (EvaluateConfig, GenerateConfig, ExportConfig, AugmentConfig, CheckConfig, LeNetConfig)

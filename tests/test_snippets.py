@@ -6,7 +6,7 @@ import pytest
 from helpers import history
 
 from genai_keras import train_gan, train_seq2seq, train_vae
-from genai_keras.runs import open_run
+from genai_keras.tasks.runs import load_run
 
 FEW = ["--limit", "256", "--batch-size", "32", "--epochs", "2", "--verbose", "0"]
 # The command, the preset and the size of the code, of the picture and of each hidden layer.
@@ -47,7 +47,7 @@ def test_the_transformer_trains_and_translates(tmp_path):
     assert train_seq2seq.main(argv) == 0
     first, second = (float(row["val_nats"]) for row in history(folder))
     assert second < first
-    model = open_run(folder).model
+    model = load_run(folder).model
     assert model.decoder.width == 512 and len(model.decoder.blocks) == 1
     lines = (folder / "translations.tsv").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 200 and all(line.count("\t") == 2 for line in lines)

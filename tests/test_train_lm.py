@@ -244,7 +244,8 @@ def test_training_reaches_the_entropy_of_a_text_whose_law_is_known(tmp_path):
     text, log_p = second_order_chain(60_000)
     (tmp_path / "chain.txt").write_text(text)
     argv = ["--dataset", "text", "--data-dir", str(tmp_path / "chain.txt"), "--prompt", "a"]
-    argv += ["--width", "32", "--num-layers", "2", "--num-heads", "2", "--context-length", str(CONTEXT)]
+    argv += ["--width", "32", "--num-layers", "2", "--num-heads", "2"]
+    argv += ["--context-length", str(CONTEXT)]
     argv += ["--batch-size", "32", "--epochs", "3", "--steps-per-epoch", "150", "--verbose", "0"]
     argv += ["--learning-rate", "0.01", "--sample-length", "9", "--run-dir", str(tmp_path / "run")]
     assert main(argv) == 0

@@ -21,7 +21,7 @@ from helpers import (
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from genai_keras.callbacks.pictures import ImageGrid
+from genai_keras.callbacks.images import ImageGrid
 from genai_keras.errors import UserError
 from genai_keras.train_gan import main
 

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 from PIL import Image
 
-from genai_keras.callbacks.pictures import EpochPicture
+from genai_keras.callbacks.images import EpochImage
 
 MOST_LABELS = 40  # on an axis; more could not be read
 CJK_FONTS = (
@@ -16,7 +16,7 @@ CJK_FONTS = (
 )  # fmt: skip
 
 
-class AttentionMaps(EpochPicture):
+class AttentionMaps(EpochImage):
     """The attention weights of each block and head for one example: `samples/attention_0001.png`.
 
     Args:

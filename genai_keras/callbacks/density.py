@@ -5,10 +5,10 @@ import io
 import numpy as np
 from PIL import Image
 
-from genai_keras.callbacks.pictures import EpochPicture
+from genai_keras.callbacks.images import EpochImage
 
 
-class DensityPlot(EpochPicture):
+class DensityPlot(EpochImage):
     """A histogram of generated numbers against the density they should have.
 
     Adds their Wasserstein-1 distance to the true distribution to the epoch's logs, in units of x.

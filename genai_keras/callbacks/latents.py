@@ -5,13 +5,13 @@ import numpy as np
 from PIL import Image
 from scipy import stats
 
-from genai_keras.callbacks.pictures import EpochPicture, image_grid
+from genai_keras.callbacks.images import EpochImage, image_grid
 from genai_keras.data.images import to_pixels
 
 SPRITE_SIDE = 8192  # pixels: TensorBoard's limit of a sprite sheet
 
 
-class Reconstructions(EpochPicture):
+class Reconstructions(EpochImage):
     """Originals in the odd rows, and below each what the model makes of its code.
 
     Args:
@@ -35,7 +35,7 @@ class Reconstructions(EpochPicture):
         return image_grid(np.concatenate(rows), columns=self.columns, low=0.0)
 
 
-class LatentSpace(EpochPicture):
+class LatentSpace(EpochImage):
     """The whole plane of z if it has two dimensions, else a walk along each of the most used ones.
 
     The plane's points are quantiles of N(0, 1), so equal areas of the prior get equal room. A walk

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from genai_keras.callbacks.pictures import EpochPicture, ImageGrid, image_grid
+from genai_keras.callbacks.images import EpochImage, ImageGrid, image_grid
 from genai_keras.data.pixels import to_images
 
 COMPLETIONS = 3  # different ends for each given half
@@ -29,7 +29,7 @@ class PixelGrid(ImageGrid):
         return image_grid(to_images(sequences), low=0.0)
 
 
-class Completions(EpochPicture):
+class Completions(EpochImage):
     """Columns of pictures: one from the data, its upper half, and what could be below it.
 
     Writes `samples/completion_0001.png`, ....

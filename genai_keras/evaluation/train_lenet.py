@@ -2,8 +2,8 @@
 
 import sys
 
-from genai_keras.command import command
-from genai_keras.config.tools import LeNetConfig
+from genai_keras.cli.command import command
+from genai_keras.cli.tool_options import LeNetConfig
 from genai_keras.errors import UserError
 from genai_keras.files import check_folder
 

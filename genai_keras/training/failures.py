@@ -8,7 +8,7 @@ import tempfile
 import tensorflow as tf
 
 from genai_keras.errors import Interrupted, TrainingDiverged, UserError
-from genai_keras.parsing import resume_command
+from genai_keras.cli.parsing import resume_command
 from genai_keras.training.divergence import BROKEN_DATA, where_it_began
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what a full disk is called

@@ -10,7 +10,7 @@ import keras
 
 from genai_keras.errors import UserError
 from genai_keras.files import write_text
-from genai_keras.parsing import config_hash, resume_command, save_config
+from genai_keras.cli.parsing import config_hash, resume_command, save_config
 from genai_keras.training.checkpoints import CheckpointCallback, Checkpoints, save_whole
 from genai_keras.training.divergence import DivergenceStop
 from genai_keras.training.failures import told_in_one_line

@@ -17,7 +17,7 @@ if "google.colab" in sys.modules or "BINDER_SERVICE_HOST" in os.environ:
     address = "git+https://github.com/genai-keras/genai_keras"
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", address], check=True)
 
-import genai_keras.quiet  # TensorFlow starts without its notes on this machine
+import genai_keras.cli.quiet  # TensorFlow starts without its notes on this machine
 
 # %% tags=["setup"]
 import keras
@@ -27,7 +27,7 @@ from keras import ops
 from matplotlib import pyplot as plt
 
 from genai_keras.data.toy import GaussianMixture, load_mixture
-from genai_keras.notebook import outcome, setting
+from genai_keras.course.notebook import outcome, setting
 
 # %% [markdown]
 # ## The exhibit

@@ -18,14 +18,14 @@ if "google.colab" in sys.modules or "BINDER_SERVICE_HOST" in os.environ:
     address = "git+https://github.com/genai-keras/genai_keras"
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", address], check=True)
 
-import genai_keras.quiet  # TensorFlow starts without its notes on this machine
+import genai_keras.cli.quiet  # TensorFlow starts without its notes on this machine
 
 # %% tags=["setup"]
 import numpy as np
 from matplotlib import pyplot as plt
 
 from genai_keras.data.images import load_images
-from genai_keras.notebook import outcome
+from genai_keras.course.notebook import outcome
 
 # %% [markdown]
 # ## The exhibit

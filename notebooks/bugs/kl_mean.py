@@ -17,7 +17,7 @@ if "google.colab" in sys.modules or "BINDER_SERVICE_HOST" in os.environ:
     address = "git+https://github.com/genai-keras/genai_keras"
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", address], check=True)
 
-import genai_keras.quiet  # TensorFlow starts without its notes on this machine
+import genai_keras.cli.quiet  # TensorFlow starts without its notes on this machine
 
 # %% tags=["setup"]
 import keras
@@ -25,7 +25,7 @@ import numpy as np
 from keras import ops
 
 from genai_keras.data.images import load_images
-from genai_keras.notebook import outcome, setting, show_pictures
+from genai_keras.course.notebook import outcome, setting, show_pictures
 
 # %% [markdown]
 # ## The exhibit

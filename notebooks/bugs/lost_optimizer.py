@@ -18,7 +18,7 @@ if "google.colab" in sys.modules or "BINDER_SERVICE_HOST" in os.environ:
     address = "git+https://github.com/genai-keras/genai_keras"
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", address], check=True)
 
-import genai_keras.quiet  # TensorFlow starts without its notes on this machine
+import genai_keras.cli.quiet  # TensorFlow starts without its notes on this machine
 
 # %% tags=["setup"]
 import pathlib
@@ -29,7 +29,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from genai_keras.data.images import load_images
-from genai_keras.notebook import outcome, setting
+from genai_keras.course.notebook import outcome, setting
 
 # %% [markdown]
 # ## The exhibit

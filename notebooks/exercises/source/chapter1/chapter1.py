@@ -20,13 +20,13 @@ if "google.colab" in sys.modules or "BINDER_SERVICE_HOST" in os.environ:
     address = "git+https://github.com/genai-keras/genai_keras"
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", address], check=True)
 
-import genai_keras.quiet  # TensorFlow starts without its notes on this machine
+import genai_keras.cli.quiet  # TensorFlow starts without its notes on this machine
 
 # %%
 import numpy as np
 from scipy import special
 
-from genai_keras.exercises.marking import check
+from genai_keras.course.marking import check
 
 # %% [markdown]
 # ## 1. A dense layer

@@ -10,7 +10,7 @@ import warnings
 import matplotlib
 
 from genai_keras.errors import UserError
-from genai_keras.exercises.marking import Verdict, mark
+from genai_keras.course.marking import Verdict, mark
 
 
 def mark_file(path, exercises, seed=0):

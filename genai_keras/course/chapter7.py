@@ -5,7 +5,7 @@ from scipy import linalg
 from scipy.special import logsumexp
 
 from genai_keras.evaluation import distances, likelihood
-from genai_keras.exercises.marking import Exercise
+from genai_keras.course.marking import Exercise
 
 
 def frechet_distance(mean, covariance, other_mean, other_covariance):

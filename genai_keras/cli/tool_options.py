@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from genai_keras.config.base import Config, option
+from genai_keras.cli.options import Config, option
 
 CHAPTERS = tuple(f"chapter{number}" for number in range(1, 8))  # of the notebooks
 LENET_DATASETS = ("mnist", "fashion_mnist")  # that a LeNet is shipped for

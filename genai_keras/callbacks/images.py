@@ -10,11 +10,11 @@ from genai_keras.callbacks.epochs import EachEpoch
 from genai_keras.data.images import to_pixels
 from genai_keras.files import whole_file
 
-FILM_FRAMES = 60  # at most; a longer run's film leaves epochs out evenly
-FILM_SECONDS = 8.0
+ANIMATION_FRAMES = 60  # at most; a longer run's film leaves epochs out evenly
+ANIMATION_SECONDS = 8.0
 
 
-class EpochPicture(EachEpoch):
+class EpochImage(EachEpoch):
     """Draws a picture before training and after each epoch, and makes a film of them at the end.
 
     Args:
@@ -40,10 +40,10 @@ class EpochPicture(EachEpoch):
 
     def on_train_end(self, logs=None):
         super().on_train_end(logs)
-        save_film(self.shown(), self.film)
+        save_animation(self.shown(), self.film)
 
 
-class ImageGrid(EpochPicture):
+class ImageGrid(EpochImage):
     """A grid of pictures from noise that stays the same, so that each can be watched as it changes.
 
     A conditional model's classes are its columns.
@@ -92,10 +92,10 @@ def image_grid(images, columns=None, least_side=560, gap=2, low=-1.0):
     return grid.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
-def save_film(paths, film):
+def save_animation(paths, film):
     """Makes an animated GIF of pictures named `epoch_0007.png`, each with its epoch below."""
-    if len(paths) > FILM_FRAMES:
-        paths = [paths[round(i)] for i in np.linspace(0, len(paths) - 1, FILM_FRAMES)]
+    if len(paths) > ANIMATION_FRAMES:
+        paths = [paths[round(i)] for i in np.linspace(0, len(paths) - 1, ANIMATION_FRAMES)]
     frames = []
     for path in paths:
         with Image.open(path) as picture:
@@ -104,7 +104,7 @@ def save_film(paths, film):
         caption = f"epoch {int(path.stem.split('_')[1])}"
         ImageDraw.Draw(frame).text((8, frame.height - 19), caption, fill="black", font_size=14)
         frames.append(frame.quantize(64))
-    milliseconds = [int(1000 * FILM_SECONDS / len(frames))] * len(frames)
+    milliseconds = [int(1000 * ANIMATION_SECONDS / len(frames))] * len(frames)
     milliseconds[-1] = 2_000  # stay on the last before it starts again
     with whole_file(film) as unfinished:
         frames[0].save(

@@ -4,7 +4,7 @@ import numpy as np
 from keras import ops
 
 from genai_keras import losses
-from genai_keras.exercises.marking import Exercise
+from genai_keras.course.marking import Exercise
 from genai_keras.sampling import samplers
 from genai_keras.sampling.continuation import context_start
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from genai_keras.config.tools import CHAPTERS
+from genai_keras.cli.tool_options import CHAPTERS
 
 SECONDS = 10  # that an answer may think; a loop without an end is told from a slow one so
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}  # answers may compute in float32
@@ -53,7 +53,7 @@ class Verdict:
 
 def exercises_of(chapter):
     """The exercises of `chapter1` to `chapter7`, a tuple of `Exercise`."""
-    return importlib.import_module(f"genai_keras.exercises.{chapter}").EXERCISES
+    return importlib.import_module(f"genai_keras.course.{chapter}").EXERCISES
 
 
 def check(answer, seed=0):

@@ -8,7 +8,7 @@ import sys
 import threading
 
 from genai_keras.errors import Interrupted, UserError
-from genai_keras.parsing import parse_config, resume_command
+from genai_keras.cli.parsing import parse_config, resume_command
 
 
 def command(config_class):
@@ -30,7 +30,7 @@ def command(config_class):
                     config = parse_config(config_class, argv, description=body.__doc__)
                     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
                     if not config.debug:
-                        import genai_keras.quiet  # noqa: F401
+                        import genai_keras.cli.quiet  # noqa: F401
                     body(config)
                     return 0
             except SystemExit as stop:  # argparse's: 0 after --help, 2 for unusable arguments

@@ -4,7 +4,7 @@ import numpy as np
 from keras import layers, ops
 
 from genai_keras.data import images
-from genai_keras.exercises.marking import Exercise
+from genai_keras.course.marking import Exercise
 
 
 def transposed_convolution_size(size, stride, kernel):

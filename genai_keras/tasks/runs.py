@@ -6,9 +6,9 @@ from pathlib import Path
 
 import keras
 
-from genai_keras.config.base import TrainConfig
-from genai_keras.config.images import GANConfig, VAEConfig
-from genai_keras.config.text import LanguageModelConfig, Seq2SeqConfig
+from genai_keras.cli.options import TrainConfig
+from genai_keras.cli.image_options import GANConfig, VAEConfig
+from genai_keras.cli.text_options import LanguageModelConfig, Seq2SeqConfig
 from genai_keras.data.arrays import reason_of
 from genai_keras.data.images import load_images
 from genai_keras.data.pairs import load_pairs
@@ -20,7 +20,7 @@ from genai_keras.models.gan import GAN
 from genai_keras.models.language_model import LanguageModel
 from genai_keras.models.seq2seq import Seq2Seq
 from genai_keras.models.vae import VAE
-from genai_keras.parsing import load_config, resume_command
+from genai_keras.cli.parsing import load_config, resume_command
 from genai_keras.training.versions import check_data, read_versions
 
 TRAINED = {
@@ -93,7 +93,7 @@ def tokenizer_file(side=None):
     return f"{side}-tokenizer.json" if side else "tokenizer.json"
 
 
-def open_run(folder, data_dir=None):
+def load_run(folder, data_dir=None):
     """Opens a finished run.
 
     Args:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from genai_keras.config.base import TrainConfig, option
+from genai_keras.cli.options import TrainConfig, option
 from genai_keras.errors import UsageError
 
 TOKENIZERS = ("char", "bpe")

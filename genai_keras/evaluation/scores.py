@@ -15,7 +15,7 @@ BOUNDS = (1, 10, 100)  # importance samples of the bounds that are reported
 PER_IMAGE = "nats per image; higher is better"
 
 
-def judge_likelihood(vae, x, labels=None, draws=100, seed=0):
+def score_bounds(vae, x, labels=None, draws=100, seed=0):
     """Bounds on the log-likelihood of images under a VAE, and how many latents it uses.
 
     All bounds are of the same draws, so they never fall as they get tighter.
@@ -46,7 +46,7 @@ def judge_likelihood(vae, x, labels=None, draws=100, seed=0):
     return rows
 
 
-def judge_pixels(model, sequences, seed=0):
+def score_pixels(model, sequences, seed=0):
     """The exact log-likelihood of images under a language model of pixels; a list of `Row`."""
     found, pixels = model.log_likelihood(sequences), sequences.shape[1]
     return [
@@ -66,7 +66,7 @@ def judge_pixels(model, sequences, seed=0):
     ]
 
 
-def judge_text(model, windows, tokens_per_character, seed=0):
+def score_text(model, windows, tokens_per_character, seed=0):
     """How well a language model predicts text it has not seen; a list of `Row`.
 
     Args:
@@ -88,7 +88,7 @@ def judge_text(model, windows, tokens_per_character, seed=0):
     ]
 
 
-def judge_translations(model, pairs, beam_width=1, length_penalty=0.0, seed=0):
+def score_translations(model, pairs, beam_width=1, length_penalty=0.0, seed=0):
     """How well an encoder-decoder does sources that it has not seen; a list of `Row`."""
     _, translations = evaluate_translations(
         model, pairs, beam_width=beam_width, length_penalty=length_penalty
@@ -119,7 +119,7 @@ def judge_translations(model, pairs, beam_width=1, length_penalty=0.0, seed=0):
     ]
 
 
-def judge_numbers(numbers, mixture=None, seed=0):
+def score_numbers(numbers, mixture=None, seed=0):
     """How far numbers `(n, 1)` are from the mixture they should be of; a list of `Row`."""
     mixture = mixture or GaussianMixture()
     points = np.ravel(numbers)

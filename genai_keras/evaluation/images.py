@@ -15,7 +15,7 @@ from genai_keras.evaluation.report import Row
 NEIGHBOURS = 5
 
 
-def judge_pictures(ours, reference, training, extractor, asked=None, reference_labels=None, seed=0):
+def score_images(ours, reference, training, extractor, asked=None, reference_labels=None, seed=0):
     """Holds generated images against real ones.
 
     The real-data baseline of each figure is what as many real training images score in place of

@@ -10,7 +10,7 @@ from IPython.display import IFrame, Markdown, display
 from matplotlib import pyplot as plt
 from PIL import Image as PillowImage
 
-from genai_keras.callbacks.pictures import image_grid
+from genai_keras.callbacks.images import image_grid
 
 FAST = "GENAI_KERAS_FAST"  # an environment variable: tests set it, to run notebooks in seconds
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from genai_keras import losses
-from genai_keras.exercises.marking import Exercise
+from genai_keras.course.marking import Exercise
 
 
 def discriminator_loss(real_logits, fake_logits):

@@ -14,8 +14,8 @@ import types
 import typing
 from pathlib import Path
 
-from genai_keras.config.base import TrainConfig
-from genai_keras.config.values import choices_of, convert, read_json, value_type
+from genai_keras.cli.options import TrainConfig
+from genai_keras.cli.values import choices_of, convert, read_json, value_type
 from genai_keras.errors import UsageError, UserError
 from genai_keras.files import write_text
 

@@ -6,7 +6,7 @@ from keras import ops
 from scipy import stats
 from scipy.special import logsumexp
 
-from genai_keras.exercises.marking import Exercise
+from genai_keras.course.marking import Exercise
 
 SLOPE = 0.2  # of the leaky ReLU, as in the package's networks
 

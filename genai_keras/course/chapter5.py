@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from genai_keras.exercises.marking import Exercise
+from genai_keras.course.marking import Exercise
 from genai_keras.layers import attention, positions
 
 
