@@ -1,20 +1,36 @@
-"""Lists the commands: `python -m genai_keras`."""
+"""All commands: `python -m genai_keras`, or `genai-keras` where the package is installed."""
 
 import importlib
+import sys
+
+from genai_keras import __version__
 
 COMMANDS = (
-    "train_gan", "train_vae", "train_lm", "train_seq2seq", "evaluate", "generate", "export",
+    "train_gan", "train_vae", "train_lm", "train_seq2seq", "generate", "evaluate", "export",
     "augment", "check",
 )  # fmt: skip
 
 
-def main():
-    print("genai_keras: learn generative models with Keras. The commands:\n")
-    for name in COMMANDS:
-        purpose = importlib.import_module(f"genai_keras.{name}").__doc__.splitlines()[0]
-        print(f"  python -m genai_keras.{name:14} {purpose}")
-    print("\nEach explains itself with --help.")
+def main(argv=None):
+    """Runs `genai-keras COMMAND ...`; without a command, lists them. Returns the exit code."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    if not argv or argv[0] in ("-h", "--help"):
+        print("genai_keras: learn generative models with Keras. The commands:\n")
+        for name in COMMANDS:
+            purpose = importlib.import_module(f"genai_keras.{name}").__doc__.splitlines()[0]
+            print(f"  python -m genai_keras.{name:14} {purpose}")
+        print("\nEach explains itself with --help. Or type: genai-keras train-gan ...")
+        return 0
+    if argv[0] == "--version":
+        print(f"genai_keras {__version__}")
+        return 0
+    name = argv[0].replace("-", "_")
+    if name not in COMMANDS:
+        known = ", ".join(each.replace("_", "-") for each in COMMANDS)
+        print(f"error: there is no command {argv[0]}: use one of {known}", file=sys.stderr)
+        return 2
+    return importlib.import_module(f"genai_keras.{name}").main(argv[1:])
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

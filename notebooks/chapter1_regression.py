@@ -35,7 +35,13 @@ from genai_keras.callbacks.density import DensityPlot
 from genai_keras.data.toy import GaussianMixture, load_mixture
 from genai_keras.models.gan import GAN
 from genai_keras.networks.dense import build_dense_discriminator, build_dense_generator
-from genai_keras.course.notebook import new_run, plot_history, setting, show_source, show_tensorboard
+from genai_keras.course.notebook import (
+    new_run,
+    plot_history,
+    setting,
+    show_source,
+    show_tensorboard,
+)
 from genai_keras.training.tensorboard import EpochTensorBoard
 
 keras.utils.set_random_seed(0)

@@ -59,11 +59,11 @@ keras.utils.set_random_seed(0)
 # grey value as probability, anew in each batch, so a Bernoulli distribution describes it exactly.
 
 # %%
-train, validation = load_images("mnist5k", batch_size=64, low=0.0, binarize=True)
+train, validation = load_images("mnist5k", batch_size=64, value_range=(0, 1), binarize=True)
 batch = next(iter(train.shuffled()))
 print("one batch:", batch.shape, "with the values", np.unique(batch))
 print(train.count, "digits to learn from,", validation.count, "put aside")
-show_pictures(batch[:16], columns=8, low=0.0)
+show_pictures(batch[:16], columns=8, value_range=(0, 1))
 
 # %% [markdown]
 # ## The network
@@ -155,7 +155,7 @@ history = vae.fit(
     verbose=0,
     callbacks=[
         EpochTensorBoard(run / "tensorboard", write_graph=False),
-        ImageGrid(run, low=0.0),
+        ImageGrid(run),
         Reconstructions(run, held_out),
         LatentSpace(run, held_out),
     ],
@@ -176,21 +176,21 @@ plot_history(history, ["loss"], ["reconstruction"], ["kl"])
 originals = held_out[:16]
 pairs = np.concatenate([originals[:8], vae.reconstruct(originals[:8])])
 pairs = np.concatenate([pairs, originals[8:], vae.reconstruct(originals[8:])])
-show_pictures(pairs, columns=8, low=0.0)
+show_pictures(pairs, columns=8, value_range=(0, 1))
 
 # %% [markdown]
 # And digits that nobody wrote: draw $z$ from $\mathcal N(0, 1)$ and decode. A plain autoencoder cannot
 # do this: nothing tells it which codes there are.
 
 # %%
-show_pictures(vae.generate(32, seed=1), columns=8, low=0.0)
+show_pictures(vae.generate(32, seed=1), columns=8, value_range=(0, 1))
 
 # %% [markdown]
 # The whole latent space: the points of the grid are quantiles of $\mathcal N(0, 1)$, so each picture
 # stands for an equal share of what the model can make.
 
 # %%
-show_pictures(vae.decode(plane(14)), columns=14, low=0.0)
+show_pictures(vae.decode(plane(14)), columns=14, value_range=(0, 1))
 
 # %% [markdown]
 # Where are the held-out digits in it? Each point is the mean of a digit's code.
@@ -211,7 +211,9 @@ plt.show()
 
 # %%
 def digit_at(z1, z2):
-    return image_grid(vae.decode(np.array([[z1, z2]], "float32")), least_side=196, low=0.0)
+    return image_grid(
+        vae.decode(np.array([[z1, z2]], "float32")), least_side=196, value_range=(0, 1)
+    )
 
 
 explore(digit_at, z1=(-3.0, 3.0), z2=(-3.0, 3.0))

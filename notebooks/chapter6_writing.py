@@ -206,7 +206,7 @@ side = 14
 train, validation = load_pixels("mnist5k", batch_size=32, image_size=side)
 sequences = next(iter(train.shuffled()))
 print(sequences.shape)
-show_pictures(to_images(sequences[:16]), columns=16, low=0.0)
+show_pictures(to_images(sequences[:16]), columns=16, value_range=(0, 1))
 
 # %%
 painter = LanguageModel(
@@ -265,13 +265,15 @@ alone = (held_out * np.log(white) + (1 - held_out) * np.log(1 - white)).sum(axis
 print(f"each pixel by its own frequency: {alone.mean():.1f} nats")
 order = np.argsort(log_p)
 print("the eight least and the eight most likely of them:")
-show_pictures(to_images(held_out[[*order[:8], *order[-8:]]]), columns=8, low=0.0)
+show_pictures(to_images(held_out[[*order[:8], *order[-8:]]]), columns=8, value_range=(0, 1))
 
 # %% [markdown]
 # Samples, then completions: a digit, its upper half, and three ways in which the model goes on.
 
 # %%
-show_pictures(to_images(painter.generate(np.zeros((32, 0), "int32"), side**2, seed=0)), 16, low=0.0)
+show_pictures(
+    to_images(painter.generate(np.zeros((32, 0), "int32"), side**2, seed=0)), 16, value_range=(0, 1)
+)
 
 # %%
 some = held_out[:10]

@@ -75,15 +75,15 @@ keras.utils.set_random_seed(0)
 
 # %%
 SIDE = 8
-train, validation = load_images("mnist5k", low=0.0)
+train, validation = load_images("mnist5k", value_range=(0, 1))
 real = validation.first(setting(500, fast=120))  # (500, 28, 28, 1)
 sequences, held_out = load_pixels("mnist5k", batch_size=64, image_size=SIDE)
 small = held_out.first(setting(500, fast=120))  # (500, 64)
 print("grey digits    ", real.shape, "from", real.min(), "to", real.max())
 print("binary pictures", to_images(small).shape, "with the values", np.unique(small))
 print("binary sequences", small.shape)
-show_pictures(real[:12], columns=12, low=0.0)
-show_pictures(to_images(small[:12]), columns=12, low=0.0)
+show_pictures(real[:12], columns=12, value_range=(0, 1))
+show_pictures(to_images(small[:12]), columns=12, value_range=(0, 1))
 
 # %% [markdown]
 # ## The network that measures
@@ -195,7 +195,7 @@ vae_history = vae.fit(
     verbose=0,
     callbacks=[
         EpochTensorBoard(run / "vae" / "tensorboard", write_graph=False),
-        ImageGrid(run / "vae", low=0.0),
+        ImageGrid(run / "vae"),
     ],
 )
 plot_history(vae_history, ["loss"], ["reconstruction"], ["kl"])
@@ -232,7 +232,7 @@ plot_history(pixel_history, ["nats_per_image"])
 # its pictures can be judged.
 
 # %%
-batches, _ = load_images("mnist5k", batch_size=64, low=-1.0)
+batches, _ = load_images("mnist5k", batch_size=64, value_range=(-1, 1))
 gan = GAN(
     build_dense_generator(100, (28, 28, 1), (128, 256, 512), normalize=True),
     build_dense_discriminator((28, 28, 1), (256, 128)),
@@ -264,14 +264,16 @@ probabilities = vae.generate(24, seed=1)  # (24, 8, 8, 1)
 coins = np.random.default_rng(1).random(probabilities.shape)
 from_vae = (coins < probabilities).astype("float32")
 from_pixels = to_images(pixel_model.generate(np.zeros((24, 0), "int32"), pixels, seed=1))
-show_pictures(np.concatenate([to_images(small[:24]), from_vae, from_pixels]), columns=12, low=0.0)
+show_pictures(
+    np.concatenate([to_images(small[:24]), from_vae, from_pixels]), columns=12, value_range=(0, 1)
+)
 
 # %% [markdown]
 # And the GAN, at 28 x 28:
 
 # %%
 from_gan = (gan.generate(len(real), seed=1) + 1) / 2  # (500, 28, 28, 1) in [0, 1]
-show_pictures(from_gan[:24], columns=12, low=0.0)
+show_pictures(from_gan[:24], columns=12, value_range=(0, 1))
 
 # %% [markdown]
 # ## Damage on purpose
@@ -292,11 +294,11 @@ samples = {
     "one digit": np.repeat(copies[:1], len(copies), axis=0),
     "GAN": from_gan,
 }
-show_pictures(np.concatenate([each[:12] for each in samples.values()]), columns=12, low=0.0)
+show_pictures(
+    np.concatenate([each[:12] for each in samples.values()]), columns=12, value_range=(0, 1)
+)
 training = train.first(train.count)
-reports = {
-    name: score_images(each, real, training, extractor)[0] for name, each in samples.items()
-}
+reports = {name: score_images(each, real, training, extractor)[0] for name, each in samples.items()}
 print(len(real), "pictures of each kind against", len(real), "held-out ones\n")
 print(comparison(reports))
 print("\nreal-data baseline, real against real:")

@@ -19,9 +19,9 @@ import keras
 import tensorflow as tf
 
 from genai_keras.cli.image_options import GANConfig
+from genai_keras.cli.parsing import parse_config
 from genai_keras.data.images import load_images
 from genai_keras.models.gan import GAN
-from genai_keras.cli.parsing import parse_config
 from genai_keras.train_gan import build_networks
 from genai_keras.training.checkpoints import CheckpointCallback, Checkpoints
 from genai_keras.training.divergence import DivergenceStop

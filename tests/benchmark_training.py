@@ -17,12 +17,11 @@ from pathlib import Path
 import numpy as np
 from helpers import history, is_that_day
 
-from genai_keras import train_gan, train_lm, train_seq2seq
+from genai_keras import train_gan, train_lenet, train_lm, train_seq2seq
 from genai_keras.data.images import load_images
 from genai_keras.data.toy import GaussianMixture
-from genai_keras.evaluation import train_lenet
 from genai_keras.evaluation.features import LeNetFeatures, load_lenet
-from genai_keras.tasks.runs import load_run
+from genai_keras.runs import load_run
 
 DATA = os.environ.get("GENAI_KERAS_DATA", Path(__file__).parents[2] / "shared" / "data")
 
@@ -67,7 +66,7 @@ def lenet(folder):
     path = folder.parent / "lenet.npz"
     argv = ["--data-dir", str(DATA), "--out", str(path), "--epochs", "1", "--verbose", "0"]
     assert train_lenet.main(argv) == 0
-    _, test = load_images("mnist", DATA, low=0.0)
+    _, test = load_images("mnist", DATA, value_range=(0, 1))
     found = LeNetFeatures(load_lenet(path)).classify(test.first(test.count))
     return np.mean(found == test.labels), ">=", 0.97
 

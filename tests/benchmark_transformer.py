@@ -17,13 +17,13 @@ import keras
 import numpy as np
 from keras import ops
 
+from genai_keras.cli.parsing import parse_config
 from genai_keras.cli.text_options import LanguageModelConfig
 from genai_keras.data.text import load_text
 from genai_keras.layers import attention, transformer
 from genai_keras.layers.attention import MultiHeadAttention
 from genai_keras.models.language_model import LanguageModel
 from genai_keras.networks.transformer import TransformerDecoder
-from genai_keras.cli.parsing import parse_config
 from genai_keras.train_lm import build_model
 
 

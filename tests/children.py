@@ -11,7 +11,12 @@ import sys
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
-    ["genai_keras.cli.quiet", "genai_keras.tasks.runs", "genai_keras.training.run", "sacrebleu", "children"]
+    [
+        "genai_keras.cli.quiet",
+        "genai_keras.runs",
+        "sacrebleu",
+        "children",
+    ]
 )
 
 

@@ -24,7 +24,7 @@ from genai_keras.evaluation.augmentation import (
 from genai_keras.evaluation.lenet_training import train_lenet
 from genai_keras.models.gan import GAN
 from genai_keras.networks import dense
-from genai_keras.tasks.runs import Run
+from genai_keras.runs import Run
 
 PLACES = np.array([(6 + 8 * (kind // 2), 8 + 10 * (kind % 2)) for kind in range(4)])
 
@@ -232,7 +232,7 @@ def test_the_command_prints_and_writes_what_it_found(tmp_path, capsys):
         row = [100 * np.mean(each[name]) for name in ("without", "augmented")]
         assert f"{count:6}{row[0]:10.2f}{row[1]:9.2f}   {100 * mean:+.2f} +- " in printed
         assert f"+- {100 * half_width:.2f}: {each['conclusion']}" in printed
-    train, test = load_images("mnist5k", low=0.0)
+    train, test = load_images("mnist5k", value_range=(0, 1))
     again = augmentation_experiment(
         train.first(4500), train.labels, test.first(500), test.labels, vae_maker(3), (2,), 2, 2, 3,
         progress=None,
@@ -246,7 +246,7 @@ def run_of(monkeypatch, tmp_path):
 
     def make(model, **settings):
         config = GANConfig(**{"conditional": True, "run_dir": tmp_path, **settings})
-        monkeypatch.setattr("genai_keras.tasks.runs.load_run", lambda *_: Run(tmp_path, config, model))
+        monkeypatch.setattr("genai_keras.runs.load_run", lambda *_: Run(tmp_path, config, model))
         return str(tmp_path)
 
     return make

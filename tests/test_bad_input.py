@@ -29,7 +29,7 @@ from genai_keras.data.pairs import load_pairs
 from genai_keras.data.text import load_text
 from genai_keras.data.tokenizers import load_tokenizer
 from genai_keras.errors import UserError
-from genai_keras.tasks.runs import load_run
+from genai_keras.runs import load_run
 
 RANDOM = np.random.default_rng(0)
 PIXELS = RANDOM.integers(0, 256, (6, 5, 4), dtype="uint8")

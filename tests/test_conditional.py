@@ -69,13 +69,13 @@ def pairs(count=480, low=0.0):
 @pytest.mark.parametrize("binarize", [False, True])
 def test_each_picture_is_dealt_with_its_own_label(dataset, binarize, data_dir):
     """The label of a picture is known from the whole set, in order."""
-    plain, _ = load_images(dataset, data_dir, low=0.0, limit=3_000)
+    plain, _ = load_images(dataset, data_dir, value_range=(0, 1), limit=3_000)
     known = {
         (each > 0.5).tobytes(): label
         for each, label in zip(plain.first(3_000), plain.labels, strict=True)
     }
     train, validation = load_images(
-        dataset, data_dir, low=0.0, limit=3_000, binarize=binarize, conditional=True
+        dataset, data_dir, value_range=(0, 1), limit=3_000, binarize=binarize, conditional=True
     )
     for pictures, labels in train.shuffled(7).take(5).as_numpy_iterator():
         assert labels.shape == (64, 10) and np.all(labels.sum(axis=1) == 1)
@@ -93,7 +93,7 @@ def test_real_labels_belong_to_real_digits(data_dir):
     with np.load(data_dir / "mnist.npz") as file:
         expected = {x.tobytes(): y for x, y in zip(file["x_train"], file["y_train"], strict=True)}
     for dataset in ("mnist5k", "mnist"):
-        train, _ = load_images(dataset, data_dir, low=0.0, limit=500)
+        train, _ = load_images(dataset, data_dir, value_range=(0, 1), limit=500)
         digits = np.round(train.first(500) * 255).astype("uint8")
         assert [expected[each.tobytes()] for each in digits[..., 0]] == list(train.labels)
 

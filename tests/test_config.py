@@ -14,16 +14,14 @@ import pytest
 from helpers import mutated
 
 from genai_keras.cli.image_options import GANConfig, VAEConfig
-from genai_keras.cli.text_options import LanguageModelConfig, Seq2SeqConfig
-from genai_keras.cli.tool_options import EvaluateConfig
-from genai_keras.errors import UserError
 from genai_keras.cli.parsing import (
     load_config,
     make_parser,
     parse_config,
-    resume_command,
-    save_config,
 )
+from genai_keras.cli.text_options import LanguageModelConfig, Seq2SeqConfig
+from genai_keras.cli.tool_options import EvaluateConfig
+from genai_keras.errors import UserError
 
 
 def test_a_typed_flag_wins_over_the_preset_and_the_preset_over_the_default():
@@ -61,7 +59,7 @@ def test_every_preset_sets_only_options_that_exist(cls):
 
 def test_a_config_comes_back_from_its_file(tmp_path):
     config = parse_config(GANConfig, ["--data-dir", "x", "--generator-widths", "8", "4"])
-    save_config(config, tmp_path / "config.json")
+    config.save(tmp_path / "config.json")
     cls, values = load_config(tmp_path / "config.json", [VAEConfig, GANConfig])
     again = cls(**values, run_dir=config.run_dir)
     assert cls is GANConfig and again == config
@@ -70,7 +68,7 @@ def test_a_config_comes_back_from_its_file(tmp_path):
 
 def test_resume_takes_the_runs_config_and_refuses_contradictions(tmp_path):
     run = ["--run-dir", str(tmp_path)]
-    save_config(parse_config(GANConfig, ["--ema", "0.5", *run]), tmp_path / "config.json")
+    parse_config(GANConfig, ["--ema", "0.5", *run]).save(tmp_path / "config.json")
     assert parse_config(GANConfig, [*run, "--resume"]).ema == 0.5
     assert parse_config(GANConfig, [*run, "--resume", "--ema", "0.5", "--epochs", "9"]).epochs == 9
     with pytest.raises(UserError) as failure:
@@ -81,7 +79,7 @@ def test_resume_takes_the_runs_config_and_refuses_contradictions(tmp_path):
 
 def test_the_length_of_a_cosine_is_part_of_the_run(tmp_path):
     run = ["--run-dir", str(tmp_path)]
-    save_config(parse_config(GANConfig, ["--schedule", "cosine"]), tmp_path / "config.json")
+    parse_config(GANConfig, ["--schedule", "cosine"]).save(tmp_path / "config.json")
     with pytest.raises(UserError, match="--epochs 99"):
         parse_config(GANConfig, [*run, "--resume", "--epochs", "99"])
 
@@ -113,7 +111,7 @@ def test_an_unusable_config_file_is_named(tmp_path, content):
 )
 def test_a_config_of_a_newer_version_or_another_command_is_refused(tmp_path, change, words):
     path = tmp_path / "config.json"
-    save_config(parse_config(GANConfig, []), path)
+    parse_config(GANConfig, []).save(path)
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     with pytest.raises(UserError, match=words):
         parse_config(GANConfig, ["--run-dir", str(tmp_path), "--resume"])
@@ -191,10 +189,10 @@ def test_help_does_not_wait_for_tensorflow():
 def test_the_resume_command_parses_back_to_the_run(tmp_path):
     config = parse_config(GANConfig, ["--run-dir", str(tmp_path / "a run")])
 
-    words = shlex.split(resume_command(config))
+    words = shlex.split(config.resume_command())
     assert words[:3] == ["python", "-m", "genai_keras.train_gan"]
     (tmp_path / "a run").mkdir()
-    save_config(config, tmp_path / "a run" / "config.json")
+    config.save(tmp_path / "a run" / "config.json")
     assert parse_config(GANConfig, words[3:]).run_dir == config.run_dir
 
 
@@ -206,7 +204,7 @@ CONFIGS = (GANConfig, VAEConfig, LanguageModelConfig, Seq2SeqConfig)
 @pytest.mark.parametrize("cls", CONFIGS)
 def test_thousands_of_mutated_configs_are_refused_or_hold_what_their_options_promise(cls, tmp_path):
     path = tmp_path / "config.json"
-    save_config(parse_config(cls, ["--data-dir", "x", "--max-minutes", "3"]), path)
+    parse_config(cls, ["--data-dir", "x", "--max-minutes", "3"]).save(path)
     good, random, read = path.read_bytes(), np.random.default_rng(1), 0
     for _ in range(1_000):
         if random.random() < 0.5:
@@ -264,7 +262,7 @@ def assert_typed_alike(cls, config):
 )  # fmt: skip
 def test_a_wrong_value_in_a_config_is_named(name, value, tmp_path):
     path = tmp_path / "config.json"
-    save_config(parse_config(GANConfig, []), path)
+    parse_config(GANConfig, []).save(path)
     path.write_text(json.dumps({**json.loads(path.read_text()), name: value}))
     with pytest.raises(UserError, match=f"config.json cannot be read .*: {name}: "):
         load_config(path, [GANConfig])
@@ -286,7 +284,7 @@ def test_a_wrong_value_is_refused_in_the_same_words_typed_or_in_a_config(
         parse_config(GANConfig, [f"{flag}={value}"])
     words = capsys.readouterr().err.split(f"error: argument {flag}: ")[1].strip()
     path = tmp_path / "config.json"
-    save_config(parse_config(GANConfig, []), path)
+    parse_config(GANConfig, []).save(path)
     path.write_text(json.dumps({**json.loads(path.read_text()), name: value}))
     with pytest.raises(UserError) as failure:
         load_config(path, [GANConfig])

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from genai_keras.cli.image_options import GANConfig
-from genai_keras.data.toy import GaussianMixture
 from genai_keras.cli.parsing import parse_config
+from genai_keras.data.toy import GaussianMixture
 from genai_keras.train_gan import build_networks, main
 
 MIXTURE = GaussianMixture()

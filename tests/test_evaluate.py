@@ -16,15 +16,15 @@ from genai_keras.data.images import load_images
 from genai_keras.data.toy import GaussianMixture
 from genai_keras.evaluate import main
 from genai_keras.evaluation.features import Thumbnails, load_feature_extractor
-from genai_keras.evaluation.scores import score_numbers, score_pixels, score_text
 from genai_keras.evaluation.images import score_images
-from genai_keras.tasks.runs import load_run
+from genai_keras.evaluation.scores import score_numbers, score_pixels, score_text
+from genai_keras.runs import load_run
 
 
 @pytest.fixture(scope="module")
 def digits():
     """Three times 1,400 real digits that share none, in [0, 1]."""
-    train, _ = load_images("mnist5k", low=0.0)
+    train, _ = load_images("mnist5k", value_range=(0, 1))
     return np.split(train.first(4_200), 3)
 
 
@@ -97,7 +97,7 @@ def test_a_model_that_copies_its_training_pictures_is_seen(digits):
 
 @pytest.mark.slow
 def test_agreement_and_recall_are_within_the_class_that_was_asked_for():
-    train, _ = load_images("mnist5k", low=0.0)
+    train, _ = load_images("mnist5k", value_range=(0, 1))
     pictures, labels = train.first(3_000), train.labels[:3_000]
     parts = [slice(0, 1_000), slice(1_000, 2_000), slice(2_000, 3_000)]
     ours, reference, training = (pictures[part] for part in parts)

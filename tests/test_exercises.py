@@ -11,9 +11,9 @@ import pytest
 from scipy import stats
 
 from genai_keras.cli.tool_options import CHAPTERS
-from genai_keras.data.toy import GaussianMixture
 from genai_keras.course import marking
 from genai_keras.course.marking import Exercise, check, exercises_of, mark
+from genai_keras.data.toy import GaussianMixture
 from genai_keras.layers.attention import MultiHeadAttention
 from genai_keras.sampling import samplers
 

@@ -19,8 +19,7 @@ import pytest
 from genai_keras.cli.image_options import GANConfig
 from genai_keras.export import main
 from genai_keras.models.noise import conditioned
-from genai_keras.cli.parsing import save_config
-from genai_keras.tasks.runs import load_run
+from genai_keras.runs import load_run
 
 RUNS = (
     "gan", "conditional-gan", "numbers", "vae", "conditional-vae", "text", "pixels", "pairs",
@@ -442,7 +441,7 @@ def test_wrong_input_is_one_clear_line(name, out, says, tmp_path, capsys):
         (tmp_path / folder).mkdir()
     (tmp_path / "other" / "file").write_text("mine")
     for folder in ("begun", "damaged"):
-        save_config(GANConfig(preset="dcgan"), tmp_path / folder / "config.json")
+        GANConfig(preset="dcgan").save(tmp_path / folder / "config.json")
     (tmp_path / "damaged" / "model.keras").write_bytes(b"half")
     if out is None:
         (tmp_path / "begun" / "export" / "1").mkdir(parents=True)

@@ -43,14 +43,14 @@ def test_the_shipped_files_are_small_and_undamaged(dataset):
 @pytest.mark.slow
 @pytest.mark.parametrize("dataset", CLAIMED)
 def test_the_shipped_lenets_are_as_good_as_claimed(dataset, data_dir):
-    _, test = load_images(dataset, data_dir, low=0.0)
+    _, test = load_images(dataset, data_dir, value_range=(0, 1))
     found = load_feature_extractor(dataset).classify(test.first(10_000))
     assert len(found) == 10_000
     assert 100 * np.mean(found == test.labels) == pytest.approx(CLAIMED[dataset], abs=0.1)
 
 
 def test_the_lenet_of_mnist_reads_the_digits_of_mnist5k():
-    _, validation = load_images("mnist5k", low=0.0)
+    _, validation = load_images("mnist5k", value_range=(0, 1))
     extractor = load_feature_extractor("mnist5k")
     assert extractor.name == "LeNet features"
     assert np.mean(extractor.classify(validation.first(500)) == validation.labels) > 0.98
@@ -102,7 +102,7 @@ def test_many_pictures_are_seen_as_few_are(monkeypatch):
 
 
 def test_pictures_of_any_size_are_resized():
-    _, validation = load_images("mnist5k", low=0.0)
+    _, validation = load_images("mnist5k", value_range=(0, 1))
     images, labels = validation.first(100), validation.labels[:100]
     extractor = load_feature_extractor("mnist")
     large = images.repeat(2, axis=1).repeat(3, axis=2)  # (100, 56, 84, 1)
@@ -147,7 +147,7 @@ def test_a_damaged_file_names_itself_and_the_command_that_makes_it(tmp_path, mon
         with pytest.raises(UserError) as failure:
             load_feature_extractor("mnist5k")
         assert f"{path} is {state}" in str(failure.value)
-        assert "python -m genai_keras.evaluation.train_lenet --dataset mnist " in str(failure.value)
+        assert "python -m genai_keras.train_lenet --dataset mnist " in str(failure.value)
         path.unlink(missing_ok=True)
 
 

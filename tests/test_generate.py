@@ -13,7 +13,7 @@ from genai_keras import generate
 from genai_keras.data.images import to_pixels
 from genai_keras.data.pixels import load_pixels
 from genai_keras.generate import main
-from genai_keras.tasks.runs import load_run
+from genai_keras.runs import load_run
 
 pytestmark = pytest.mark.slow  # the first test of each kind trains its run
 

@@ -6,8 +6,8 @@ import pytest
 from genai_keras.data.images import load_images
 from genai_keras.evaluation.features import checksum, load_lenet
 from genai_keras.evaluation.lenet_training import shifted, train_lenet
-from genai_keras.evaluation.train_lenet import main
 from genai_keras.networks.lenet import build_lenet
+from genai_keras.train_lenet import main
 
 
 def random_images(count=6, shape=(28, 28, 1), seed=0):
@@ -81,7 +81,7 @@ def test_what_cannot_be_learnt_is_named(change, words):
 @pytest.fixture
 def few_of_mnist(tmp_path):
     """A folder with 200 real digits for training and 100 for testing, as `mnist`."""
-    train, test = load_images("mnist5k", low=0.0, limit=200)
+    train, test = load_images("mnist5k", value_range=(0, 1), limit=200)
     np.savez(
         tmp_path / "mnist.npz",
         x_train=np.round(train.first(200)[..., 0] * 255).astype("uint8"),
@@ -105,7 +105,7 @@ def test_the_command_writes_what_it_measured(few_of_mnist, capsys):
     assert first == again != other
     assert checksum(few_of_mnist / "a.npz") in printed
     assert f"{len(first):,} bytes" in printed
-    train, test = load_images("mnist", few_of_mnist, low=0.0)
+    train, test = load_images("mnist", few_of_mnist, value_range=(0, 1))
     images = test.first(100)
     loaded = load_lenet(few_of_mnist / "a.npz")
     accuracy = 100 * np.mean(logits_of(loaded, images).argmax(axis=1) == test.labels)

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from genai_keras.cli.image_options import GANConfig
+from genai_keras.cli.parsing import parse_config
 from genai_keras.errors import UserError
 from genai_keras.networks import dcgan, dense
-from genai_keras.cli.parsing import parse_config
 from genai_keras.train_gan import build_networks
 
 

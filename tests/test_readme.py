@@ -12,6 +12,7 @@ import pytest
 
 from genai_keras import train_lm, train_seq2seq
 from genai_keras.cli.image_options import GANConfig, VAEConfig
+from genai_keras.cli.parsing import make_parser
 from genai_keras.cli.text_options import LanguageModelConfig, Seq2SeqConfig
 from genai_keras.cli.tool_options import (
     AugmentConfig,
@@ -21,7 +22,6 @@ from genai_keras.cli.tool_options import (
     GenerateConfig,
     LeNetConfig,
 )
-from genai_keras.cli.parsing import make_parser
 
 TRAINING = (GANConfig, VAEConfig, LanguageModelConfig, Seq2SeqConfig)
 TOOLS = (EvaluateConfig, GenerateConfig, ExportConfig, AugmentConfig, CheckConfig, LeNetConfig)

@@ -6,7 +6,7 @@ import pytest
 from helpers import history
 
 from genai_keras import train_gan, train_seq2seq, train_vae
-from genai_keras.tasks.runs import load_run
+from genai_keras.runs import load_run
 
 FEW = ["--limit", "256", "--batch-size", "32", "--epochs", "2", "--verbose", "0"]
 # The command, the preset and the size of the code, of the picture and of each hidden layer.

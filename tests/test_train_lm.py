@@ -180,7 +180,7 @@ def test_pixels_report_the_exact_likelihood_of_what_a_vae_would_see(tmp_path, fe
     printed = capsys.readouterr().out.strip().splitlines()[-1]
     model = keras.saving.load_model(folder / "model.keras")
     _, pictures = load_images(
-        "mnist5k", batch_size=77, seed=5, image_size=14, low=0.0, binarize=True
+        "mnist5k", batch_size=77, seed=5, image_size=14, value_range=(0, 1), binarize=True
     )
     sequences = pictures.first(pictures.count).reshape(-1, 196)
     log_p = model.log_likelihood(sequences)

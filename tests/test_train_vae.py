@@ -55,7 +55,7 @@ def test_a_run_shows_samples_reconstructions_and_latents(tmp_path):
 @pytest.mark.slow
 def test_the_first_row_of_reconstructions_is_the_originals(tmp_path):
     assert run(tmp_path / "run", "--no-binarize") == 0
-    _, validation = load_images("mnist5k", low=0.0)
+    _, validation = load_images("mnist5k", value_range=(0, 1))
     with Image.open(tmp_path / "run" / "samples" / "reconstruction_0003.png") as grid:
         factor = grid.width // (8 * 30 + 2)
         pixels = np.asarray(grid)[::factor, ::factor, 0].astype(int)
@@ -99,7 +99,7 @@ def test_the_estimate_it_prints_is_that_of_the_saved_model(tmp_path, capsys):
     printed = capsys.readouterr().out.strip().splitlines()[-1]
     assert printed.endswith("nats: 40 importance samples, 50 validation samples")
     vae = keras.models.load_model(tmp_path / "run" / "model.keras")
-    _, validation = load_images("mnist5k", batch_size=16, low=0.0, binarize=True)
+    _, validation = load_images("mnist5k", batch_size=16, value_range=(0, 1), binarize=True)
     x = validation.first(50)
     assert vae.likelihood.name == "bernoulli"  # without being asked, for digits
     assert set(np.unique(x)) == {0.0, 1.0}
@@ -129,7 +129,7 @@ def test_a_tensorboard_server_shows_the_projection_with_sprites_and_labels(tmp_p
     assert info["tensorShape"] == [100, 4]
     assert info["sprite"]["singleImageDim"] == [28, 28]
     vae = keras.models.load_model(tmp_path / "run" / "model.keras")
-    _, validation = load_images("mnist5k", low=0.0)
+    _, validation = load_images("mnist5k", value_range=(0, 1))
     codes = np.frombuffer(ask("tensor", run="validation", name="codes"), "float32")
     expected = vae.encode(validation.first(100))[0]
     assert codes.reshape(100, 4) == pytest.approx(expected, abs=1e-4)
@@ -153,7 +153,7 @@ def test_labels_are_those_of_the_digits(data_dir):
             strict=True,
         )
     )
-    _, validation = load_images("mnist5k", low=0.0)
+    _, validation = load_images("mnist5k", value_range=(0, 1))
     ours = np.round(validation.first(100) * 255).astype("uint8")
     assert [known[each.tobytes()] for each in ours] == list(validation.labels[:100])
     _, validation = load_images("mnist", data_dir)
@@ -161,8 +161,9 @@ def test_labels_are_those_of_the_digits(data_dir):
 
 
 def test_binary_pixels_are_drawn_with_their_own_probability():
-    train, validation = load_images("mnist5k", limit=8, batch_size=8, low=0.0, binarize=True)
-    grey, grey_validation = load_images("mnist5k", limit=8, batch_size=8, low=0.0)
+    eight = {"limit": 8, "batch_size": 8, "value_range": (0, 1)}
+    train, validation = load_images("mnist5k", **eight, binarize=True)
+    grey, grey_validation = load_images("mnist5k", **eight)
     steps = 600
     drawn = np.stack(list(train.shuffled().take(steps).as_numpy_iterator()))
     truth = np.stack(list(grey.shuffled().take(steps).as_numpy_iterator()))

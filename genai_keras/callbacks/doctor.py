@@ -91,7 +91,7 @@ class TrainingDoctor(keras.callbacks.Callback):
         self.writer.flush()
 
 
-def gan_doctor(config, validation):
+def gan_doctor(run_dir, validation, verbose=1):
     """The doctor of a GAN; `validation` is what its samples' diversity is compared with."""
     is_number = validation.element_shape == (1,)
     real = validation.first(NUMBERS if is_number else LOOKED_AT)
@@ -105,15 +105,15 @@ def gan_doctor(config, validation):
             return {}
         return {"diversity": diversity(model.generate(len(real), seed=0), real)}
 
-    return TrainingDoctor(config.run_dir, findings, measure, verbose=config.verbose)
+    return TrainingDoctor(run_dir, findings, measure, verbose=verbose)
 
 
-def vae_doctor(config, shown, labels=None):
+def vae_doctor(run_dir, shown, labels=None, warmup_epochs=0.0, verbose=1):
     """The doctor of a VAE; `shown` are validation images, and `labels` theirs, if it has any."""
     shown = shown[:LOOKED_AT]
     labels = None if labels is None else labels[:LOOKED_AT]
     findings = [
-        (symptoms.collapsed_latents(config.warmup_epochs), "chapter4_vae"),
+        (symptoms.collapsed_latents(warmup_epochs), "chapter4_vae"),
         (symptoms.clipped_log_variance, "chapter4_vae"),
         (symptoms.rising_validation("elbo", sign=-1), "chapter4_vae"),
     ]
@@ -123,10 +123,10 @@ def vae_doctor(config, shown, labels=None):
         layer = model.reparameterize
         return {"clipped": clipped(log_variance, layer.low, layer.high)}
 
-    return TrainingDoctor(config.run_dir, findings, measure, verbose=config.verbose)
+    return TrainingDoctor(run_dir, findings, measure, verbose=verbose)
 
 
-def transformer_doctor(config, vocabulary_size, loss="loss"):
+def transformer_doctor(run_dir, vocabulary_size, loss="loss", verbose=1):
     """The doctor of a language model or an encoder-decoder; `loss` is its metric in nats."""
     notebook = "chapter6_writing"
 
@@ -135,7 +135,7 @@ def transformer_doctor(config, vocabulary_size, loss="loss"):
 
     findings = [(symptoms.rising_validation(loss), notebook)]
     first = (look, notebook)
-    return TrainingDoctor(config.run_dir, findings, first=first, verbose=config.verbose)
+    return TrainingDoctor(run_dir, findings, first=first, verbose=verbose)
 
 
 def diversity(samples, real):

@@ -5,9 +5,12 @@ import numpy as np
 from PIL import Image
 from scipy import stats
 
-from genai_keras.callbacks.images import EpochImage, image_grid
+from genai_keras.callbacks.doctor import vae_doctor
+from genai_keras.callbacks.images import EpochImage
 from genai_keras.data.images import to_pixels
+from genai_keras.plots.images import image_grid
 
+SHOWN = 1_000  # validation images that are looked at; the first few are drawn
 SPRITE_SIDE = 8192  # pixels: TensorBoard's limit of a sprite sheet
 
 
@@ -32,7 +35,7 @@ class Reconstructions(EpochImage):
         rows = []
         for start in range(0, len(made), self.columns):
             rows += [part[start : start + self.columns] for part in (self.originals, made)]
-        return image_grid(np.concatenate(rows), columns=self.columns, low=0.0)
+        return image_grid(np.concatenate(rows), columns=self.columns, value_range=(0, 1))
 
 
 class LatentSpace(EpochImage):
@@ -64,7 +67,7 @@ class LatentSpace(EpochImage):
             means, _ = self.model.encode(self.originals, self.labels)
             codes, columns = walks(means, self.rows, self.steps), self.steps
         label = None if self.labels is None else np.repeat(self.labels[:1], len(codes))
-        return image_grid(self.model.decode(codes, label), columns=columns, low=0.0)
+        return image_grid(self.model.decode(codes, label), columns=columns, value_range=(0, 1))
 
 
 def plane(points):
@@ -110,7 +113,7 @@ class Projector(keras.callbacks.Callback):
         np.savetxt(self.directory / "codes.tsv", codes, fmt="%.5f", delimiter="\t")
         columns = int(np.ceil(np.sqrt(count)))
         sheet = np.zeros((columns * side, columns * side, channels), "uint8")
-        for index, picture in enumerate(to_pixels(self.originals[:count], low=0.0)):
+        for index, picture in enumerate(to_pixels(self.originals[:count], value_range=(0, 1))):
             y, x = index // columns * side, index % columns * side
             sheet[y : y + height, x : x + width] = picture
         Image.fromarray(sheet.squeeze()).save(self.directory / "sprites.png")
@@ -127,3 +130,23 @@ class Projector(keras.callbacks.Callback):
         # Written by hand: Keras' own `embeddings_freq` looks for an Embedding layer, and fails.
         config = "\n".join(lines) + "\n"
         (self.directory / "projector_config.pbtxt").write_text(config, encoding="utf-8")
+
+
+def vae_callbacks(run_dir, validation, warmup_epochs=0.0, verbose=1):
+    """All that shows what a VAE learns, beside its samples: callbacks of the above, and a doctor.
+
+    Args:
+        run_dir: the run folder.
+        validation: `Batches` of images in [0, 1].
+        warmup_epochs: in which the KL's weight rises.
+        verbose: 0 leaves the terminal alone.
+    """
+    shown = validation.first(SHOWN)
+    labels = None if validation.labels is None else validation.labels[: len(shown)]
+    given = labels if validation.classes else None
+    return [
+        Reconstructions(run_dir, shown, given),
+        LatentSpace(run_dir, shown, given),
+        Projector(run_dir, shown, labels),
+        vae_doctor(run_dir, shown, given, warmup_epochs, verbose),
+    ]

@@ -2,8 +2,11 @@
 
 import numpy as np
 
-from genai_keras.callbacks.images import EpochImage, ImageGrid, image_grid
+from genai_keras.callbacks.images import EpochImage, ImageGrid
 from genai_keras.data.pixels import to_images
+from genai_keras.plots.images import image_grid
+from genai_keras.plots.pixels import completion_grid
+from genai_keras.sampling.continuation import complete
 
 COMPLETIONS = 3  # different ends for each given half
 
@@ -19,14 +22,14 @@ class PixelGrid(ImageGrid):
     """
 
     def __init__(self, run_dir, pixels, count=36, **sampling):
-        super().__init__(run_dir, count, low=0.0)
+        super().__init__(run_dir, count)
         self.pixels = pixels
         self.sampling = sampling
 
     def draw(self, logs):
         nothing = np.zeros((self.count, 0), "int32")
         sequences = self.model.generate(nothing, self.pixels, **self.sampling)
-        return image_grid(to_images(sequences), low=0.0)
+        return image_grid(to_images(sequences), value_range=(0, 1))
 
 
 class Completions(EpochImage):
@@ -48,35 +51,3 @@ class Completions(EpochImage):
     def draw(self, logs):
         completed = complete(self.model, self.sequences, COMPLETIONS, **self.sampling)
         return completion_grid(self.sequences, completed)
-
-
-def complete(model, sequences, times=1, **sampling):
-    """Writes the lower halves of pictures whose upper halves are given.
-
-    Args:
-        model: a `LanguageModel` of pixels.
-        sequences: `(n, pixels)` int.
-        times: how often to complete each of them.
-        **sampling: as of `LanguageModel.generate`.
-
-    Returns:
-        `(times * n, pixels)` int32: all n, then all n again.
-    """
-    half = _half(sequences)
-    prompts = np.tile(sequences[:, :half], (times, 1))
-    return np.concatenate(list(model.stream(prompts, sequences.shape[1] - half, **sampling)))
-
-
-def completion_grid(sequences, completed):
-    """Columns: a picture, its upper half, and its completions below; `(height, width, 3)` uint8."""
-    half = _half(sequences)
-    given = np.full_like(sequences, 0.5, dtype="float32")  # grey: not given
-    given[:, :half] = sequences[:, :half]
-    rows = np.concatenate([sequences, given, completed])
-    return image_grid(to_images(rows), columns=len(sequences), low=0.0)
-
-
-def _half(sequences):
-    """The pixels of a picture's upper half, whole rows."""
-    side = round(sequences.shape[1] ** 0.5)
-    return side * (side // 2)

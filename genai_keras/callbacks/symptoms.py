@@ -24,8 +24,8 @@ def saturated_discriminator(epochs):
     return (
         f"the discriminator tells {epochs[-1]['accuracy_real']:.0%} of real and "
         f"{epochs[-1]['accuracy_fake']:.0%} of generated samples apart: it is saturated, and the "
-        "generator learns little from it. Try a smaller --discriminator-learning-rate, or smaller "
-        "--discriminator-widths."
+        "generator learns little from it. Try a smaller `discriminator_learning_rate`, or smaller "
+        "`discriminator_widths`."
     )
 
 
@@ -41,8 +41,8 @@ def falling_diversity(epochs):
     how = f"has fallen from {best:.2f} to {values[-1]:.2f}" if fallen else f"is {values[-1]:.2f}"
     return (
         f"the diversity of generated samples {how}, where real ones have 1: the generator makes a "
-        "few things over and over (mode collapse). Try --label-smoothing 0.1, a smaller "
-        "--learning-rate, or a larger --batch-size."
+        "few things over and over (mode collapse). Try `label_smoothing` 0.1, a smaller "
+        "`learning_rate`, or a larger `batch_size`."
     )
 
 
@@ -58,7 +58,7 @@ def collapsed_latents(warmup_epochs=0):
         return (
             f"the latents say nothing of a picture (KL {epochs[-1]['val_kl']:.2f} nats): the "
             "posterior has collapsed to the prior, and the decoder does not listen to z. Try "
-            "--warmup-epochs 5, --free-bits 0.1, or a smaller --beta."
+            "`warmup_epochs` 5, `free_bits` 0.1, or a smaller `beta`."
         )
 
     return look
@@ -71,7 +71,7 @@ def clipped_log_variance(epochs):
         return None
     return (
         f"{share:.0%} of the latents' log-variances are at their clip, where no gradient moves "
-        "them. Try a smaller --learning-rate, or a larger --beta."
+        "them. Try a smaller `learning_rate`, or a larger `beta`."
     )
 
 
@@ -98,7 +98,7 @@ def rising_validation(name, sign=1):
         return (
             f"val_{name} was best after epoch {number} ({sign * best:.4g}) and is now "
             f"{sign * losses[-1]:.4g}, while training still improves: it learns the training data "
-            f"by heart (overfitting). Try --epochs {number}, more data, or a smaller network."
+            f"by heart (overfitting). Try `epochs` {number}, more data, or a smaller network."
         )
 
     return look

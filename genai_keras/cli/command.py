@@ -7,8 +7,8 @@ import signal
 import sys
 import threading
 
+from genai_keras.cli.parsing import parse_config
 from genai_keras.errors import Interrupted, UserError
-from genai_keras.cli.parsing import parse_config, resume_command
 
 
 def command(config_class):
@@ -44,7 +44,7 @@ def command(config_class):
             except (UserError, OSError) as error:
                 if "--debug" in argv:
                     raise
-                print(f"error: {error}", file=sys.stderr)
+                print(f"error: {config_class.in_flags(str(error))}", file=sys.stderr)
                 return getattr(error, "exit_code", 1)
 
         return main
@@ -73,7 +73,7 @@ def _how_to_go_on(config):
     folder = getattr(config, "run_dir", None)
     if not folder or not (folder / "config.json").exists():
         return ""
-    return f"; to go on: {resume_command(config)}"
+    return f"; to go on: {config.resume_command()}"
 
 
 def _print_anything():

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from genai_keras.cli.options import TrainConfig, option
+from genai_keras.data.datasets import DATASETS, names_of
+from genai_keras.errors import UsageError
 
-IMAGE_DATASETS = ("mnist5k", "mnist", "fashion_mnist", "cifar10", "photos", "folder")
+IMAGE_DATASETS = names_of("images")
 
 
 @dataclass
@@ -24,14 +26,15 @@ class ImageConfig(TrainConfig):
         False, "learn images given their label, so that generate --label can ask for one"
     )
 
-    low: ClassVar[float]  # the value of black that the model learns; white is 1
+    binarizes: ClassVar[bool] = False  # whether pixels are drawn black or white
 
-    def source(self):
-        """The arguments of `load_images`: which images, and how they are dealt."""
-        names = (
-            "dataset", "data_dir", "batch_size", "seed", "limit", "image_size", "channels", "low",
-            "conditional",
-        )  # fmt: skip
+    def task(self):
+        from genai_keras.tasks.images import Images
+
+        return Images(self)
+
+    def named(self, *names):
+        """Options by name."""
         return {name: getattr(self, name) for name in names}
 
 
@@ -40,7 +43,6 @@ class GANConfig(ImageConfig):
     """The options of `train_gan`. The defaults are the preset `dcgan`."""
 
     command: ClassVar[str] = "train_gan"
-    low: ClassVar[float] = -1.0
     examples: ClassVar[str] = """\
 examples:
   python -m genai_keras.train_gan
@@ -111,13 +113,33 @@ The default learns 4,500 real handwritten digits in about 2 minutes on two CPU c
         0.999, "decay of the generator's averaged weights; 0 is no averaging", at_least=0, below=1
     )
 
+    def check(self):
+        if DATASETS[self.dataset].kind == "images":
+            return
+        self.check_unused("conditional", "data_dir", "image_size", "channels")
+        if self.network == "dcgan":
+            raise UsageError(
+                f"a dcgan makes images, and {self.dataset} has none: use `preset=dense-1d`"
+            )
+
+    def task(self):
+        from genai_keras.tasks.densities import Densities
+
+        return super().task() if DATASETS[self.dataset].kind == "images" else Densities(self)
+
+    def networks(self):
+        """The arguments of `build_gan_networks` that are options."""
+        return self.named(
+            "network", "latent_dim", "generator_widths", "discriminator_widths",
+            "generator_kernel", "discriminator_kernel",
+        )  # fmt: skip
+
 
 @dataclass
 class VAEConfig(ImageConfig):
     """The options of `train_vae`. The defaults are the preset `conv`."""
 
     command: ClassVar[str] = "train_vae"
-    low: ClassVar[float] = 0.0
     examples: ClassVar[str] = """\
 examples:
   python -m genai_keras.train_vae --latent-dim 2
@@ -184,9 +206,24 @@ The default learns 4,500 real handwritten digits in about 1.5 minutes on two CPU
 
     @property
     def binarizes(self):
-        if self.binarize is None:
-            return self.dataset in ("mnist", "mnist5k")  # whose pixels are nearly all 0 or 255
-        return self.binarize
+        """Whether pixels are drawn black or white."""
+        return DATASETS[self.dataset].binarizes if self.binarize is None else self.binarize
 
-    def source(self):
-        return {**super().source(), "binarize": self.binarizes}
+    @property
+    def likelihood(self):
+        """What the decoder's outputs say of pixels: a name in `LIKELIHOODS`."""
+        return "bernoulli" if self.binarizes else "logistic"
+
+    def check(self):
+        weighs_kl = self.beta != 1.0 or self.warmup_epochs or self.free_bits
+        if self.importance_samples > 1 and weighs_kl:
+            raise UsageError(
+                "`beta`, `warmup_epochs` and `free_bits` weigh a KL term, which the bound of "
+                "`importance_samples` does not have: leave one or the other out"
+            )
+
+    def networks(self):
+        """The arguments of `build_vae_networks` that are options."""
+        return self.named(
+            "network", "latent_dim", "widths", "dense_units", "kernel_size", "activation"
+        )

@@ -1,11 +1,38 @@
 """Options: how a dataclass declares them, and those that every training command shares."""
 
+import dataclasses
+import hashlib
+import json
 import math
+import re
+import shlex
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import ClassVar
 
 from genai_keras.errors import UsageError
+from genai_keras.files import write_text
+
+FORMAT = 1  # of a run folder: grows when a version could not use what a newer one made
+
+# What a resumed run may change: none of these alters what a training step computes. (That the data
+# are the same ones, wherever they are now, is seen by looking at them.)
+FREE_TO_CHANGE = {
+    "epochs", "max_minutes", "save_every", "data_dir", "run_dir", "resume", "overwrite", "verbose",
+    "debug", "histograms", "evaluate", "evaluation_samples", "prompt", "sample_length",
+    "temperature", "top_k", "top_p", "beam_width", "length_penalty",
+}  # fmt: skip
+
+
+def flag_of(name, value=None):
+    """What is typed for an option, `--batch-size`, with its value if there is one."""
+    return f"--{name.replace('_', '-')}" + ("" if value is None else f" {value}")
+
+
+def free_to_change(values):
+    """The names of options that a run which goes on may change, of its options by name."""
+    # A cosine's length is that of the run, so another number of epochs would change every step.
+    return FREE_TO_CHANGE - ({"epochs"} if values.get("schedule") == "cosine" else set())
 
 
 def option(
@@ -79,9 +106,22 @@ class Config:
         usual |= self.presets.get(getattr(self, "preset", None), {})
         for name in names:
             if getattr(self, name) != usual[name]:
-                flag = "--" + name.replace("_", "-")
-                on = on or f"--dataset {self.dataset}"
-                raise UsageError(f"{flag} has no effect on {on}: leave it out")
+                on = on or f"`dataset={self.dataset}`"
+                raise UsageError(f"`{name}` has no effect on {on}: leave it out")
+
+    def check(self):
+        """Raises a `UsageError` for options that cannot be used together."""
+
+    @classmethod
+    def in_flags(cls, text):
+        """A message with `options` and `options=values` as they are typed."""
+        names = {each.name for each in fields(cls)}
+
+        def typed(match):
+            name, _, value = match.group(1).partition("=")
+            return flag_of(name, value or None) if name in names else match.group(0)
+
+        return re.sub(r"`([^`]+)`", typed, text)
 
 
 @dataclass
@@ -126,3 +166,26 @@ class TrainConfig(Config):
         False, "write a histogram of every weight to TensorBoard after each epoch"
     )
     verbose: int = option(1, "0 silent, 1 progress bar, 2 one line per epoch", choices=(0, 1, 2))
+
+    def task(self):
+        """What is learnt: the `Task` of the data set, with these options."""
+        raise NotImplementedError
+
+    def save(self, path):
+        """Writes the options as JSON. What only steers one start (`resume`, ...) is left out."""
+        values = {"command": self.command, "format": FORMAT, **dataclasses.asdict(self)}
+        for name in ("resume", "overwrite", "debug", "run_dir", "max_minutes"):
+            del values[name]
+        write_text(path, json.dumps(values, indent=2, default=str) + "\n")
+
+    def hash(self):
+        """A hash of all that a training step depends on, so that it cannot change unseen."""
+        values = dataclasses.asdict(self)
+        told = {name: values[name] for name in values if name not in free_to_change(values)}
+        text = json.dumps([self.command, told], sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def resume_command(self):
+        """The exact command that goes on with the run."""
+        words = ("-m", f"genai_keras.{self.command}", "--run-dir", str(self.run_dir), "--resume")
+        return shlex.join(("python", *words))

@@ -6,28 +6,15 @@ run's own `config.json` takes the preset's place.
 
 import argparse
 import dataclasses
-import hashlib
 import json
-import shlex
 import time
 import types
 import typing
 from pathlib import Path
 
-from genai_keras.cli.options import TrainConfig
+from genai_keras.cli.options import FORMAT, TrainConfig, flag_of, free_to_change
 from genai_keras.cli.values import choices_of, convert, read_json, value_type
 from genai_keras.errors import UsageError, UserError
-from genai_keras.files import write_text
-
-FORMAT = 1  # of a run folder: grows when a version could not use what a newer one made
-
-# What a resumed run may change: none of these alters what a training step computes. (That the data
-# are the same ones, wherever they are now, is seen by looking at them.)
-FREE_TO_CHANGE = {
-    "epochs", "max_minutes", "save_every", "data_dir", "run_dir", "resume", "overwrite", "verbose",
-    "debug", "histograms", "evaluate", "evaluation_samples", "prompt", "sample_length",
-    "temperature", "top_k", "top_p", "beam_width", "length_penalty",
-}  # fmt: skip
 
 
 def parse_config(cls, argv=None, description=None):
@@ -50,13 +37,18 @@ def parse_config(cls, argv=None, description=None):
     if typed.get("data_dir"):
         typed["data_dir"] = typed["data_dir"].expanduser().absolute()
     if not issubclass(cls, TrainConfig):
-        return cls(**typed)
+        return _checked(cls(**typed))
     if typed.get("resume"):
         base = _config_of_run(cls, typed)
     else:
         base = {**cls.presets[typed.get("preset", cls.preset)]}
         typed.setdefault("run_dir", _new_run_dir(cls, typed.get("preset", cls.preset)))
-    return cls(**{**base, **typed})
+    return _checked(cls(**{**base, **typed}))
+
+
+def _checked(config):
+    config.check()
+    return config
 
 
 def make_parser(cls, description=None):
@@ -71,7 +63,7 @@ def make_parser(cls, description=None):
     )
     types_of = typing.get_type_hints(cls)
     for each in sorted(dataclasses.fields(cls), key=lambda each: each.name == "debug"):
-        flag = "--" + each.name.replace("_", "-")
+        flag = flag_of(each.name)
         text = each.metadata["help"]
         if not any(each.default is nothing for nothing in (None, False, ())):
             default = repr(each.default) if each.default == "\n" else _as_typed(each.default)
@@ -113,29 +105,8 @@ def make_parser(cls, description=None):
     return parser
 
 
-def save_config(config, path):
-    """Writes a config as JSON. What only steers one start (`resume`, ...) is left out."""
-    values = {"command": config.command, "format": FORMAT, **dataclasses.asdict(config)}
-    for name in ("resume", "overwrite", "debug", "run_dir", "max_minutes"):
-        del values[name]
-    write_text(path, json.dumps(values, indent=2, default=str) + "\n")
-
-
-def config_hash(config):
-    """A hash of all that a training step depends on: what a run that goes on must not change."""
-    values = dataclasses.asdict(config)
-    told = {name: values[name] for name in values if name not in _free_to_change(values)}
-    text = json.dumps([config.command, told], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _free_to_change(values):
-    # A cosine's length is that of the run, so another number of epochs would change every step.
-    return FREE_TO_CHANGE - ({"epochs"} if values.get("schedule") == "cosine" else set())
-
-
 def load_config(path, classes):
-    """Reads what `save_config` wrote.
+    """Reads what `TrainConfig.save` wrote.
 
     Args:
         path: of `config.json`.
@@ -184,12 +155,6 @@ def load_config(path, classes):
     return cls, values
 
 
-def resume_command(config):
-    """The exact command that goes on with a run."""
-    words = ("-m", f"genai_keras.{config.command}", "--run-dir", str(config.run_dir), "--resume")
-    return shlex.join(("python", *words))
-
-
 def _config_of_run(cls, typed):
     if "run_dir" not in typed:
         raise UsageError("--resume needs --run-dir, the folder of the run to go on with")
@@ -198,9 +163,9 @@ def _config_of_run(cls, typed):
         raise UserError(f"no run to resume in {typed['run_dir']}: it has no config.json")
     _, saved = load_config(path, [cls])
     different = [
-        f"--{name.replace('_', '-')} {_as_typed(value)} (the run has {_as_typed(saved.get(name))})"
+        f"{flag_of(name, _as_typed(value))} (the run has {_as_typed(saved.get(name))})"
         for name, value in typed.items()
-        if name not in _free_to_change(saved) and value != saved.get(name)
+        if name not in free_to_change(saved) and value != saved.get(name)
     ]
     if different:
         raise UsageError(
@@ -220,7 +185,7 @@ def _new_run_dir(cls, preset):
 def _describe_presets(cls):
     lines = ["presets:"]
     for name, changes in cls.presets.items():
-        flags = [f"--{key.replace('_', '-')} {_as_typed(value)}" for key, value in changes.items()]
+        flags = [flag_of(key, _as_typed(value)) for key, value in changes.items()]
         lines.append(f"  {name:10}{' '.join(flags) or 'the defaults above'}")
     return "\n".join(lines)
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from genai_keras.cli.options import TrainConfig, option
+from genai_keras.data.datasets import DATASETS, names_of
 from genai_keras.errors import UsageError
 
 TOKENIZERS = ("char", "bpe")
-SOURCE = ("dataset", "data_dir", "batch_size", "seed", "limit", "steps_per_epoch")
 
 
 @dataclass
@@ -67,7 +67,8 @@ class TransformerConfig(TrainConfig):
         return {**{name: getattr(self, name) for name in names}, "norm_first": self.norm == "pre"}
 
 
-PIXEL_DATASETS = ("mnist5k", "mnist", "fashion_mnist")
+# Grey images of a known size.
+PIXEL_DATASETS = tuple(name for name in names_of("images") if DATASETS[name].shape == (28, 28, 1))
 
 
 @dataclass
@@ -93,7 +94,7 @@ The default reads Python's own manual, in about 4.5 minutes on two CPU cores.
 
     preset: str = option("char", "a named set of defaults; a flag that is typed wins over it")
     dataset: str = option(
-        "python-docs", "what to learn from", choices=("python-docs", "text", *PIXEL_DATASETS)
+        "python-docs", "what to learn from", choices=(*names_of("text"), *PIXEL_DATASETS)
     )
     epochs: int = option(8, "parts of the run, each ending in validation and a sample", at_least=1)
     steps_per_epoch: int | None = option(
@@ -117,15 +118,19 @@ The default reads Python's own manual, in about 4.5 minutes on two CPU cores.
         """The arguments of `LanguageModel.generate` that say how samples are drawn."""
         return {name: getattr(self, name) for name in ("temperature", "top_k", "top_p", "seed")}
 
-    @property
-    def learns_pixels(self):
-        return self.dataset in PIXEL_DATASETS
+    def check(self):
+        super().check()
+        if DATASETS[self.dataset].kind == "images":
+            of_text = "context_length", "tokenizer", "vocabulary_size", "prompt", "sample_length"
+            self.check_unused(*of_text)
+            return
+        self.check_unused("image_size", *(() if self.dataset == "text" else ("data_dir",)))
 
-    def source(self):
-        """The arguments of `load_pixels`, or of `load_text`."""
-        of_text = ("context_length", "tokenizer", "vocabulary_size")
-        only = ("image_size",) if self.learns_pixels else of_text
-        return {name: getattr(self, name) for name in (*SOURCE, *only)}
+    def task(self):
+        from genai_keras.tasks.pixels import Pixels
+        from genai_keras.tasks.text import Text
+
+        return {"images": Pixels, "text": Text}[DATASETS[self.dataset].kind](self)
 
 
 @dataclass
@@ -162,7 +167,7 @@ The default learns to read dates, in about 3.5 minutes on two CPU cores.
     }
 
     preset: str = option("small", "a named set of defaults; a flag that is typed wins over it")
-    dataset: str = option("dates", "what to learn from", choices=("dates", "sort", "pairs"))
+    dataset: str = option("dates", "what to learn from", choices=names_of("pairs"))
     epochs: int = option(8, "parts of the run, each ending in validation", at_least=1)
     batch_size: int = option(64, "pairs per training step", at_least=1)
     steps_per_epoch: int | None = option(
@@ -182,7 +187,12 @@ The default learns to read dates, in about 3.5 minutes on two CPU cores.
     beam_width: int = option(1, "hypotheses kept by the search at the end of the run", at_least=1)
     length_penalty: float = option(0.0, "in favour of longer translations, 0 to 1", at_least=0)
 
-    def source(self):
-        """The arguments of `load_pairs`."""
-        only = ("source_tokenizer", "target_tokenizer", "vocabulary_size", "max_length")
-        return {name: getattr(self, name) for name in (*SOURCE, *only)}
+    def check(self):
+        super().check()
+        if self.dataset != "pairs":
+            self.check_unused("data_dir", "max_length")
+
+    def task(self):
+        from genai_keras.tasks.pairs import Pairs
+
+        return Pairs(self)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from genai_keras.cli.options import Config, option
+from genai_keras.errors import UsageError
 
 CHAPTERS = tuple(f"chapter{number}" for number in range(1, 8))  # of the notebooks
 LENET_DATASETS = ("mnist", "fashion_mnist")  # that a LeNet is shipped for
@@ -21,7 +22,7 @@ class EvaluateConfig(Config):
     examples: ClassVar[str] = """\
 examples:
   python -m genai_keras.evaluate runs/mine
-  python -m genai_keras.evaluate --compare runs/gan runs/vae --picture both.png
+  python -m genai_keras.evaluate --compare runs/gan runs/vae --image both.png
 
 A GAN of all of MNIST takes about half a minute on one CPU core.
 """
@@ -30,7 +31,7 @@ A GAN of all of MNIST takes about half a minute on one CPU core.
     compare: tuple[Path, ...] = option(
         (), "several runs: one table, and their samples side by side"
     )
-    picture: Path = option(Path("comparison.png"), "where --compare draws the samples")
+    image: Path = option(Path("comparison.png"), "where --compare draws the samples")
     data_dir: Path | None = option(None, DATA_DIR)
     json: Path | None = option(None, "write all figures to this file, too")
     samples: int = option(
@@ -43,6 +44,25 @@ A GAN of all of MNIST takes about half a minute on one CPU core.
         100, "draws of z for each of them, a multiple of 100", at_least=100
     )
     seed: int = option(0, "of samples and of resampling", at_least=0, at_most=2**32 - 2)
+
+    @property
+    def folders(self):
+        """Those of all runs."""
+        return self.compare or (self.run,)
+
+    def check(self):
+        if bool(self.run) == bool(self.compare):
+            raise UsageError("name one run, or two and more behind `compare`")
+        if self.importance_samples % 100:
+            raise UsageError("`importance_samples` must be a multiple of 100")
+        if len({each.resolve() for each in self.folders}) < max(len(self.compare), 1) or (
+            len(self.compare) == 1
+        ):
+            raise UsageError("`compare` needs two runs or more, each of them once")
+        if not self.compare:
+            self.check_unused("image", on="a single run")
+        if self.image.suffix not in (".png", ".jpg"):
+            raise UsageError(f"`image={self.image}`: name a .png or .jpg file")
 
 
 @dataclass
@@ -85,6 +105,14 @@ examples:
     top_p: float | None = option(
         None, "draw from the likeliest tokens of this mass", above=0, at_most=1
     )
+
+    def check_only(self, names, on):
+        """Raises a `UsageError` for options of samples that are set, but not among the names."""
+        of_samples = {
+            "count", "label", "interpolate", "complete", "data_dir", "prompt", "length",
+            "temperature", "top_k", "top_p",
+        }  # fmt: skip
+        self.check_unused(*sorted(of_samples - set(names)), on=on)
 
 
 @dataclass
@@ -134,6 +162,10 @@ On all of MNIST the default takes about 5 minutes of CPU time.
     vae_steps: int = option(1_500, "training steps of each VAE", at_least=1)
     json: Path | None = option(None, "write all figures to this file, too")
 
+    def check(self):
+        if self.run:
+            self.check_unused("vae_steps", on="a run that is trained already")
+
 
 @dataclass
 class LeNetConfig(Config):
@@ -142,8 +174,8 @@ class LeNetConfig(Config):
     command: ClassVar[str] = "evaluation.train_lenet"
     examples: ClassVar[str] = """\
 examples:
-  python -m genai_keras.evaluation.train_lenet --dataset mnist --out lenet.npz
-  python -m genai_keras.evaluation.train_lenet --dataset fashion_mnist --data-dir my_data
+  python -m genai_keras.train_lenet --dataset mnist --out lenet.npz
+  python -m genai_keras.train_lenet --dataset fashion_mnist --data-dir my_data
 
 On half of one CPU core it took 6 minutes for MNIST and 9 for Fashion-MNIST.
 """

@@ -9,8 +9,8 @@ import warnings
 
 import matplotlib
 
-from genai_keras.errors import UserError
 from genai_keras.course.marking import Verdict, mark
+from genai_keras.errors import UserError
 
 
 def mark_file(path, exercises, seed=0):

@@ -3,8 +3,8 @@
 import numpy as np
 from keras import layers, ops
 
-from genai_keras.data import images
 from genai_keras.course.marking import Exercise
+from genai_keras.data import images
 
 
 def transposed_convolution_size(size, stride, kernel):

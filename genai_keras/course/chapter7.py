@@ -4,8 +4,8 @@ import numpy as np
 from scipy import linalg
 from scipy.special import logsumexp
 
-from genai_keras.evaluation import distances, likelihood
 from genai_keras.course.marking import Exercise
+from genai_keras.evaluation import distances, likelihood
 
 
 def frechet_distance(mean, covariance, other_mean, other_covariance):

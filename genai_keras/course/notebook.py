@@ -10,7 +10,7 @@ from IPython.display import IFrame, Markdown, display
 from matplotlib import pyplot as plt
 from PIL import Image as PillowImage
 
-from genai_keras.callbacks.images import image_grid
+from genai_keras.plots.images import image_grid
 
 FAST = "GENAI_KERAS_FAST"  # an environment variable: tests set it, to run notebooks in seconds
 
@@ -37,9 +37,9 @@ def show_source(*objects):
         display(Markdown(f"`{file}`, line {start}\n```python\n{code}\n```"))
 
 
-def show_pictures(pictures, columns=None, low=-1.0):
-    """Shows pictures `(n, height, width, 1 or 3)` in `low`..1 as a grid."""
-    display(PillowImage.fromarray(image_grid(pictures, columns, low=low)))
+def show_pictures(pictures, columns=None, value_range=(-1, 1)):
+    """Shows pictures `(n, height, width, 1 or 3)` as a grid."""
+    display(PillowImage.fromarray(image_grid(pictures, columns, value_range=value_range)))
 
 
 def plot_history(history, *groups):

@@ -15,18 +15,21 @@ import numpy as np
 
 from genai_keras.errors import UserError
 
-CLASSES = 10  # of every data set that has labels
 MOST_BYTES = 1 << 31  # of one array: a header that tells of more is damaged, or a bomb
 MOST_EXPANSION = 1032  # times: no file that gzip or zip deflated becomes larger
 CHUNK = 1024  # pictures that are converted at once
 
 
-def read_npz(path):
+def read_npz(path, classes):
     """Reads `x_train`, `x_test` and, where they are there, `y_train` and `y_test`.
 
     Pictures are `(n, height, width)` or `(n, height, width, 1 or 3)`: whole numbers of 0 to 255, of
     any type; floats of 0 to 1, scaled by 255 and rounded; or bool, True for white. Labels are
     whole numbers, of any type too, `(n,)` or `(n, 1)`.
+
+    Args:
+        path: of the file.
+        classes: how many classes the labels are of.
 
     Returns:
         `(train, test, train_labels, test_labels)`, uint8; labels may be None.
@@ -37,7 +40,7 @@ def read_npz(path):
             for name in ("y_train", "y_test"):
                 arrays[name] = _read_member(archive, name, needed=False)
         parts = [_to_pictures(name, arrays[name]) for name in ("x_train", "x_test")]
-        labels = [_to_labels(name, arrays[name]) for name in ("y_train", "y_test")]
+        labels = [_to_labels(name, arrays[name], classes) for name in ("y_train", "y_test")]
         return check_parts(*parts, *labels)
     except Exception as error:  # zip, zlib, NumPy's header and its parser each raise their own
         raise UserError(f"{path} does not hold pictures as it has to: {reason_of(error)}") from None
@@ -162,18 +165,18 @@ def _to_pictures(name, array):
     return pixels
 
 
-def _to_labels(name, array):
-    """`(n,)` uint8, of 0 to 9."""
+def _to_labels(name, array, classes):
+    """`(n,)` uint8, below `classes`."""
     if array is None:
         return None
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
         raise ValueError(f"{name} has the shape {array.shape}, instead of one label a picture")
-    good = (array >= 0) & (array < CLASSES)
+    good = (array >= 0) & (array < classes)
     if array.dtype.kind == "f":
         good &= array == np.rint(array)
-    _find_bad(good, array, name, 0, f"0 to {CLASSES - 1}, a whole number")
+    _find_bad(good, array, name, 0, f"0 to {classes - 1}, a whole number")
     return array.astype("uint8", copy=False)
 
 

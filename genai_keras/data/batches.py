@@ -58,7 +58,7 @@ class Batches:
         if self.count < self.batch_size:
             raise UserError(
                 f"{self.count} training samples do not fill one batch of {self.batch_size}: "
-                f"add samples, or use --batch-size {self.count} or less"
+                f"add samples, or use `batch_size={self.count}` or less"
             )
 
         def indices(step):

@@ -10,7 +10,7 @@ from pathlib import Path
 from genai_keras.data.arrays import reason_of
 from genai_keras.errors import UserError
 
-OFFLINE_WAYS_OUT = "use --dataset mnist5k, which needs no download"
+OFFLINE_WAYS_OUT = "use `dataset=mnist5k`, which needs no download"
 # Where Keras keeps what it has downloaded; of CIFAR-10 an archive, and a folder made from it.
 KEPT = {
     "mnist": "mnist.npz",
@@ -55,7 +55,7 @@ def download(name, data_dir):
         looked = f"is not in {data_dir} and " if data_dir else ""
         raise UserError(
             f"{name} {looked}could not be downloaded ({reason_of(error)}): go online once, point "
-            f"--data-dir at a folder that has it, or {OFFLINE_WAYS_OUT}"
+            f"`data_dir` at a folder that has it, or {OFFLINE_WAYS_OUT}"
         ) from None
     pictures = (part.reshape(*part.shape[:3], -1) for part in (train, test))
     return *pictures, train_labels.ravel(), labels.ravel()

@@ -93,10 +93,10 @@ def decode_picture(path, shape):
 
 def _find_pictures(data_dir):
     if data_dir is None:
-        raise UsageError("--dataset folder needs --data-dir, the folder of your pictures")
+        raise UsageError("`dataset=folder` needs `data_dir`, the folder of your pictures")
     folder = Path(data_dir)
     if not folder.is_dir():
-        raise UserError(f"there is no folder {folder}: --data-dir must name the pictures' folder")
+        raise UserError(f"there is no folder {folder}: `data_dir` must name the pictures' folder")
     paths = sorted(
         path
         for path in folder.rglob("*")

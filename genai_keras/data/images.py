@@ -12,8 +12,9 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from genai_keras.data.arrays import CLASSES, check_parts, read_cifar_file, read_idx, read_npz
+from genai_keras.data.arrays import check_parts, read_cifar_file, read_idx, read_npz
 from genai_keras.data.batches import Batches
+from genai_keras.data.datasets import DATASETS
 from genai_keras.data.downloads import download
 from genai_keras.data.folder import read_folder
 from genai_keras.errors import UsageError, UserError
@@ -29,7 +30,7 @@ def load_images(
     limit=None,
     image_size=None,
     channels=None,
-    low=-1.0,
+    value_range=(-1, 1),
     binarize=False,
     conditional=False,
 ):
@@ -47,9 +48,9 @@ def load_images(
         image_size: side in pixels to resize to; None keeps the data's own size, and means 64 for
             `folder` and `photos`.
         channels: 1 for grey, 3 for colour; None keeps the data's own.
-        low: the value of black; white is 1.
+        value_range: of the pixels, `(black, white)`.
         binarize: draw black or white from each pixel's value; see `Batches`.
-        conditional: deal each image with its label, one-hot, `(CLASSES,)`.
+        conditional: deal each image with its label, one-hot, `(classes,)`.
 
     Returns:
         `(training, validation)`, two `Batches` of `(height, width, channels)`, with `labels` where
@@ -74,20 +75,20 @@ def load_images(
     if conditional and any(part is None for part in labels):
         never = dataset in ("folder", "photos")
         raise (UsageError if never else UserError)(
-            f"--conditional needs labels, and {dataset} has none here: use mnist5k, mnist, "
+            f"`conditional` needs labels, and {dataset} has none here: use mnist5k, mnist, "
             "fashion_mnist or cifar10, with their labels"
         )
     return tuple(
         dataclasses.replace(
-            _batches(part, batch_size, seed, low, binarize),
+            _batches(part, batch_size, seed, value_range, binarize),
             labels=part_labels,
-            classes=CLASSES if conditional else None,
+            classes=DATASETS[dataset].classes if conditional else None,
         )
         for part, part_labels in zip(parts, labels, strict=True)
     )
 
 
-def _batches(part, batch_size, seed, low, binarize):
+def _batches(part, batch_size, seed, value_range, binarize):
     """Batches of a uint8 array, or of a `FolderPart` that decodes its files as they are needed."""
     if isinstance(part, np.ndarray):
         pixels = tf.constant(part)
@@ -96,23 +97,30 @@ def _batches(part, batch_size, seed, low, binarize):
     else:
         count, shape, fetch = len(part.paths), part.shape, part.fetch
     return Batches(
-        lambda indices: scale(fetch(indices), low), count, tuple(shape), batch_size, seed, binarize
+        lambda indices: scale(fetch(indices), value_range),
+        count,
+        tuple(shape),
+        batch_size,
+        seed,
+        binarize,
     )
 
 
-def scale(pixels, low=-1.0):
-    """uint8 pixels 0..255 to float32 `low`..1; -1..1 is the range of tanh."""
-    return tf.cast(pixels, tf.float32) / 255.0 * (1.0 - low) + low
+def scale(pixels, value_range=(-1, 1)):
+    """uint8 pixels 0..255 to float32 in `value_range`; (-1, 1) is the range of tanh."""
+    low, high = value_range
+    return tf.cast(pixels, tf.float32) / 255.0 * (high - low) + low
 
 
-def to_pixels(images, low=-1.0):
-    """Images in `low`..1 back to uint8 pixels."""
-    unit = (np.asarray(images, "float32") - low) / (1.0 - low)
+def to_pixels(images, value_range=(-1, 1)):
+    """Images in `value_range` back to uint8 pixels."""
+    low, high = value_range
+    unit = (np.asarray(images, "float32") - low) / (high - low)
     return np.clip(np.round(unit * 255.0), 0, 255).astype("uint8")
 
 
 def _fixed_order(count):
-    """One shuffled order for every run: `mnist5k` comes sorted by digit, and --limit must not."""
+    """One shuffled order for every run: `mnist5k` comes sorted by digit, and `limit` must not."""
     return np.random.default_rng(0).permutation(count)
 
 
@@ -153,7 +161,7 @@ def _read_npz_or_idx(name):
     def read(data_dir):
         for folder in _folders(data_dir, name):
             if (folder / f"{name}.npz").exists():
-                return read_npz(folder / f"{name}.npz")
+                return read_npz(folder / f"{name}.npz", DATASETS[name].classes)
             if list(folder.glob("train-images*idx3-ubyte*")):
                 pictures = [_read_idx(folder, f"{part}-images", 3) for part in ("train", "t10k")]
                 labels = [_read_idx(folder, f"{part}-labels", 1) for part in ("train", "t10k")]
@@ -175,7 +183,7 @@ def _read_idx(folder, name, rank):
 def _read_cifar10(data_dir):
     for folder in _folders(data_dir, "cifar10", "cifar-10-batches-bin"):
         if (folder / "cifar10.npz").exists():
-            return read_npz(folder / "cifar10.npz")
+            return read_npz(folder / "cifar10.npz", DATASETS["cifar10"].classes)
         if (folder / "test_batch.bin").exists():
             train = [read_cifar_file(path) for path in sorted(folder.glob("data_batch_*.bin"))]
             if not train:
@@ -197,7 +205,7 @@ def _folders(data_dir, name, *also):
     if data_dir is not None:
         if not data_dir.is_dir():
             raise UserError(
-                f"there is no folder {data_dir}: --data-dir must name the data's folder"
+                f"there is no folder {data_dir}: `data_dir` must name the data's folder"
             )
         yield from (data_dir, *(data_dir / each for each in (name, name.replace("_", "-"), *also)))
     if name == "fashion_mnist":
@@ -212,7 +220,7 @@ def _read_photos(size):
     height, width, _ = photos[0].shape
     border = width - max(width // 5, size)  # validation lies to the right of it
     if size > min(height, border):
-        raise UsageError(f"--image-size {size} is too large for photos: at most {width // 2}")
+        raise UsageError(f"`image_size={size}` is too large for photos: at most {width // 2}")
 
     def crops(left, right, stride):
         return np.stack(

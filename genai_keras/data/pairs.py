@@ -154,7 +154,7 @@ def _load_file(dataset, path, learn, deal, limit, max_length):
     left_out = whole - sum(map(len, parts))
     if not all(parts):
         raise UserError(
-            f"--max-length {max_length} leaves no pairs to train on, or none to validate with: "
+            f"`max_length={max_length}` leaves no pairs to train on, or none to validate with: "
             f"{left_out} of {whole} are longer"
         )
     train, validation = encoded = [_encode(part, tokenizers) for part in parts]

@@ -33,7 +33,7 @@ def load_pixels(
         limit,
         image_size=image_size,
         channels=1,
-        low=0.0,
+        value_range=(0, 1),
         binarize=True,
     )
     train, validation = (_flat(part) for part in parts)
@@ -49,7 +49,7 @@ def _flat(part):
     )
 
 
-def as_pictures(part):
+def as_images(part):
     """`Batches` of sequences as `Batches` of pictures, `(side, side, 1)`."""
     side = round(part.element_shape[0] ** 0.5)
     return dataclasses.replace(
@@ -63,3 +63,9 @@ def to_images(sequences):
     """Sequences of pixels, `(n, side ** 2)`, back to pictures, `(n, side, side, 1)` float32."""
     side = round(np.shape(sequences)[1] ** 0.5)
     return np.reshape(sequences, (-1, side, side, 1)).astype("float32")
+
+
+def upper_half(sequences):
+    """How many pixels the upper half of an image has, whole rows, of sequences `(n, pixels)`."""
+    side = round(np.shape(sequences)[1] ** 0.5)
+    return side * (side // 2)

@@ -79,7 +79,7 @@ def load_text(
         )
     if context_length > longest:
         raise UserError(
-            f"--context-length {context_length} is too long for the text's last tenth, which "
+            f"`context_length={context_length}` is too long for the text's last tenth, which "
             f"validates: at most {longest}"
         )
     return Text(
@@ -121,7 +121,7 @@ def read_utf8(dataset, path, content):
 
     Args:
         dataset: the name of the data set, for messages.
-        path: what `--data-dir` names, or None.
+        path: what `data_dir` names, or None.
         content: what kind of file it should be, for messages.
 
     Raises:
@@ -129,7 +129,7 @@ def read_utf8(dataset, path, content):
         UsageError: none is named.
     """
     try:
-        needed = f"--dataset {dataset} needs --data-dir to name your {content}"
+        needed = f"`dataset={dataset}` needs `data_dir` to name your {content}"
         if path is None:
             raise UsageError(needed)
         if Path(path).is_dir():

@@ -233,12 +233,12 @@ def encode_prompt(prompt, tokenizer):
         UsageError: it is empty.
     """
     if not prompt:
-        raise UsageError("--prompt is empty: give the sample at least one character to begin with")
+        raise UsageError("the `prompt` is empty: give at least one character to begin with")
     unknown = tokenizer.unknown_in(prompt)
     if unknown and unknown != ["\n"]:
         print(
             f"warning: the text has no {' '.join(map(repr, unknown))}, so the model reads it in "
-            "--prompt as an unknown character",
+            "`prompt` as an unknown character",
             file=sys.stderr,
         )
     return tokenizer.encode(prompt)

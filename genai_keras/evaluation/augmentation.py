@@ -220,7 +220,7 @@ def vae_maker(steps=1_500, latent_dim=2, widths=(128,), learning_rate=1e-3, clas
     return make
 
 
-def model_maker(model, low=0.0):
+def model_maker(model):
     """A `make` that takes images from a conditional model that was trained before.
 
     The model may have seen labels that the classifier does not have. Then what it adds is no gain
@@ -228,7 +228,6 @@ def model_maker(model, low=0.0):
 
     Args:
         model: a `GAN` or a `VAE`, with `classes`.
-        low: its value of black: -1 for a GAN, 0 for a VAE.
 
     Raises:
         ValueError: it is not conditional.
@@ -238,6 +237,7 @@ def model_maker(model, low=0.0):
 
     def make(images, labels, generated, seed):
         asked = np.arange(generated * model.classes) % model.classes
-        return (model.generate(len(asked), seed, asked) - low) / (1.0 - low), asked
+        low, high = model.value_range
+        return (model.generate(len(asked), seed, asked) - low) / (high - low), asked
 
     return make

@@ -1,6 +1,6 @@
 """Feature extractors: what generated images and real ones are compared by.
 
-Two LeNets are shipped, of MNIST and of Fashion-MNIST, trained by `train_lenet.py` here.
+Two LeNets are shipped, of MNIST and of Fashion-MNIST, made by `python -m genai_keras.train_lenet`.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from genai_keras.data.datasets import DATASETS
 from genai_keras.errors import UserError
 from genai_keras.files import whole_file
 from genai_keras.networks.lenet import FEATURES, SIDE, build_lenet
@@ -25,8 +26,8 @@ CHECKSUMS = {
     "mnist": "3da80849f97b58c81bfd7ac3ba0d1c3281fb30333545cd599b1ea0e27dd7f040",
     "fashion_mnist": "088c0172ddc03559264c82e40d45231dff4b601e8c1cc2e0c9a591fdfa1807a2",
 }
-# mnist5k is digits of MNIST.
-LENET_OF = {"mnist": "mnist", "mnist5k": "mnist", "fashion_mnist": "fashion_mnist"}
+# By data set: mnist5k is digits of MNIST.
+LENET_OF = {name: each.features for name, each in DATASETS.items() if each.features}
 
 
 class LeNetFeatures:
@@ -40,6 +41,7 @@ class LeNetFeatures:
     def __init__(self, lenet, name="LeNet features"):
         self.lenet = lenet
         self.name = name
+        self.classes = lenet.output.shape[-1]
         self.both = keras.Model(lenet.input, [lenet.get_layer("features").output, lenet.output])
 
     def look(self, images):
@@ -104,8 +106,7 @@ def load_feature_extractor(dataset):
         # Training it again gives the same bits only on a machine like the one it was made on.
         raise UserError(
             f"{path} is {'damaged' if found else 'absent'}: install genai_keras again; the file "
-            f"was made by python -m genai_keras.evaluation.train_lenet "
-            f"--dataset {LENET_OF[dataset]} --out {path.name}"
+            "was made by genai_keras.train_lenet"
         )
     return LeNetFeatures(load_lenet(path))
 

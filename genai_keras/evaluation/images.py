@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from genai_keras.data.images import CLASSES
 from genai_keras.evaluation import distances
 from genai_keras.evaluation.bootstrap import (
     bootstrap,
@@ -79,18 +78,14 @@ def score_images(ours, reference, training, extractor, asked=None, reference_lab
         ),
     ]
     if labels is not None:
-        rows.append(
-            Row(
-                "class_coverage",
-                bootstrap_coverage(labels, real_labels, seed=seed),
-                None
-                if baseline is None
-                else distances.class_coverage(seen_labels[: len(ours)], real_labels, CLASSES),
-                "1 if all classes come as often as they should",
-            )
-        )
+        classes, expected = extractor.classes, None
+        if baseline is not None:
+            expected = distances.class_coverage(seen_labels[: len(ours)], real_labels, classes)
+        figure = bootstrap_coverage(labels, real_labels, classes, seed=seed)
+        meaning = "1 if all classes come as often as they should"
+        rows.append(Row("class_coverage", figure, expected, meaning))
     if labels is not None and asked is not None:
-        rows += _judge_labels(
+        rows += _score_labels(
             (features, labels, asked), (real, real_labels, reference_labels), seed
         )
     return rows, places
@@ -107,7 +102,7 @@ def _distances(features, real):
     }
 
 
-def _judge_labels(ours, real, seed):
+def _score_labels(ours, real, seed):
     """Whether samples are of the class that was asked for, and as various as it is."""
     features, labels, asked = ours
     real_features, real_labels, truth = real
@@ -119,7 +114,7 @@ def _judge_labels(ours, real, seed):
             "how often the classifier sees the label that was asked for",
         )
     ]
-    for label in range(CLASSES):
+    for label in np.unique(truth):
         members, real_members = features[asked == label], real_features[truth == label]
         if min(len(members), len(real_members)) <= NEIGHBOURS:
             continue
@@ -129,10 +124,10 @@ def _judge_labels(ours, real, seed):
     return rows
 
 
-def bootstrap_coverage(labels, reference, seed=0):
+def bootstrap_coverage(labels, reference, classes, seed=0):
     """`class_coverage` of labels `(n,)` and `(m,)`, both resampled, as a `Figure`."""
     return bootstrap(
-        lambda *drawn: distances.class_coverage(*drawn, CLASSES),
+        lambda *drawn: distances.class_coverage(*drawn, classes),
         labels,
         reference,
         seed=seed,

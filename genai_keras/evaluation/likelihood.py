@@ -72,3 +72,15 @@ def importance_weighted_bound(log_weights, k):
         raise ValueError(f"k={k} does not divide the {draws} draws")
     groups = log_weights.astype("float64").reshape(draws // k, k, n)
     return np.mean(logsumexp(groups, axis=1) - np.log(k), axis=0)
+
+
+def likelihood_line(vae, validation, count, samples):
+    """Estimates log p(x) of the first `count` samples of `Batches`; a line that says it."""
+    labels = validation.labels[:count] if vae.classes else None
+    found = importance_weighted_log_likelihood(vae, validation.first(count), samples, labels)
+    error = found.std() / np.sqrt(len(found))
+    given = " | label" if vae.classes else ""
+    return (
+        f"log p(x{given}) {found.mean():.2f} +- {error:.2f} nats: {samples} importance samples, "
+        f"{len(found)} validation samples"
+    )

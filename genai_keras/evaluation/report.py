@@ -15,6 +15,9 @@ class Row:
         real_data: the real-data baseline, what real data score in place of the samples, or None.
         meaning: what it is, with its unit and which way is better.
         count: of how many samples, if that is not in the meaning.
+        ladder: of likelihoods: the data set, the images' side and " | label" or "", which must be
+            equal for two to compare.
+        rung: of likelihoods: what kind of figure it is.
     """
 
     name: str
@@ -22,6 +25,8 @@ class Row:
     real_data: float | None
     meaning: str
     count: int | None = None
+    ladder: tuple | None = None
+    rung: str = ""
 
 
 def table(rows):
@@ -46,6 +51,24 @@ def comparison(reports):
         found = [next((r for r in rows if r.name == name), None) for rows in reports.values()]
         lines.append((name, *("" if r is None else _with_error(r.figure) for r in found)))
     return _aligned(lines)
+
+
+def ladders(reports):
+    """Likelihoods of the same binary images, lowest first; a text for each kind of image.
+
+    Args:
+        reports: lists of rows by the models' names.
+    """
+    rungs = {}
+    for name, rows in reports.items():
+        for row in rows:
+            if row.ladder:
+                line = f"{shown(row.figure.value)}  {name}: {row.rung}"
+                rungs.setdefault((row.count, *row.ladder), []).append((row.figure.value, line))
+    for (count, dataset, side, given), found in rungs.items():
+        images = f"{count} binary {side}x{side} images of {dataset}"
+        lines = [f"log p(x{given}) of the same {images}, in nats:"]
+        yield "\n".join([*lines, *(f"  {line}" for _, line in sorted(found))])
 
 
 def as_json(rows):

@@ -15,7 +15,7 @@ BOUNDS = (1, 10, 100)  # importance samples of the bounds that are reported
 PER_IMAGE = "nats per image; higher is better"
 
 
-def score_bounds(vae, x, labels=None, draws=100, seed=0):
+def score_bounds(vae, x, labels=None, draws=100, seed=0, ladder=None):
     """Bounds on the log-likelihood of images under a VAE, and how many latents it uses.
 
     All bounds are of the same draws, so they never fall as they get tighter.
@@ -26,6 +26,7 @@ def score_bounds(vae, x, labels=None, draws=100, seed=0):
         labels: `(n,)` if it is conditional.
         draws: of z for each image, a multiple of 100.
         seed: of z and of the resampling.
+        ladder: as of `Row`.
 
     Returns:
         A list of `Row`.
@@ -38,7 +39,8 @@ def score_bounds(vae, x, labels=None, draws=100, seed=0):
         what = "the ELBO" if k == 1 else f"with {k} importance samples"
         figure = bootstrap_mean(importance_weighted_bound(log_weights, k), seed=seed)
         meaning = f"lower bound on log p(x){given}, {what}; {PER_IMAGE}"
-        rows.append(Row(name, figure, None, meaning, len(x)))
+        rung = f"lower bound, k = {k}"
+        rows.append(Row(name, figure, None, meaning, len(x), ladder, rung))
     means, _ = vae.encode(x, labels)
     means = np.asarray(means, "float64")
     figure = bootstrap(lambda drawn: np.sum(drawn.var(axis=0) > ACTIVE), means, seed=seed)
@@ -46,7 +48,7 @@ def score_bounds(vae, x, labels=None, draws=100, seed=0):
     return rows
 
 
-def score_pixels(model, sequences, seed=0):
+def score_pixels(model, sequences, seed=0, ladder=None):
     """The exact log-likelihood of images under a language model of pixels; a list of `Row`."""
     found, pixels = model.log_likelihood(sequences), sequences.shape[1]
     return [
@@ -56,6 +58,8 @@ def score_pixels(model, sequences, seed=0):
             None,
             f"log p(x), exact; {PER_IMAGE}",
             len(found),
+            ladder,
+            "exact",
         ),
         Row(
             "bits_per_pixel",

@@ -43,6 +43,8 @@ class GAN(FromFile, FromNoise, keras.Model):
         averaging: Yazici et al. 2019, https://arxiv.org/abs/1806.04498
     """
 
+    value_range = (-1, 1)  # of images, as tanh makes them
+
     def __init__(self, generator, discriminator, ema_decay=0.999, seed=0, **kwargs):
         super().__init__(**kwargs)
         self.generator = generator

@@ -82,7 +82,7 @@ class FromNoise:
         if labels is None:
             raise ValueError("this model is conditional: it needs a label for each sample")
         if not self.classes:
-            raise ValueError("this model takes no labels: it was trained without --conditional")
+            raise ValueError("this model takes no labels: it was not trained to be `conditional`")
         labels = np.asarray(labels)
         if labels.shape != (n,) or not np.isin(labels, np.arange(self.classes)).all():
             raise ValueError(f"labels must be {n} integers from 0 to {self.classes - 1}")

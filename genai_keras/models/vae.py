@@ -49,6 +49,8 @@ class VAE(FromNoise, OneOptimizer):
         IWAE and active units: Burda et al. 2016, https://arxiv.org/abs/1509.00519
     """
 
+    value_range = (0, 1)  # of images: black and white
+
     def __init__(
         self,
         encoder,

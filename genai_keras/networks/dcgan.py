@@ -8,7 +8,7 @@ weights from N(0, 0.02). Reference: https://arxiv.org/abs/1511.06434
 import keras
 from keras import layers
 
-from genai_keras.errors import UserError
+from genai_keras.errors import UsageError
 from genai_keras.networks.labels import join_label, match_label
 
 # Of the running batch statistics, which inference uses: they follow the weights over some 10 steps.
@@ -91,9 +91,9 @@ def check_size(image_shape, stages):
             }
         )
         names = " or ".join(f"{h}x{w}" for h, w in nearest)
-        raise UserError(
+        raise UsageError(
             f"pictures of {height}x{width} cannot be halved {stages} times: the nearest sizes that "
-            f"can are {names}; resize with --image-size {nearest[0][0]}"
+            f"can are {names}; resize with `image_size={nearest[0][0]}`"
         )
     return height // step, width // step
 

@@ -1,8 +1,12 @@
 """Trained models as TensorFlow SavedModels, which plain TensorFlow runs without this package."""
 
+import tempfile
+from pathlib import Path
+
 import tensorflow as tf
 from keras import ops
 
+from genai_keras.errors import UserError
 from genai_keras.models.gan import GAN
 from genai_keras.models.language_model import LanguageModel
 from genai_keras.models.noise import conditioned
@@ -36,6 +40,33 @@ def export_model(model, folder, **search):
     tf.saved_model.save(module, str(folder / VERSION), signatures=signatures)
     for name, network in networks.items():
         network.save(folder / f"{name}.keras")
+    return signatures
+
+
+def export_run(run, out):
+    """Exports an opened run to a new folder, with its tokenizers: all of it or nothing.
+
+    Returns:
+        The signatures by name.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    tokenizers = run.tokenizers
+    search = {name: getattr(run.config, name) for name in run.task.export_options}
+    place = out.resolve()
+    place.parent.mkdir(parents=True, exist_ok=True)
+    # A folder beside it, so that what is complete moves there in one step.
+    with tempfile.TemporaryDirectory(prefix="unfinished-", dir=place.parent) as unfinished:
+        made = Path(unfinished) / place.name
+        made.mkdir()
+        try:
+            signatures = export_model(run.model, made, **search)
+        except tf.errors.OpError as error:  # such as a full disk
+            raise UserError(f"{out} cannot be written: {error.message}") from None
+        for path, tokenizer in tokenizers.items():
+            (made / path).write_text(tokenizer.to_json(), encoding="utf-8")
+        made.replace(place)
     return signatures
 
 

@@ -8,7 +8,6 @@ import tempfile
 import tensorflow as tf
 
 from genai_keras.errors import Interrupted, TrainingDiverged, UserError
-from genai_keras.cli.parsing import resume_command
 from genai_keras.training.divergence import BROKEN_DATA, where_it_began
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what a full disk is called
@@ -41,14 +40,14 @@ def told_in_one_line(model, train, checkpoint, config, callbacks):
         if _is_full(error, config.run_dir):
             raise UserError(
                 f"there is no room left to write to {config.run_dir} ({said.splitlines()[0]}); "
-                f"its last checkpoint is whole: make room, then {resume_command(config)}"
+                f"its last checkpoint is whole: make room, then {config.resume_command()}"
             ) from None
         # What a streamed image's decoding raised: TensorFlow hands on its text and nothing else.
         if found := re.search(r"UserError: (.*)", said):
             raise UserError(found.group(1)) from None
         if isinstance(error, tf.errors.ResourceExhaustedError):
             raise UserError(
-                "a training step does not fit into memory: use a smaller --batch-size, or a "
+                "a training step does not fit into memory: use a smaller `batch_size`, or a "
                 "smaller model"
             ) from None
         raise
@@ -80,7 +79,7 @@ def _explained(error, model, train, checkpoint, config):
     except UserError as damaged:
         return f"{error}; {damaged}"
     kept = f"step {checkpoint.step} is kept as the last checkpoint"
-    smaller = f"try a smaller --learning-rate than {config.learning_rate:g}"
+    smaller = f"try a smaller `learning_rate` than {config.learning_rate:g}"
     found = where_it_began(model, train, checkpoint.step, last_step)
     if found is None:
         return f"{error}; {kept}; usually it is by a step that is too large: {smaller}"

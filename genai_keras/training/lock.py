@@ -26,11 +26,11 @@ def locked(folder):
         holder = lock.read_pid()
         raise UserError(
             f"{folder} is in use by process {holder or '(not known)'}: wait for it, or name "
-            "another --run-dir"
+            "another `run_dir`"
         ) from None
     except portalocker.LockException as error:
         raise UserError(
-            f"{folder} cannot be locked ({error}): name a --run-dir on a local disk"
+            f"{folder} cannot be locked ({error}): name a `run_dir` on a local disk"
         ) from None
     try:
         yield

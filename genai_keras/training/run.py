@@ -10,7 +10,6 @@ import keras
 
 from genai_keras.errors import UserError
 from genai_keras.files import write_text
-from genai_keras.cli.parsing import config_hash, resume_command, save_config
 from genai_keras.training.checkpoints import CheckpointCallback, Checkpoints, save_whole
 from genai_keras.training.divergence import DivergenceStop
 from genai_keras.training.failures import told_in_one_line
@@ -19,7 +18,7 @@ from genai_keras.training.stops import SignalStop, TimeLimit
 from genai_keras.training.tensorboard import EpochTensorBoard, write_settings
 from genai_keras.training.versions import check_data, versions, warn_of_other_versions
 
-# All that a run writes into its folder, and so all that --overwrite takes away.
+# All that a run writes into its folder, and so all that `overwrite` takes away.
 CONTENTS = (
     "versions.json",
     "history.csv",
@@ -47,7 +46,7 @@ def prepare_run(config):
     """
     folder = config.run_dir
     if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder} is a file: --run-dir must name a folder")
+        raise UserError(f"{folder} is a file: `run_dir` must name a folder")
     _check_writable(folder)
     if folder.is_dir() and not is_free_of_files(folder):
         with locked(folder):
@@ -60,7 +59,7 @@ def _check_writable(folder):
     there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
     effective = {"effective_ids": True} if os.access in os.supports_effective_ids else {}
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK, **effective):
-        raise UserError(f"{there} cannot be written to: name another --run-dir, or make it yours")
+        raise UserError(f"{there} cannot be written to: name another `run_dir`, or make it yours")
 
 
 def _check_contents(config):
@@ -68,16 +67,16 @@ def _check_contents(config):
     if config.resume:
         Checkpoints(folder / "checkpoints", _made_of(config)).check_config()
     elif not config.overwrite:
-        raise UserError(f"{folder} is not empty: add --resume or --overwrite, or name another")
+        raise UserError(f"{folder} is not empty: add `resume` or `overwrite`, or name another")
     elif not (folder / "config.json").exists():
-        raise UserError(f"{folder} is not a run (no config.json), so --overwrite spares it")
+        raise UserError(f"{folder} is not a run (no config.json), so `overwrite` spares it")
 
 
 def _made_of(config):
-    return {"versions": versions(), "config_hash": config_hash(config)}
+    return {"versions": versions(), "config_hash": config.hash()}
 
 
-def run_training(model, train, validation, config, callbacks=(), files=None, fingerprint=None):
+def run_training(model, data, config, callbacks=()):
     """Trains a compiled model with `fit`, in a run folder, and saves it.
 
     Everything is there after each epoch, and a run that was killed, stopped or ran out of time goes
@@ -85,14 +84,12 @@ def run_training(model, train, validation, config, callbacks=(), files=None, fin
 
     Args:
         model: a compiled `keras.Model`.
-        train: `Batches` to train on.
-        validation: `Batches` to validate with after each epoch.
+        data: what a task has loaded: `Batches` to train on and to validate with after each epoch,
+            texts that belong in the run folder, and a fingerprint. What is not the same when the
+            run goes on is refused.
         config: a `TrainConfig` that `prepare_run` has seen.
         callbacks: more Keras callbacks. What they add to an epoch's `logs` is in the history and on
             TensorBoard.
-        files: texts by name that belong to the data, such as a tokenizer: kept in the run folder,
-            and compared when the run goes on.
-        fingerprint: of the data, compared when the run goes on; None takes it from `train`.
 
     Raises:
         Interrupted: after a checkpoint, on Ctrl-C or SIGTERM.
@@ -100,43 +97,42 @@ def run_training(model, train, validation, config, callbacks=(), files=None, fin
         UserError: the folder is in use, the disk is full, or the run cannot go on with this data.
     """
     folder = config.run_dir
-    train.shuffled()  # fails before the folder is touched if there are too few
-    counts = {"training": train.count, "validation": validation.count}
-    data = (counts, files or {}, fingerprint or train.fingerprint())
+    data.train.shuffled()  # fails before the folder is touched if there are too few
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):
         if not config.resume and not is_free_of_files(folder):
             _check_contents(config)  # again: another process may have been here since
-        checkpoint = _begin(model, train.steps_per_epoch, config, data)
-        _train(model, train, validation, checkpoint, config, callbacks)
+        checkpoint = _begin(model, data, config)
+        _train(model, data.train, data.validation, checkpoint, config, callbacks)
 
 
-def _begin(model, steps_per_epoch, config, data):
+def _begin(model, data, config):
     """Makes the folder ready, and the model, for a first step or the next one."""
-    folder = config.run_dir
+    folder, steps_per_epoch = config.run_dir, data.train.steps_per_epoch
+    made_of = data.counts, data.files, data.fingerprint
     checkpoint = CheckpointCallback(
         Checkpoints(folder / "checkpoints", _made_of(config)), steps_per_epoch, config.save_every
     )
     checkpoint.set_model(model)
     if config.resume and checkpoint.checkpoints.generations():
         warn_of_other_versions(folder)
-        check_data(folder, *data)
+        check_data(folder, *made_of)
         checkpoint.restore()
-        save_config(config, folder / "config.json")  # --epochs may have changed
+        config.save(folder / "config.json")  # `epochs` may have changed
         _forget_history_from(folder / "history.csv", checkpoint.step // steps_per_epoch)
     elif config.resume and (folder / "model.keras").exists():
         raise UserError(
             f"{folder} has a model but no checkpoint to go on from: put its checkpoints back, or "
-            "use --overwrite to begin anew"
+            "use `overwrite` to begin anew"
         )
     else:
-        _start_folder(config, *data)
+        _start_folder(config, *made_of)
     return checkpoint
 
 
 def _train(model, train, validation, checkpoint, config, callbacks):
     folder = config.run_dir
-    stop = SignalStop(checkpoint, resume_command(config))
+    stop = SignalStop(checkpoint, config.resume_command())
     divergence = DivergenceStop()
     checkpoint.check = divergence.check
     own = callbacks
@@ -196,8 +192,9 @@ def _fit(model, train, validation, start_step, config, callbacks):
 
 def _end_again(model, callbacks, config):
     """Makes what a run makes at its end, which may have been killed while it did."""
-    longer = "; --epochs N makes it longer" if config.schedule == "constant" else ""
-    print(f"already complete: the run has all of its {config.epochs} epochs{longer}")
+    longer = "; `epochs=N` makes it longer" if config.schedule == "constant" else ""
+    said = f"already complete: the run has all of its {config.epochs} epochs{longer}"
+    print(config.in_flags(said))
     for callback in callbacks:
         callback.set_model(model)
         callback.on_train_end()
@@ -210,7 +207,7 @@ def _start_folder(config, counts, files, fingerprint):
     for name in ("checkpoints", *CONTENTS):
         path = folder / name
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    save_config(config, folder / "config.json")
+    config.save(folder / "config.json")
     for name, text in files.items():
         write_text(folder / name, text)
     made_of = {**versions(), "samples": counts, "data": fingerprint}

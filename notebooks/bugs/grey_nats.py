@@ -69,7 +69,7 @@ def draw():
     right.set(xlabel="logit", ylabel="total probability", ylim=(0, 1.2))
     plt.tight_layout()
     plt.show()
-    train, validation = load_images("mnist5k", low=0.0)
+    train, validation = load_images("mnist5k", value_range=(0, 1))
     mean = np.clip(np.mean(train.first(4_000), axis=0), 0.001, 0.999)  # (28, 28, 1)
     each = log_likelihood(validation.first(400), np.log(mean / (1 - mean)))  # (400, 28, 28, 1)
     print(f"log-likelihood of a digit: {np.sum(each, axis=(1, 2, 3)).mean():.0f} nats")

@@ -51,7 +51,7 @@ def trained_samples():
     """Digits, their reconstructions and samples of a VAE that was trained with `negative_elbo`."""
     keras.utils.set_random_seed(0)
     latents = 32
-    train, _ = load_images("mnist5k", batch_size=64, low=0.0, binarize=True)
+    train, _ = load_images("mnist5k", batch_size=64, value_range=(0, 1), binarize=True)
     inputs = keras.Input((28, 28, 1))
     hidden = keras.layers.Dense(256, "relu")(keras.layers.Flatten()(inputs))
     encoder = keras.Model(inputs, [keras.layers.Dense(latents)(hidden) for _ in range(2)])
@@ -79,7 +79,7 @@ def trained_samples():
 
 
 # %%
-show_pictures(trained_samples(), columns=16, low=0.0)
+show_pictures(trained_samples(), columns=16, value_range=(0, 1))
 
 # %% [markdown]
 # ## Find it
@@ -125,4 +125,4 @@ def negative_elbo(x, logits, mean, log_variance):
 
 # %%
 outcome(test)
-show_pictures(trained_samples(), columns=16, low=0.0)
+show_pictures(trained_samples(), columns=16, value_range=(0, 1))

@@ -70,7 +70,7 @@ def reload(model):
 
 
 def digits():
-    return load_images("mnist5k", low=0.0)[0].first(2_000).reshape(-1, 784)
+    return load_images("mnist5k", value_range=(0, 1))[0].first(2_000).reshape(-1, 784)
 
 
 def losses(days, steps, between):

@@ -58,7 +58,7 @@ def train_vae():
     decoder = keras.Sequential(
         [keras.Input((2,)), keras.layers.Dense(256, "relu"), keras.layers.Dense(784)]
     )
-    train, _ = load_images("mnist5k", batch_size=64, low=0.0, binarize=True)
+    train, _ = load_images("mnist5k", batch_size=64, value_range=(0, 1), binarize=True)
 
     def draw_code(mean, log_variance):
         return mean + ops.exp(log_variance / 2) * keras.random.normal(ops.shape(mean))
@@ -93,7 +93,7 @@ def draw(codes, labels, prior, samples):
         axis.plot([0, 1, 1, 0, 0], [0, 0, 1, 1, 0], color="grey", zorder=3)
     plt.tight_layout()
     plt.show()
-    show_pictures(samples, columns=16, low=0.0)
+    show_pictures(samples, columns=16, value_range=(0, 1))
 
 
 # %%

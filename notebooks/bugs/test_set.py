@@ -53,7 +53,7 @@ def split(digits, labels):
 def accuracies():
     """Accuracy on the test part and on other digits after each epoch: two lists."""
     keras.utils.set_random_seed(0)
-    data, _ = load_images("mnist5k", low=0.0)
+    data, _ = load_images("mnist5k", value_range=(0, 1))
     digits, labels = data.first(1_600), data.labels[:1_600]
     (x, y), (x_test, y_test) = split(digits[:600], labels[:600])
     network = keras.Sequential(

@@ -19,7 +19,7 @@ def main(config):
     from genai_keras.evaluation.lenet_training import train_lenet
 
     check_folder(config.out)  # before the minutes that training takes
-    train, test = load_images(config.dataset, config.data_dir, low=0.0)
+    train, test = load_images(config.dataset, config.data_dir, value_range=(0, 1))
     for part in (train, test):
         if part.labels is None:
             raise UserError(f"{config.dataset} has no labels here: add its files of labels")

@@ -1,0 +1,49 @@
+"""The pairs of networks that `train_gan` trains."""
+
+from genai_keras.networks import dcgan, dense
+
+
+def build_gan_networks(
+    network,
+    sample_shape,
+    latent_dim,
+    generator_widths,
+    discriminator_widths,
+    generator_kernel=4,
+    discriminator_kernel=5,
+    classes=0,
+):
+    """Builds a generator and a discriminator that fit each other.
+
+    Args:
+        network: "dcgan", convolutions for images, or "dense".
+        sample_shape: such as `(28, 28, 1)` or `(1,)`.
+        latent_dim: length of the noise vector.
+        generator_widths, discriminator_widths: channels (dcgan) or units (dense) of each hidden
+            layer.
+        generator_kernel, discriminator_kernel: side of the convolutions' kernels.
+        classes: how many classes a second input of both chooses from, one-hot; 0 is no such input.
+
+    Returns:
+        Two `keras.Model`s, as of `dcgan.py` and `dense.py`.
+    """
+    if network == "dense":
+        return (
+            dense.build_dense_generator(
+                latent_dim,
+                sample_shape,
+                generator_widths,
+                output_activation="tanh" if len(sample_shape) == 3 else None,
+                normalize=True,  # without it `mlp` and `dense-1d` leave modes out
+                classes=classes,
+            ),
+            dense.build_dense_discriminator(sample_shape, discriminator_widths, classes),
+        )
+    return (
+        dcgan.build_dcgan_generator(
+            latent_dim, sample_shape, generator_widths, generator_kernel, classes
+        ),
+        dcgan.build_dcgan_discriminator(
+            sample_shape, discriminator_widths, discriminator_kernel, classes
+        ),
+    )

@@ -1,0 +1,50 @@
+"""The pairs of networks that `train_vae` trains."""
+
+from genai_keras.networks import conv_vae, dense
+
+
+def build_vae_networks(
+    network,
+    image_shape,
+    outputs,
+    latent_dim,
+    widths,
+    dense_units=256,
+    kernel_size=4,
+    activation="elu",
+    classes=0,
+):
+    """Builds an encoder and a decoder that fit each other.
+
+    Args:
+        network: "conv" or "dense".
+        image_shape: `(height, width, channels)`.
+        outputs: of the decoder for each pixel.
+        latent_dim: length of z.
+        widths: channels (conv) or units (dense) of the encoder; the decoder mirrors it.
+        dense_units: between convolutions and z.
+        kernel_size: side of the convolutions' kernels.
+        activation: of the hidden layers.
+        classes: how many classes a second input of both chooses from, one-hot; 0 is no such input.
+
+    Returns:
+        Two `keras.Model`s, as of `conv_vae.py` and `dense.py`.
+    """
+    if network == "dense":
+        return (
+            dense.build_dense_encoder(image_shape, latent_dim, widths, activation, classes),
+            dense.build_dense_decoder(
+                latent_dim, (*image_shape[:2], outputs), widths[::-1], activation, classes
+            ),
+        )
+    shared = {
+        "widths": widths,
+        "dense_units": dense_units,
+        "kernel_size": kernel_size,
+        "activation": activation,
+        "classes": classes,
+    }
+    return (
+        conv_vae.build_conv_encoder(image_shape, latent_dim, **shared),
+        conv_vae.build_conv_decoder(latent_dim, image_shape, outputs, **shared),
+    )

@@ -1,0 +1,1 @@
+"""Arrays in, images out: what callbacks, commands and notebooks draw."""

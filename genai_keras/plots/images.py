@@ -1,0 +1,79 @@
+"""Grids of images, side by side and over time."""
+
+import math
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from genai_keras.data.images import to_pixels
+from genai_keras.files import whole_file
+
+ANIMATION_FRAMES = 60  # at most; a longer run's animation leaves epochs out evenly
+ANIMATION_SECONDS = 8.0
+GAP, CAPTION = 12, 24  # pixels between captioned images, and of a caption
+
+
+def image_grid(images, columns=None, least_side=560, gap=2, value_range=(-1, 1)):
+    """Lays images out in a grid, enlarged by whole pixels if it would be small.
+
+    Args:
+        images: `(n, height, width, 1 or 3)`.
+        columns: images a row; None makes the grid about square.
+        least_side: pixels that the grid's width should reach.
+        gap: pixels between images, before enlarging.
+        value_range: of the images, `(black, white)`.
+
+    Returns:
+        `(grid_height, grid_width, 3)` uint8.
+    """
+    pixels = to_pixels(images, value_range)
+    n, height, width, _ = pixels.shape
+    columns = columns or math.ceil(math.sqrt(n))
+    rows = math.ceil(n / columns)
+    grid = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, 3), 128, "uint8")
+    for index, image in enumerate(pixels):
+        y, x = (index // columns) * (height + gap) + gap, (index % columns) * (width + gap) + gap
+        grid[y : y + height, x : x + width] = image  # one grey channel fills all three
+    factor = math.ceil(least_side / grid.shape[1])
+    return grid.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def captioned(images, columns=3):
+    """Puts images of any size side by side on white, each below its name.
+
+    Args:
+        images: `(height, width, 3)` uint8, by name.
+        columns: images a row.
+
+    Returns:
+        `(height, width, 3)` uint8.
+    """
+    width, height = (max(each.shape[axis] for each in images.values()) + GAP for axis in (1, 0))
+    height += CAPTION
+    rows = math.ceil(len(images) / columns)
+    sheet = Image.new("RGB", (min(len(images), columns) * width + GAP, rows * height), "white")
+    for index, (name, image) in enumerate(images.items()):
+        x, y = GAP + index % columns * width, index // columns * height
+        ImageDraw.Draw(sheet).text((x, y + 4), name, fill="black", font_size=15)
+        sheet.paste(Image.fromarray(image), (x, y + CAPTION))
+    return np.asarray(sheet)
+
+
+def save_animation(paths, animation):
+    """Makes an animated GIF of images named `epoch_0007.png`, each with its epoch below."""
+    if len(paths) > ANIMATION_FRAMES:
+        paths = [paths[round(i)] for i in np.linspace(0, len(paths) - 1, ANIMATION_FRAMES)]
+    frames = []
+    for path in paths:
+        with Image.open(path) as image:
+            frame = Image.new("RGB", (image.width, image.height + 24), "white")
+            frame.paste(image.convert("RGB"), (0, 0))
+        caption = f"epoch {int(path.stem.split('_')[1])}"
+        ImageDraw.Draw(frame).text((8, frame.height - 19), caption, fill="black", font_size=14)
+        frames.append(frame.quantize(64))
+    milliseconds = [int(1000 * ANIMATION_SECONDS / len(frames))] * len(frames)
+    milliseconds[-1] = 2_000  # stay on the last before it starts again
+    with whole_file(animation) as unfinished:
+        frames[0].save(
+            unfinished, save_all=True, append_images=frames[1:], duration=milliseconds, loop=0
+        )

@@ -1,0 +1,15 @@
+"""Images that are half given and half written."""
+
+import numpy as np
+
+from genai_keras.data.pixels import to_images, upper_half
+from genai_keras.plots.images import image_grid
+
+
+def completion_grid(sequences, completed):
+    """Columns: an image, its upper half, and its completions below; `(height, width, 3)` uint8."""
+    half = upper_half(sequences)
+    given = np.full_like(sequences, 0.5, dtype="float32")  # grey: not given
+    given[:, :half] = sequences[:, :half]
+    rows = np.concatenate([sequences, given, completed])
+    return image_grid(to_images(rows), columns=len(sequences), value_range=(0, 1))

@@ -1,0 +1,1 @@
+"""What can be learnt: one module for each kind of thing, with all that is peculiar to it."""

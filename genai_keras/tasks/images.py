@@ -1,0 +1,126 @@
+"""Images, of any model with `generate`, `stream`, `classes` and a `value_range`."""
+
+import numpy as np
+from PIL import Image
+
+from genai_keras.callbacks.images import ImageGrid
+from genai_keras.data.datasets import DATASETS
+from genai_keras.data.images import load_images, to_pixels
+from genai_keras.errors import UsageError, UserError
+from genai_keras.evaluation.features import Thumbnails, load_feature_extractor
+from genai_keras.evaluation.images import NEIGHBOURS, score_images
+from genai_keras.evaluation.scores import score_bounds
+from genai_keras.files import whole_file
+from genai_keras.plots.images import image_grid
+from genai_keras.tasks.base import Data, Task, left_in
+from genai_keras.tasks.samples import Samples
+
+STEPS = 10  # images of a walk
+DRAWN = 24  # samples that are shown beside their nearest training images
+MOST_REMEMBERED = 60_000  # training images that samples are looked up among
+
+
+class Images(Task):
+    """Images, with labels or without."""
+
+    name = "images"
+    suffixes = (".png", ".npy")
+    sample_options = ("count", "label", "interpolate")
+    loader_options = (
+        "dataset", "data_dir", "batch_size", "seed", "limit", "image_size", "channels",
+        "conditional",
+    )  # fmt: skip
+
+    def load(self, value_range=(0, 1), **changes):
+        arguments = self.loader_arguments(**{"binarize": self.options.binarizes, **changes})
+        train, validation = load_images(value_range=value_range, **arguments)
+        return Data(train, validation, fingerprint=train.fingerprint())
+
+    def callbacks(self, data):
+        return [ImageGrid(self.options.run_dir, seed=self.options.seed)]
+
+    def samples(self, run, request):
+        model, label = run.model, request.label
+        if label and not model.classes:
+            raise UsageError(f"{run.folder} knows no labels: `label` needs a `conditional` run")
+        if label and max(label) >= model.classes:
+            raise UsageError(f"`label={max(label)}`: it must be 0 to {model.classes - 1}")
+        usual = 10 if request.interpolate else 100 if model.classes else 64
+        count = request.count or usual
+        labels = np.resize(label, count) if label else None
+        if request.interpolate:
+            parts, columns = model.walks(count, STEPS, request.seed, labels), STEPS
+            count *= STEPS
+        else:
+            parts = model.stream(count, request.seed, labels)
+            columns = None if label else model.classes or None
+        pixels = (to_pixels(part, model.value_range) for part in parts)
+        return Samples(count, pixels, lambda drawn: pixel_grid(drawn, columns))
+
+    def images(self, run, count, seed, labels=None):
+        low, high = run.model.value_range
+        return (run.model.generate(count, seed, labels) - low) / (high - low)
+
+    def score(self, run, request):
+        # A VAE's samples are grey, whatever it learnt, and so are the real ones.
+        data = run.load(value_range=(0, 1), binarize=False, conditional=False)
+        return self._score_likelihood(run, request) + score_samples(self, run, request, data)
+
+    def facts(self, run):
+        facts = {**super().facts(run), "size": self.options.image_size}
+        if hasattr(run.model, "log_importance_weights"):  # samples are held against grey images
+            facts["binarization"] = self.options.binarizes
+            facts["labels"] = self.options.conditional
+        return facts
+
+    def _score_likelihood(self, run, request):
+        model = run.model
+        if not hasattr(model, "log_importance_weights"):
+            return []  # a GAN has no likelihood
+        validation = run.load().validation
+        x = validation.first(request.likelihoods)
+        labels = validation.labels[: len(x)] if model.classes else None
+        ladder = None
+        if self.options.binarizes:
+            size = self.options.image_size or model.encoder.inputs[0].shape[1]
+            ladder = self.options.dataset, size, " | label" if model.classes else ""
+        return score_bounds(model, x, labels, request.importance_samples, request.seed, ladder)
+
+
+def pixel_grid(pixels, columns=None):
+    """A grid of uint8 images."""
+    return image_grid(pixels / 255.0, columns=columns, value_range=(0, 1))
+
+
+def score_samples(task, run, request, data):
+    """What a run's images look like beside real ones: a list of `Row`, and `nearest.png`.
+
+    Args:
+        task: makes the images.
+        run, request: as of `Task.score`.
+        data: real images in [0, 1], as `Data`.
+    """
+    train, validation = data.train, data.validation
+    reference, training = validation.first(request.samples), train.first(MOST_REMEMBERED)
+    if min(len(reference), len(training)) <= NEIGHBOURS:
+        raise UserError(
+            f"{run.folder} has {len(reference)} images for validation and {len(training)} for "
+            f"training: more than {NEIGHBOURS} of each are needed to say how good it is"
+        )
+    dataset = DATASETS[task.options.dataset]
+    labels = None
+    if getattr(run.model, "classes", 0):
+        labels = validation.labels[: len(reference)]
+        ours = task.images(run, len(reference), request.seed, labels)
+    else:
+        ours = task.images(run, len(reference), request.seed)
+    fits = dataset.features and ours.shape[-1] == 1
+    extractor = load_feature_extractor(dataset.name) if fits else Thumbnails()
+    rows, places = score_images(ours, reference, training, extractor, labels, labels, request.seed)
+    pairs = np.stack([ours[:DRAWN], training[places[:DRAWN]]], axis=1)
+    path = run.folder / "nearest.png"
+    with left_in(run.folder, path.name), whole_file(path) as unfinished:
+        grid = image_grid(pairs.reshape(-1, *ours.shape[1:]), columns=8, value_range=(0, 1))
+        Image.fromarray(grid).save(unfinished)
+        print(f"{path} has samples, each before its nearest training image")
+    return rows
