@@ -41,7 +41,7 @@ from genai_keras.course.notebook import (
     new_run,
     plot_history,
     setting,
-    show_pictures,
+    show_images,
     show_source,
     show_tensorboard,
 )
@@ -61,7 +61,7 @@ train, validation = load_images("mnist5k", batch_size=64)
 batch = next(iter(train.shuffled()))  # (64, 28, 28, 1)
 print("one batch:", batch.shape, f"from {np.min(batch):.0f} to {np.max(batch):.0f}")
 print(train.count, "digits to learn from,", validation.count, "put aside")
-show_pictures(batch[:16], columns=8)
+show_images(batch[:16], columns=8)
 
 # %% [markdown]
 # ## The network
@@ -87,7 +87,7 @@ show_source(build_dense_discriminator)
 # What an untrained generator makes: noise of its own kind.
 
 # %%
-show_pictures(generator(noise, training=True)[:16], columns=8)
+show_images(generator(noise, training=True)[:16], columns=8)
 
 # %% [markdown]
 # ## The two losses
@@ -285,10 +285,10 @@ print({name: round(history.history[name][-1], 2) for name in reported})
 # Two rows from before training, and two that the generator makes of the same noise now:
 
 # %%
-show_pictures(np.concatenate([noise_before, gan.generate(16, seed=1)]), columns=8)
+show_images(np.concatenate([noise_before, gan.generate(16, seed=1)]), columns=8)
 
 # %%
-show_pictures(gan.generate(48, seed=2), columns=12)
+show_images(gan.generate(48, seed=2), columns=12)
 
 # %% [markdown]
 # Many are digits, in several handwritings. Others are blurred, or have grey dust around them, or are no digit: to a
@@ -317,7 +317,7 @@ small_history = small.fit(
         ImageGrid(run / "dense"),
     ],
 )
-show_pictures(small.generate(48, seed=2), columns=12)
+show_images(small.generate(48, seed=2), columns=12)
 for title, each in (("small", small_history), ("large", history)):
     print(title, {name: round(each.history[name][-1], 2) for name in reported})
 

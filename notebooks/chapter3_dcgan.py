@@ -33,7 +33,7 @@ import tensorflow as tf
 from matplotlib import pyplot as plt
 
 from genai_keras import losses
-from genai_keras.callbacks.images import ImageGrid, image_grid
+from genai_keras.callbacks.images import ImageGrid
 from genai_keras.data.images import load_images
 from genai_keras.evaluation.distances import frechet_distance
 from genai_keras.evaluation.features import load_feature_extractor
@@ -44,10 +44,11 @@ from genai_keras.course.notebook import (
     new_run,
     plot_history,
     setting,
-    show_pictures,
+    show_images,
     show_source,
     show_tensorboard,
 )
+from genai_keras.plots.images import image_grid
 from genai_keras.sampling.noise import interpolation
 from genai_keras.training.tensorboard import EpochTensorBoard
 
@@ -65,7 +66,7 @@ noise = tf.random.normal((64, 64))
 print("one batch:", batch.shape, f"from {np.min(batch):.0f} to {np.max(batch):.0f}")
 print("noise for it:", noise.shape)
 print(f"mean pixel {np.mean(batch):.2f}: most of a picture is black")
-show_pictures(batch[:16], columns=8)
+show_images(batch[:16], columns=8)
 
 # %% [markdown]
 # ## The network
@@ -273,7 +274,7 @@ plt.show()
 # Sixty digits that nobody wrote:
 
 # %%
-show_pictures(gan.generate(60, seed=1), columns=12)
+show_images(gan.generate(60, seed=1), columns=12)
 
 # %% [markdown]
 # The strokes are sharp and the black is black, unlike chapter 2's, with a fourteenth of its generator's
@@ -356,14 +357,14 @@ first, last = some.numpy()[3], some.numpy()[4]
 for method in ("linear", "spherical"):
     path = interpolation(first, last, 12, method).astype("float32")
     print(f"{method:9}", np.linalg.norm(path, axis=1).round(1))
-    show_pictures(gan.decode(path), columns=12)
+    show_images(gan.decode(path), columns=12)
 
 # %% [markdown]
 # All noise lies near a sphere of radius 8. The straight way leaves it in the middle, where the generator has
 # hardly ever been asked for a picture; the spherical one stays. Five more walks of that kind:
 
 # %%
-show_pictures(np.concatenate(list(gan.walks(5, steps=12, seed=3))), columns=12)
+show_images(np.concatenate(list(gan.walks(5, steps=12, seed=3))), columns=12)
 
 # %% [markdown]
 # Three noise vectors span a piece of the sphere, and two angles say where on it one is. (The strips are for

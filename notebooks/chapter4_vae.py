@@ -33,7 +33,7 @@ from matplotlib import pyplot as plt
 
 from genai_keras import losses
 from genai_keras.callbacks.latents import LatentSpace, Reconstructions, plane
-from genai_keras.callbacks.images import ImageGrid, image_grid
+from genai_keras.callbacks.images import ImageGrid
 from genai_keras.data.images import load_images
 from genai_keras.layers.reparameterization import Reparameterization
 from genai_keras.models.vae import VAE
@@ -43,10 +43,11 @@ from genai_keras.course.notebook import (
     new_run,
     plot_history,
     setting,
-    show_pictures,
+    show_images,
     show_source,
     show_tensorboard,
 )
+from genai_keras.plots.images import image_grid
 from genai_keras.training.tensorboard import EpochTensorBoard
 
 keras.utils.set_random_seed(0)
@@ -63,7 +64,7 @@ train, validation = load_images("mnist5k", batch_size=64, value_range=(0, 1), bi
 batch = next(iter(train.shuffled()))
 print("one batch:", batch.shape, "with the values", np.unique(batch))
 print(train.count, "digits to learn from,", validation.count, "put aside")
-show_pictures(batch[:16], columns=8, value_range=(0, 1))
+show_images(batch[:16], columns=8, value_range=(0, 1))
 
 # %% [markdown]
 # ## The network
@@ -176,21 +177,21 @@ plot_history(history, ["loss"], ["reconstruction"], ["kl"])
 originals = held_out[:16]
 pairs = np.concatenate([originals[:8], vae.reconstruct(originals[:8])])
 pairs = np.concatenate([pairs, originals[8:], vae.reconstruct(originals[8:])])
-show_pictures(pairs, columns=8, value_range=(0, 1))
+show_images(pairs, columns=8, value_range=(0, 1))
 
 # %% [markdown]
 # And digits that nobody wrote: draw $z$ from $\mathcal N(0, 1)$ and decode. A plain autoencoder cannot
 # do this: nothing tells it which codes there are.
 
 # %%
-show_pictures(vae.generate(32, seed=1), columns=8, value_range=(0, 1))
+show_images(vae.generate(32, seed=1), columns=8, value_range=(0, 1))
 
 # %% [markdown]
 # The whole latent space: the points of the grid are quantiles of $\mathcal N(0, 1)$, so each picture
 # stands for an equal share of what the model can make.
 
 # %%
-show_pictures(vae.decode(plane(14)), columns=14, value_range=(0, 1))
+show_images(vae.decode(plane(14)), columns=14, value_range=(0, 1))
 
 # %% [markdown]
 # Where are the held-out digits in it? Each point is the mean of a digit's code.

@@ -31,7 +31,7 @@ import numpy as np
 import tensorflow as tf
 from matplotlib import pyplot as plt
 
-from genai_keras.callbacks.attention import AttentionMaps, attention_image
+from genai_keras.callbacks.attention import AttentionMaps
 from genai_keras.data.pairs import encode_sources, load_pairs
 from genai_keras.layers.attention import MultiHeadAttention, make_attention_mask
 from genai_keras.layers.positions import SinusoidalPositions, sinusoids
@@ -46,6 +46,7 @@ from genai_keras.course.notebook import (
     show_source,
     show_tensorboard,
 )
+from genai_keras.plots.attention import attention_image
 from genai_keras.training.tensorboard import EpochTensorBoard
 
 keras.utils.set_random_seed(0)

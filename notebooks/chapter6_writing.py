@@ -34,7 +34,7 @@ import numpy as np
 import tensorflow as tf
 from matplotlib import pyplot as plt
 
-from genai_keras.callbacks.pixels import PixelGrid, complete, completion_grid
+from genai_keras.callbacks.pixels import PixelGrid
 from genai_keras.data.pixels import load_pixels, to_images
 from genai_keras.data.text import load_text
 from genai_keras.models.language_model import LanguageModel
@@ -44,11 +44,13 @@ from genai_keras.course.notebook import (
     new_run,
     plot_history,
     setting,
-    show_pictures,
+    show_images,
     show_source,
     show_tensorboard,
 )
+from genai_keras.plots.pixels import completion_grid
 from genai_keras.sampling import samplers
+from genai_keras.sampling.continuation import complete
 from genai_keras.training.tensorboard import EpochTensorBoard
 
 keras.utils.set_random_seed(0)
@@ -206,7 +208,7 @@ side = 14
 train, validation = load_pixels("mnist5k", batch_size=32, image_size=side)
 sequences = next(iter(train.shuffled()))
 print(sequences.shape)
-show_pictures(to_images(sequences[:16]), columns=16, value_range=(0, 1))
+show_images(to_images(sequences[:16]), columns=16, value_range=(0, 1))
 
 # %%
 painter = LanguageModel(
@@ -265,13 +267,13 @@ alone = (held_out * np.log(white) + (1 - held_out) * np.log(1 - white)).sum(axis
 print(f"each pixel by its own frequency: {alone.mean():.1f} nats")
 order = np.argsort(log_p)
 print("the eight least and the eight most likely of them:")
-show_pictures(to_images(held_out[[*order[:8], *order[-8:]]]), columns=8, value_range=(0, 1))
+show_images(to_images(held_out[[*order[:8], *order[-8:]]]), columns=8, value_range=(0, 1))
 
 # %% [markdown]
 # Samples, then completions: a digit, its upper half, and three ways in which the model goes on.
 
 # %%
-show_pictures(
+show_images(
     to_images(painter.generate(np.zeros((32, 0), "int32"), side**2, seed=0)), 16, value_range=(0, 1)
 )
 

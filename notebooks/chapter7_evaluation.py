@@ -36,7 +36,7 @@ from genai_keras import losses
 from genai_keras.callbacks.images import ImageGrid
 from genai_keras.callbacks.pixels import PixelGrid
 from genai_keras.data.images import load_images
-from genai_keras.data.pixels import as_pictures, load_pixels, to_images
+from genai_keras.data.pixels import as_images, load_pixels, to_images
 from genai_keras.evaluation import distances, likelihood
 from genai_keras.evaluation.augmentation import augmentation_experiment, vae_maker
 from genai_keras.evaluation.bootstrap import bootstrap_mean
@@ -57,7 +57,7 @@ from genai_keras.course.notebook import (
     new_run,
     plot_history,
     setting,
-    show_pictures,
+    show_images,
     show_source,
     show_tensorboard,
 )
@@ -82,8 +82,8 @@ small = held_out.first(setting(500, fast=120))  # (500, 64)
 print("grey digits    ", real.shape, "from", real.min(), "to", real.max())
 print("binary pictures", to_images(small).shape, "with the values", np.unique(small))
 print("binary sequences", small.shape)
-show_pictures(real[:12], columns=12, value_range=(0, 1))
-show_pictures(to_images(small[:12]), columns=12, value_range=(0, 1))
+show_images(real[:12], columns=12, value_range=(0, 1))
+show_images(to_images(small[:12]), columns=12, value_range=(0, 1))
 
 # %% [markdown]
 # ## The network that measures
@@ -187,10 +187,10 @@ run = new_run("chapter7")
 steps = setting(600, fast=10)
 vae.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1e-3, 5 * steps)))
 vae_history = vae.fit(
-    as_pictures(sequences).shuffled(),
+    as_images(sequences).shuffled(),
     epochs=setting(5, fast=1),
     steps_per_epoch=steps,
-    validation_data=as_pictures(held_out).in_order(),
+    validation_data=as_images(held_out).in_order(),
     shuffle=False,
     verbose=0,
     callbacks=[
@@ -264,7 +264,7 @@ probabilities = vae.generate(24, seed=1)  # (24, 8, 8, 1)
 coins = np.random.default_rng(1).random(probabilities.shape)
 from_vae = (coins < probabilities).astype("float32")
 from_pixels = to_images(pixel_model.generate(np.zeros((24, 0), "int32"), pixels, seed=1))
-show_pictures(
+show_images(
     np.concatenate([to_images(small[:24]), from_vae, from_pixels]), columns=12, value_range=(0, 1)
 )
 
@@ -273,7 +273,7 @@ show_pictures(
 
 # %%
 from_gan = (gan.generate(len(real), seed=1) + 1) / 2  # (500, 28, 28, 1) in [0, 1]
-show_pictures(from_gan[:24], columns=12, value_range=(0, 1))
+show_images(from_gan[:24], columns=12, value_range=(0, 1))
 
 # %% [markdown]
 # ## Damage on purpose
@@ -294,7 +294,7 @@ samples = {
     "one digit": np.repeat(copies[:1], len(copies), axis=0),
     "GAN": from_gan,
 }
-show_pictures(
+show_images(
     np.concatenate([each[:12] for each in samples.values()]), columns=12, value_range=(0, 1)
 )
 training = train.first(train.count)

@@ -22,7 +22,7 @@ from genai_keras.cli.image_options import GANConfig
 from genai_keras.cli.parsing import parse_config
 from genai_keras.data.images import load_images
 from genai_keras.models.gan import GAN
-from genai_keras.train_gan import build_networks
+from genai_keras.networks.gan import build_gan_networks
 from genai_keras.training.checkpoints import CheckpointCallback, Checkpoints
 from genai_keras.training.divergence import DivergenceStop
 from genai_keras.training.stops import SignalStop, TimeLimit
@@ -84,7 +84,8 @@ def main():
     train, _ = load_images(config.dataset, batch_size=config.batch_size)
 
     def make():
-        gan = GAN(*build_networks(config, train.element_shape), ema_decay=config.ema)
+        networks = build_gan_networks(sample_shape=train.element_shape, **config.networks())
+        gan = GAN(*networks, ema_decay=config.ema)
         gan.compile(keras.optimizers.Adam(1e-3, 0.5), keras.optimizers.Adam(1e-3, 0.5))
         return gan
 

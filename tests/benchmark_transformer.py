@@ -24,7 +24,7 @@ from genai_keras.layers import attention, transformer
 from genai_keras.layers.attention import MultiHeadAttention
 from genai_keras.models.language_model import LanguageModel
 from genai_keras.networks.transformer import TransformerDecoder
-from genai_keras.train_lm import build_model
+from genai_keras.training.optimizers import adamw
 
 
 class KerasAttention(keras.layers.Layer):
@@ -90,7 +90,11 @@ def training(rounds, steps):
 
     def make(attention):
         transformer.MultiHeadAttention = attention
-        model = build_model(config, text.train, text.tokenizer.vocabulary_size, length, {})
+        decoder = TransformerDecoder(
+            text.tokenizer.vocabulary_size, length, **config.transformer()
+        )
+        model = LanguageModel(decoder)
+        model.compile(adamw(config, config.epochs * text.train.steps_per_epoch))
         transformer.MultiHeadAttention = MultiHeadAttention
         batches = text.train.shuffled()
         return model, lambda: model.fit(

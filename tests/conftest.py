@@ -78,7 +78,7 @@ def few_digits(monkeypatch):
 def draw_few(monkeypatch):
     from genai_keras.callbacks.images import ImageGrid
 
-    monkeypatch.setattr(ImageGrid.__init__, "__defaults__", (9, 0, -1.0))
+    monkeypatch.setattr(ImageGrid.__init__, "__defaults__", (9, 0))
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ RUNS = {
     "gan": (train_gan.main, [*DIGITS, *DENSE]),
     "conditional-gan": (
         train_gan.main,
-        # So fast that its pictures are no longer all grey after one epoch.
+        # So fast that its images are no longer all grey after one epoch.
         [*DIGITS, "--conditional", "--generator-widths", "4", "4", "--learning-rate", "0.05"],
     ),
     "numbers": (
@@ -123,7 +123,7 @@ def make_gan(network="dense", shape=(8, 8, 1), seed=0, rate=1e-3, **compile_argu
     return gan
 
 
-def random_pictures(count=32, shape=(8, 8, 1), seed=0):
+def random_images(count=32, shape=(8, 8, 1), seed=0):
     return np.random.default_rng(seed).uniform(-1, 1, (count, *shape)).astype("float32")
 
 

@@ -30,7 +30,7 @@ PLACES = np.array([(6 + 8 * (kind // 2), 8 + 10 * (kind % 2)) for kind in range(
 
 
 def squares(count, seed=0, noise=0.5):
-    """Pictures of 4 kinds, which differ in where in the noise a square lies, and labels."""
+    """Images of 4 kinds, which differ in where in the noise a square lies, and labels."""
     generator = np.random.default_rng(seed)
     labels = np.arange(count) % 4
     images = generator.uniform(0, noise, (count, 28, 28, 1)).astype("float32")
@@ -94,12 +94,12 @@ def test_n_of_each_class_are_drawn_none_twice_and_others_for_another_seed():
     assert np.bincount(labels[first]).tolist() == [7] * 10
     assert len(set(more)) == 200 and set(first) < set(more)
     assert len(set(first) & set(other)) < 30
-    with pytest.raises(UserError, match="only 3 pictures of class 1, not 4"):
+    with pytest.raises(UserError, match="only 3 images of class 1, not 4"):
         draw_few(np.array([0, 0, 0, 0, 1, 1, 1]), 4, 0, classes=2)
 
 
 @pytest.mark.slow
-def test_both_arms_see_the_same_real_pictures_and_make_sees_these_and_no_others(monkeypatch):
+def test_both_arms_see_the_same_real_images_and_make_sees_these_and_no_others(monkeypatch):
     learnt, given = [], []
 
     def record(images, labels, **settings):
@@ -123,13 +123,13 @@ def test_both_arms_see_the_same_real_pictures_and_make_sees_these_and_no_others(
             assert np.array_equal(part[0], images[few]) and np.array_equal(part[1], labels[few])
         assert np.array_equal(both[0][:-3], images[few]) and np.all(both[0][-3:] == 1)
         assert both[1].tolist() == [*labels[few], 0, 1, 2]
-        # Fixed settings: nothing but the pictures differs.
+        # Fixed settings: nothing but the images differs.
         same = {"seed": seed, "steps": 1, "batch_size": 4 * count, "classes": 4}
         assert alone[2] == both[2] == same
 
 
 @pytest.mark.slow
-def test_without_generated_pictures_there_is_exactly_no_difference():
+def test_without_generated_images_there_is_exactly_no_difference():
     (found,) = experiment(nothing, noise=0.8)
     assert found.without == found.augmented
     assert found.interval == (0.0, 0.0)
@@ -137,8 +137,8 @@ def test_without_generated_pictures_there_is_exactly_no_difference():
 
 
 @pytest.mark.slow
-def test_pictures_that_must_help_do_and_wrong_labels_must_hurt():
-    """Negatives are classified, and of the real pictures none is one."""
+def test_images_that_must_help_do_and_wrong_labels_must_hurt():
+    """Negatives are classified, and of the real images none is one."""
 
     def negatives(images, labels, generated, seed):
         images, labels = squares(4 * generated, seed=100 + seed)
@@ -159,14 +159,14 @@ def test_pictures_that_must_help_do_and_wrong_labels_must_hurt():
 @pytest.mark.parametrize(
     "made, words",
     [
-        ((np.zeros((3, 28, 28)), np.zeros(3, int)), r"pictures \(n, 28, 28, 1\)"),
+        ((np.zeros((3, 28, 28)), np.zeros(3, int)), r"images \(n, 28, 28, 1\)"),
         ((np.zeros((3, 28, 28, 1)), np.zeros(2, int)), "and labels"),
         ((np.zeros((2, 28, 28, 1)), np.array([0, 4])), "integers from 0 to 3"),
         ((np.zeros((2, 28, 28, 1)), np.array([0, 0.5])), "integers from 0 to 3"),
         ((np.full((1, 28, 28, 1), -1.0), np.array([0])), r"in \[0, 1\]"),
     ],
 )
-def test_what_is_no_labelled_picture_is_refused(made, words):
+def test_what_is_no_labelled_image_is_refused(made, words):
     with pytest.raises(ValueError, match=words):
         experiment(lambda *_: made, steps=1)
 
@@ -174,12 +174,12 @@ def test_what_is_no_labelled_picture_is_refused(made, words):
 def test_unusable_settings_fail_before_anything_is_trained():
     with pytest.raises(ValueError, match="one has no spread"):
         experiment(None, seeds=1)
-    with pytest.raises(UserError, match="only 20 pictures of class 0, not 21"):
+    with pytest.raises(UserError, match="only 20 images of class 0, not 21"):
         experiment(None, per_class=(2, 21))
 
 
 @pytest.mark.slow
-def test_a_vae_of_few_pictures_makes_what_it_is_asked_for():
+def test_a_vae_of_few_images_makes_what_it_is_asked_for():
     images, labels = squares(40, noise=0.1)
     made, asked = vae_maker(classes=4)(images, labels, 20, 0)
     assert made.shape == (80, 28, 28, 1) and 0 <= made.min() <= made.max() <= 1
@@ -203,9 +203,9 @@ def small_gan(classes=10, shape=(28, 28, 1)):
     )
 
 
-def test_pictures_of_a_gan_are_scaled_and_have_the_labels_they_were_made_of():
+def test_images_of_a_gan_are_scaled_and_have_the_labels_they_were_made_of():
     gan = small_gan(classes=3)
-    made, labels = model_maker(gan, low=-1.0)(None, None, 4, 5)
+    made, labels = model_maker(gan)(None, None, 4, 5)
     assert np.bincount(labels).tolist() == [4] * 3
     assert made == pytest.approx((gan.generate(12, 5, labels) + 1) / 2)
     assert made.min() >= 0 and made.max() <= 1
@@ -223,7 +223,7 @@ def test_the_command_prints_and_writes_what_it_found(tmp_path, capsys):
     printed = capsys.readouterr().out
     found = json.loads(path.read_text())
     assert found["dataset"] == "mnist5k" and found["steps"] == 3 and found["run"] is None
-    assert "on 500 test pictures, mean of 2 seeds" in printed
+    assert "on 500 test images, mean of 2 seeds" in printed
     assert "upper bound" not in printed
     for each, count in zip(found["results"], (2, 3), strict=True):
         assert each["per_class"] == count
@@ -246,7 +246,7 @@ def run_of(monkeypatch, tmp_path):
 
     def make(model, **settings):
         config = GANConfig(**{"conditional": True, "run_dir": tmp_path, **settings})
-        monkeypatch.setattr("genai_keras.runs.load_run", lambda *_: Run(tmp_path, config, model))
+        monkeypatch.setattr("genai_keras.runs.load_run", lambda *_: Run(tmp_path, config, model, config.task()))
         return str(tmp_path)
 
     return make
@@ -259,7 +259,7 @@ def test_a_run_that_saw_more_labels_is_called_no_fair_fight(run_of, tmp_path, ca
     argv = [*TINY, "--per-class", "2", "--json", str(path)]
     assert augment.main([run_of(small_gan()), *argv]) == 0
     printed = capsys.readouterr().out
-    assert "trained on 4,500 labelled pictures, the classifiers on 20:" in printed
+    assert "trained on 4,500 labelled images, the classifiers on 20:" in printed
     assert "upper bound, and no fair fight" in printed
     assert json.loads(path.read_text())["run_trained_on"] == 4500
 
@@ -274,7 +274,7 @@ def test_runs_that_are_of_no_use_are_named(run_of, tmp_path, capsys):
     assert "has learnt mnist, not mnist5k: add --dataset mnist" in error(
         run_of(small_gan(), dataset="mnist")
     )
-    assert "makes pictures of (8, 8, 1)" in error(run_of(small_gan(shape=(8, 8, 1))), code=1)
+    assert "makes images of (8, 8, 1)" in error(run_of(small_gan(shape=(8, 8, 1))), code=1)
     assert "--vae-steps has no effect" in error(run_of(small_gan()), "--vae-steps", "9")
 
 

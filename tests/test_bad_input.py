@@ -90,7 +90,7 @@ def with_value(place, value, dtype):
     + [PIXELS[..., None], np.asfortranarray(PIXELS)],
     ids=lambda array: f"{array.dtype.str}-{array.ndim}",
 )
-def test_whole_numbers_and_unit_floats_are_the_same_pictures(npz, same):
+def test_whole_numbers_and_unit_floats_are_the_same_images(npz, same):
     _, validation = npz(x_train=same, x_test=same, y_test=LABELS.astype("float32")[:, None])
     assert np.array_equal(everything(validation)[..., 0], PIXELS)
     assert np.array_equal(validation.labels, LABELS) and validation.labels.dtype == np.uint8
@@ -136,7 +136,7 @@ def test_true_is_white(npz):
         ({"y_train": np.where(LABELS == 4, np.nan, LABELS)}, ["y_train[4] holds nan"]),
         ({"y_test": LABELS.astype("int64") * 3}, ["y_test[4] holds 12"]),
         ({"y_test": LABELS.astype("int8") - 1}, ["y_test[0] holds -1"]),
-        ({"y_test": LABELS[:5]}, ["5 labels for 6 pictures"]),
+        ({"y_test": LABELS[:5]}, ["5 labels for 6 images"]),
         ({"y_train": np.eye(10)[LABELS]}, ["y_train has the shape (6, 10)"]),
         ({"y_train": LABELS.astype("U1")}, ["y_train is of the type"]),
     ],
@@ -146,7 +146,7 @@ def test_the_array_and_its_first_bad_sample_are_named(npz, changes, words):
     refused(lambda: npz(**changes), "mnist.npz", *words)
 
 
-def test_good_pictures_are_not_copied_more_than_once(tmp_path):
+def test_good_images_are_not_copied_more_than_once(tmp_path):
     """Twenty megabytes from a file: their bytes, and nothing else of their size."""
     large = np.resize(PIXELS, (25_000, 28, 28))
     np.savez(tmp_path / "mnist.npz", x_train=large, x_test=large[:10])
@@ -279,7 +279,7 @@ def test_idx_files_that_do_not_fit_together(tmp_path):
     refused(lambda: load_images("mnist", tmp_path), tmp_path, "5 x 4 x 1", "2 x 4 x 1")
     write_idx(test)
     write_idx(tmp_path / "train-labels-idx1-ubyte", LABELS[:4])
-    refused(lambda: load_images("mnist", tmp_path), tmp_path, "4 labels for 6 pictures")
+    refused(lambda: load_images("mnist", tmp_path), tmp_path, "4 labels for 6 images")
     write_idx(tmp_path / "train-labels-idx1-ubyte", LABELS + 5)
     refused(lambda: load_images("mnist", tmp_path), "train-labels", "label[5] holds 10")
 
@@ -364,13 +364,13 @@ def test_damaged_files_are_removed_from_where_keras_keeps_them(tmp_path, variabl
 
 
 def fashion(pixels=28):
-    """Four files like Fashion-MNIST's, of fewer pictures."""
-    pictures = gzip.compress(struct.pack(">4i", 2051, 6, pixels, pixels) + bytes(6 * pixels**2))
+    """Four files like Fashion-MNIST's, of fewer images."""
+    images = gzip.compress(struct.pack(">4i", 2051, 6, pixels, pixels) + bytes(6 * pixels**2))
     labels = gzip.compress(struct.pack(">2i", 2049, 6) + LABELS.tobytes())
     return {
         f"{part}-{kind}-ubyte.gz": content
         for part in ("train", "t10k")
-        for kind, content in (("images-idx3", pictures), ("labels-idx1", labels))
+        for kind, content in (("images-idx3", images), ("labels-idx1", labels))
     }
 
 
@@ -428,15 +428,15 @@ def test_an_archive_with_members_that_lead_elsewhere(network, tmp_path, monkeypa
     assert not list(tmp_path.parent.rglob("evil"))
 
 
-# Folders of pictures
+# Folders of images
 
 
 @pytest.fixture
-def pictures(tmp_path):
-    where = tmp_path / "my pictures 图片"
+def images(tmp_path):
+    where = tmp_path / "my images 图片"
     where.mkdir()
     for index in range(12):
-        Image.fromarray(PIXELS[index % 6] ^ index).save(where / f"picture {index} 猫.png")
+        Image.fromarray(PIXELS[index % 6] ^ index).save(where / f"image {index} 猫.png")
     return where
 
 
@@ -462,9 +462,9 @@ def gif_of(width, height):
     return bytes(content)
 
 
-def saved(picture, kind, **options):
+def saved(image, kind, **options):
     file = io.BytesIO()
-    picture.save(file, kind, **options)
+    image.save(file, kind, **options)
     return file.getvalue()
 
 
@@ -489,41 +489,41 @@ BAD_PICTURES = {
 
 @pytest.mark.parametrize("memory", [1 << 30, 0], ids=["kept", "streamed"])
 @pytest.mark.parametrize("name", BAD_PICTURES)
-def test_a_picture_that_cannot_be_used_is_named_at_once(pictures, name, memory, monkeypatch, capfd):
+def test_a_image_that_cannot_be_used_is_named_at_once(images, name, memory, monkeypatch, capfd):
     content, word = BAD_PICTURES[name]
-    (pictures / name).write_bytes(content)
+    (images / name).write_bytes(content)
     monkeypatch.setattr(folder, "MEMORY", memory)
     with little_memory(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # as in a command: Pillow only warns of some
-        refused(lambda: load_images("folder", pictures, image_size=8), pictures / name, word)
+        refused(lambda: load_images("folder", images, image_size=8), images / name, word)
     assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("memory", [1 << 30, 0], ids=["kept", "streamed"])
-def test_pictures_of_every_kind_become_batches(pictures, memory, monkeypatch, capfd):
+def test_images_of_every_kind_become_batches(images, memory, monkeypatch, capfd):
     monkeypatch.setattr(folder, "MEMORY", memory)
     grey = Image.fromarray(PIXELS[0])
     frames = [Image.fromarray(each) for each in PIXELS]
-    frames[0].save(pictures / "moving.gif", save_all=True, append_images=frames[1:])
-    NOISE.convert("CMYK").save(pictures / "print.jpg")
-    NOISE.convert("CMYK").save(pictures / "print.tif")
-    NOISE.quantize(16).save(pictures / "palette.png", transparency=3)
-    NOISE.quantize(16).save(pictures / "palette.gif", transparency=3)
-    NOISE.convert("LAB").save(pictures / "lab.tif")
-    Image.fromarray(PIXELS[0] > 99).save(pictures / "one bit.png")
-    Image.fromarray(PIXELS[0].astype("uint16") * 257).save(pictures / "deep.tif")
-    Image.fromarray(np.float32(PIXELS[0] / 255)).save(pictures / "float.tif")
-    grey.crop((0, 0, 1, 1)).save(pictures / "dot.png")
-    grey.resize((20_000, 1)).save(pictures / "line.png")
-    grey.resize((1, 20_000)).save(pictures / "column.bmp")
-    parts = load_images("folder", pictures, image_size=4, batch_size=4)
+    frames[0].save(images / "moving.gif", save_all=True, append_images=frames[1:])
+    NOISE.convert("CMYK").save(images / "print.jpg")
+    NOISE.convert("CMYK").save(images / "print.tif")
+    NOISE.quantize(16).save(images / "palette.png", transparency=3)
+    NOISE.quantize(16).save(images / "palette.gif", transparency=3)
+    NOISE.convert("LAB").save(images / "lab.tif")
+    Image.fromarray(PIXELS[0] > 99).save(images / "one bit.png")
+    Image.fromarray(PIXELS[0].astype("uint16") * 257).save(images / "deep.tif")
+    Image.fromarray(np.float32(PIXELS[0] / 255)).save(images / "float.tif")
+    grey.crop((0, 0, 1, 1)).save(images / "dot.png")
+    grey.resize((20_000, 1)).save(images / "line.png")
+    grey.resize((1, 20_000)).save(images / "column.bmp")
+    parts = load_images("folder", images, image_size=4, batch_size=4)
     assert sum(part.count for part in parts) == 24
     for part in parts:
         assert everything(part).shape[1:] == (4, 4, 3)
     assert capfd.readouterr().err == ""
 
 
-def test_deep_greys_are_the_same_picture(tmp_path):
+def test_deep_greys_are_the_same_image(tmp_path):
     for name, array in {
         "8.png": PIXELS[0],
         "16.png": PIXELS[0].astype("uint16") * 257,
@@ -531,7 +531,7 @@ def test_deep_greys_are_the_same_picture(tmp_path):
         "float.tif": np.float32(PIXELS[0] / 255),
     }.items():
         Image.fromarray(array).save(tmp_path / name)
-        decoded = folder.decode_picture(tmp_path / name, (5, 4, 1))
+        decoded = folder.decode_image(tmp_path / name, (5, 4, 1))
         assert np.array_equal(decoded[..., 0], PIXELS[0]), name
 
 
@@ -729,7 +729,7 @@ def test_nothing_in_a_model_is_run(run, tmp_path):
 
 @pytest.mark.filterwarnings("ignore:Skipping invalid path")  # Keras' own, which leaves them out
 def test_members_of_a_model_that_lead_elsewhere(run, tmp_path):
-    assert load_run(run()).kind == "pictures"
+    assert load_run(run()).task.name == "images"
     for name in ("../evil", "assets/../../evil", str(tmp_path / "evil")):
         where = run(**{name: b"bad", "assets/one": b"x"})
         refused(lambda where=where: load_run(where), "model.keras cannot be loaded")

@@ -92,7 +92,7 @@ def test_samples_of_several_arrays_stay_together_and_keep_their_types():
 
 
 def greys(batch_size, seed=0, count=400):
-    """Pictures of 4 x 4 pixels, each a black-and-white draw from the same 16 greys."""
+    """Images of 4 x 4 pixels, each a black-and-white draw from the same 16 greys."""
     levels = tf.reshape(tf.linspace(0.0, 1.0, 16), (4, 4))
     return Batches(
         lambda i: tf.tile(levels[None], (tf.size(i), 1, 1)), count, (4, 4), batch_size, seed, True
@@ -100,28 +100,28 @@ def greys(batch_size, seed=0, count=400):
 
 
 def test_validation_is_binarized_by_the_index_alone():
-    """Every model and every run is measured on the same black-and-white pictures."""
-    pictures = greys(64).first(400)
-    assert np.array_equal(greys(7, seed=3).first(400), pictures)
-    assert np.array_equal(np.concatenate(list(greys(400).in_order().as_numpy_iterator())), pictures)
-    # A sequence of pixels is the same picture: an autoregressive model is held against a VAE.
+    """Every model and every run is measured on the same black-and-white images."""
+    images = greys(64).first(400)
+    assert np.array_equal(greys(7, seed=3).first(400), images)
+    assert np.array_equal(np.concatenate(list(greys(400).in_order().as_numpy_iterator())), images)
+    # A sequence of pixels is the same image: an autoregressive model is held against a VAE.
     batches = greys(64)
     flat = dataclasses.replace(
         batches, element_shape=(16,), fetch=lambda i: tf.reshape(batches.fetch(i), (-1, 16))
     )
-    assert np.array_equal(flat.first(400), pictures.reshape(400, 16))
-    assert len(np.unique(pictures, axis=0)) > 250  # each with a draw of its own
+    assert np.array_equal(flat.first(400), images.reshape(400, 16))
+    assert len(np.unique(images, axis=0)) > 250  # each with a draw of its own
 
 
 @pytest.mark.parametrize("of_training", [True, False])
 def test_binarized_values_are_ones_as_often_as_they_are_bright(of_training):
     batches = greys(400)
     dataset = batches.shuffled().take(10) if of_training else batches.in_order()
-    pictures = np.concatenate(list(dataset.as_numpy_iterator()))
-    assert pictures.dtype == np.float32 and set(np.unique(pictures)) == {0, 1}
+    images = np.concatenate(list(dataset.as_numpy_iterator()))
+    assert images.dtype == np.float32 and set(np.unique(images)) == {0, 1}
     brightness = np.linspace(0, 1, 16).reshape(4, 4)
-    error = np.sqrt(brightness * (1 - brightness) / len(pictures))
-    assert np.all(np.abs(pictures.mean(axis=0) - brightness) <= 4 * error + 1e-9)
+    error = np.sqrt(brightness * (1 - brightness) / len(images))
+    assert np.all(np.abs(images.mean(axis=0) - brightness) <= 4 * error + 1e-9)
 
 
 def test_training_is_binarized_anew_at_each_step_and_by_the_seed():

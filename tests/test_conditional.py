@@ -14,7 +14,7 @@ from genai_keras.models.vae import VAE
 from genai_keras.networks import conv_vae, dcgan, dense
 
 SHAPE = (8, 8, 1)
-# Three pictures that share no white pixel: bars at the left, in the middle and at the right.
+# Three images that share no white pixel: bars at the left, in the middle and at the right.
 KINDS = np.zeros((3, *SHAPE), "float32")
 for kind, columns in enumerate((slice(0, 2), slice(3, 5), slice(6, 8))):
     KINDS[kind, :, columns] = 1.0
@@ -55,20 +55,20 @@ def make_vae(network="dense"):
 
 
 def pairs(count=480, low=0.0):
-    """Pictures of the three kinds, shifted to `low`..1, and their one-hot labels, in batches."""
+    """Images of the three kinds, shifted to `low`..1, and their one-hot labels, in batches."""
     import tensorflow as tf
 
     labels = np.arange(count) % 3
-    pictures = KINDS[labels] * (1 - low) + low
-    return tf.data.Dataset.from_tensor_slices((pictures, np.eye(3, dtype="float32")[labels])).batch(
+    images = KINDS[labels] * (1 - low) + low
+    return tf.data.Dataset.from_tensor_slices((images, np.eye(3, dtype="float32")[labels])).batch(
         48
     )
 
 
 @pytest.mark.parametrize("dataset", ["mnist5k", "mnist", "fashion_mnist"])
 @pytest.mark.parametrize("binarize", [False, True])
-def test_each_picture_is_dealt_with_its_own_label(dataset, binarize, data_dir):
-    """The label of a picture is known from the whole set, in order."""
+def test_each_image_is_dealt_with_its_own_label(dataset, binarize, data_dir):
+    """The label of a image is known from the whole set, in order."""
     plain, _ = load_images(dataset, data_dir, value_range=(0, 1), limit=3_000)
     known = {
         (each > 0.5).tobytes(): label
@@ -77,16 +77,16 @@ def test_each_picture_is_dealt_with_its_own_label(dataset, binarize, data_dir):
     train, validation = load_images(
         dataset, data_dir, value_range=(0, 1), limit=3_000, binarize=binarize, conditional=True
     )
-    for pictures, labels in train.shuffled(7).take(5).as_numpy_iterator():
+    for images, labels in train.shuffled(7).take(5).as_numpy_iterator():
         assert labels.shape == (64, 10) and np.all(labels.sum(axis=1) == 1)
         if binarize:
-            assert set(np.unique(pictures)) == {0.0, 1.0}
+            assert set(np.unique(images)) == {0.0, 1.0}
             continue
-        found = [known[(each > 0.5).tobytes()] for each in pictures]
+        found = [known[(each > 0.5).tobytes()] for each in images]
         assert found == list(labels.argmax(axis=1))
-    pictures, labels = next(validation.in_order().as_numpy_iterator())
+    images, labels = next(validation.in_order().as_numpy_iterator())
     assert np.array_equal(labels.argmax(axis=1), validation.labels[: len(labels)])
-    assert np.array_equal(pictures, validation.first(len(pictures)))
+    assert np.array_equal(images, validation.first(len(images)))
 
 
 def test_real_labels_belong_to_real_digits(data_dir):
@@ -109,9 +109,9 @@ def test_what_has_no_labels_cannot_be_conditioned_on(dataset, tmp_path):
 
 
 def test_labels_that_do_not_fit_are_named(tmp_path):
-    pictures = np.zeros((4, 8, 8), "uint8")
+    images = np.zeros((4, 8, 8), "uint8")
     for labels, words in ((np.zeros(3, "uint8"), "3 labels for 4"), ([0, 1, 2, 10], "not 0 to 9")):
-        np.savez(tmp_path / "mnist.npz", x_train=pictures, y_train=labels, x_test=pictures)
+        np.savez(tmp_path / "mnist.npz", x_train=images, y_train=labels, x_test=images)
         with pytest.raises(UserError, match=words):
             load_images("mnist", tmp_path)
 
@@ -144,7 +144,7 @@ def test_a_conditional_gan_makes_what_it_is_asked_for(network):
 
 @pytest.mark.slow
 def test_a_label_saves_a_conditional_vae_the_nats_that_it_tells():
-    """The label determines the picture: log p(x | label) can rise to 0, log p(x) to -log 3."""
+    """The label determines the image: log p(x | label) can rise to 0, log p(x) to -log 3."""
     vae = make_vae()
     vae.fit(pairs(), epochs=40, verbose=0, shuffle=False)
     found = importance_weighted_log_likelihood(vae, KINDS, 200, labels=np.arange(3)).mean()

@@ -9,7 +9,8 @@ import pytest
 from genai_keras.cli.image_options import GANConfig
 from genai_keras.cli.parsing import parse_config
 from genai_keras.data.toy import GaussianMixture
-from genai_keras.train_gan import build_networks, main
+from genai_keras.networks.gan import build_gan_networks
+from genai_keras.train_gan import main
 
 MIXTURE = GaussianMixture()
 # Wasserstein-1, in units of x; the modes are 4 apart. 0.06 to 0.12 with three seeds. After all 30
@@ -41,7 +42,8 @@ def test_the_gan_covers_both_modes_and_ends_close(tmp_path):
 @pytest.mark.slow
 def test_squared_error_collapses_the_same_network_to_the_mean():
     """E[(y - f(z))^2] is least at f(z) = E[y], as y does not depend on z: a point, no density."""
-    network, _ = build_networks(parse_config(GANConfig, ["--preset", "dense-1d"]), (1,))
+    config = parse_config(GANConfig, ["--preset", "dense-1d"])
+    network, _ = build_gan_networks(sample_shape=(1,), **config.networks())
     network.compile(keras.optimizers.Adam(1e-3), loss="mse")
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(60_000, 100)).astype("float32")

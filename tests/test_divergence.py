@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import make_gan, newest_manifest, random_pictures, saved_arrays
+from helpers import make_gan, newest_manifest, random_images, saved_arrays
 
 from genai_keras import train_gan
 from genai_keras.callbacks.images import ImageGrid
@@ -13,17 +13,17 @@ from genai_keras.errors import TrainingDiverged
 from genai_keras.training.divergence import DivergenceStop, Numbers, where_it_began
 
 
-def batches(pictures, batch_size=8):
-    tensor = tf.constant(pictures)
+def batches(images, batch_size=8):
+    tensor = tf.constant(images)
     return Batches(
-        lambda i: tf.gather(tensor, i), len(pictures), pictures.shape[1:], batch_size=batch_size
+        lambda i: tf.gather(tensor, i), len(images), images.shape[1:], batch_size=batch_size
     )
 
 
 @pytest.fixture
 def gan():
     model = make_gan()
-    data = batches(random_pictures())
+    data = batches(random_images())
     model.fit(data.shuffled(), steps_per_epoch=2, verbose=0, shuffle=False)
     return model
 
@@ -70,16 +70,16 @@ def test_looking_changes_no_bit(gan):
 @pytest.mark.slow
 def test_it_says_where_it_began(tmp_path):
     """Of one batch with a NaN, of weights that are too large, and of too large steps."""
-    pictures = random_pictures()
+    images = random_images()
     model = make_gan()
-    data = batches(pictures)
+    data = batches(images)
     model.fit(data.shuffled(), steps_per_epoch=1, verbose=0, shuffle=False)
     model.save(tmp_path / "good.keras")
     assert where_it_began(model, data, 0, 4) is None
 
     first_of_step = data.shuffled(2).take(1).get_single_element().numpy()
-    index = next(i for i in range(len(pictures)) if np.array_equal(pictures[i], first_of_step[0]))
-    broken = pictures.copy()
+    index = next(i for i in range(len(images)) if np.array_equal(images[i], first_of_step[0]))
+    broken = images.copy()
     broken[index, 3, 3, 0] = np.nan
     step, what, _ = where_it_began(model, batches(broken), 0, 4)
     assert (step, what) == (3, "a number in the batch of data")

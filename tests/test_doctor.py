@@ -17,7 +17,7 @@ from helpers import (
     history,
     make_gan,
     raise_signal_at,
-    random_pictures,
+    random_images,
     write_data,
 )
 from PIL import Image
@@ -114,16 +114,16 @@ def test_a_first_loss_should_be_about_log_v(nats, vocabulary, says):
 
 @pytest.mark.parametrize("narrow", ["neighbours", "all"])
 def test_diversity_is_the_smaller_of_two_ratios_of_distances_found_one_by_one(narrow):
-    samples, real = random_pictures(12), random_pictures(12, seed=1)
+    samples, real = random_images(12), random_images(12, seed=1)
     if narrow == "neighbours":  # the same few over and over
         samples[6:] = samples[:6] + 0.01
     else:  # one of two places
         real[:6] += 2.0
 
-    def distances(pictures):
+    def distances(images):
         found = [
-            [np.linalg.norm(a - b) for j, b in enumerate(pictures) if j != i]
-            for i, a in enumerate(pictures)
+            [np.linalg.norm(a - b) for j, b in enumerate(images) if j != i]
+            for i, a in enumerate(images)
         ]
         return np.mean([min(row) for row in found]), np.mean(found)
 
@@ -157,8 +157,8 @@ def test_a_mode_of_the_mixture_that_is_left_out_is_half_of_its_diversity(seed):
 
 @pytest.mark.parametrize(("count", "names"), [(1, set()), (2, {"diversity"})])
 def test_diversity_needs_two_validation_samples(count, names, tmp_path):
-    few = SimpleNamespace(first=lambda n: random_pictures(count), element_shape=(8, 8, 1))
-    callback = doctor.gan_doctor(SimpleNamespace(run_dir=tmp_path, verbose=0), few)
+    few = SimpleNamespace(first=lambda n: random_images(count), element_shape=(8, 8, 1))
+    callback = doctor.gan_doctor(tmp_path, few, verbose=0)
     assert set(callback.measure(make_gan())) == names
 
 
@@ -346,12 +346,12 @@ def test_it_says_nothing_of_a_first_epoch(name, finished):
 
 
 @pytest.mark.slow
-def test_a_folder_with_one_validation_picture_has_no_diversity(tmp_path):
-    (tmp_path / "pictures").mkdir()
-    for index, picture in enumerate(random_pictures(10)):
-        pixels = np.uint8(127.5 * picture[..., 0] + 127.5)
-        Image.fromarray(pixels).save(tmp_path / "pictures" / f"{index}.png")
-    argv = ["--dataset", "folder", "--data-dir", str(tmp_path / "pictures"), "--image-size", "8"]
+def test_a_folder_with_one_validation_image_has_no_diversity(tmp_path):
+    (tmp_path / "images").mkdir()
+    for index, image in enumerate(random_images(10)):
+        pixels = np.uint8(127.5 * image[..., 0] + 127.5)
+        Image.fromarray(pixels).save(tmp_path / "images" / f"{index}.png")
+    argv = ["--dataset", "folder", "--data-dir", str(tmp_path / "images"), "--image-size", "8"]
     argv += [*DENSE, "--batch-size", "3", "--epochs", "1", "--verbose", "0"]
     assert train_gan.main([*argv, "--run-dir", str(tmp_path / "run")]) == 0
     assert "diversity" not in history(tmp_path / "run")[0]

@@ -67,7 +67,7 @@ def test_samples_of_known_quality_are_told_apart(digits):
 
 
 @pytest.mark.slow
-def test_pictures_without_a_classifier_are_judged_by_their_thumbnails():
+def test_images_without_a_classifier_are_judged_by_their_thumbnails():
     rng = np.random.default_rng(0)
     colours = rng.uniform(0, 1, (450, 1, 1, 3))
     real, reference, training = np.split(
@@ -86,7 +86,7 @@ def test_pictures_without_a_classifier_are_judged_by_their_thumbnails():
 
 
 @pytest.mark.slow
-def test_a_model_that_copies_its_training_pictures_is_seen(digits):
+def test_a_model_that_copies_its_training_images_is_seen(digits):
     _, reference, training = digits
     order = np.random.default_rng(0).permutation(len(training))
     rows, places = figures(training[order], reference, training, load_feature_extractor("mnist"))
@@ -98,9 +98,9 @@ def test_a_model_that_copies_its_training_pictures_is_seen(digits):
 @pytest.mark.slow
 def test_agreement_and_recall_are_within_the_class_that_was_asked_for():
     train, _ = load_images("mnist5k", value_range=(0, 1))
-    pictures, labels = train.first(3_000), train.labels[:3_000]
+    images, labels = train.first(3_000), train.labels[:3_000]
     parts = [slice(0, 1_000), slice(1_000, 2_000), slice(2_000, 3_000)]
-    ours, reference, training = (pictures[part] for part in parts)
+    ours, reference, training = (images[part] for part in parts)
     asked, truth = labels[parts[0]].copy(), labels[parts[1]]
     ours = ours.copy()
     ours[asked == 7] = ours[asked == 7][:1]  # one seven only
@@ -207,7 +207,7 @@ def test_several_runs_are_in_one_table_with_one_ladder(finished, tmp_path, capsy
     argv = ["--samples", "100", "--likelihoods", "30", "--importance-samples", "200"]
     path = tmp_path / "all.png"
     json_path = tmp_path / "all.json"
-    argv += ["--picture", str(path), "--json", str(json_path)]
+    argv += ["--image", str(path), "--json", str(json_path)]
     capsys.readouterr()
     assert main(["--compare", *folders, *argv]) == 0
     said, warned = capsys.readouterr()
@@ -228,17 +228,17 @@ def test_several_runs_are_in_one_table_with_one_ladder(finished, tmp_path, capsy
     assert bounds == sorted(bounds) and of_vae == pytest.approx(bounds, abs=0.01)
     exact = found[folders[3]]["log_likelihood"]["value"]
     assert any(f"{exact:.2f}  pixels: exact" in line for line in small.splitlines())
-    with Image.open(path) as picture:
-        assert picture.width > 3 * 240 and picture.height > 2 * 240  # three a row
+    with Image.open(path) as image:
+        assert image.width > 3 * 240 and image.height > 2 * 240  # three a row
 
 
 @pytest.mark.slow
-def test_the_ladder_of_a_model_is_of_the_same_pictures_as_the_others(finished):
-    """Bit for bit: a VAE's validation pictures are those of the language model of pixels."""
-    from genai_keras.data.pixels import load_pixels, to_images
+def test_the_ladder_of_a_model_is_of_the_same_images_as_the_others(finished):
+    """Bit for bit: a VAE's validation images are those of the language model of pixels."""
+    from genai_keras.data.pixels import to_images
 
-    _, ours = load_images(**load_run(finished("small-vae")).config.source())
-    _, theirs = load_pixels(**load_run(finished("pixels")).config.source())
+    ours = load_run(finished("small-vae")).data.validation
+    theirs = load_run(finished("pixels")).data.validation
     assert np.array_equal(ours.first(50), to_images(theirs.first(50)))
 
 
@@ -311,10 +311,10 @@ def test_what_cannot_be_evaluated_is_one_clear_line(tmp_path, capsys):
         (2, ["--compare", "a"], "needs two runs or more"),
         (2, ["--compare", "a", "a"], "each of them once"),
         (2, ["a", "--importance-samples", "150"], "a multiple of 100"),
-        (2, ["a", "--picture", "x.png"], "--picture has no effect on a single run"),
+        (2, ["a", "--image", "x.png"], "--image has no effect on a single run"),
         (1, ["a", "--json", str(tmp_path / "no" / "x.json")], "no is no folder"),
-        (1, ["--compare", "a", "b", "--picture", str(tmp_path / "no" / "x.png")], "no is no fol"),
-        (2, ["--compare", "a", "b", "--picture", "x.txt"], "name a .png or .jpg file"),
+        (1, ["--compare", "a", "b", "--image", str(tmp_path / "no" / "x.png")], "no is no fol"),
+        (2, ["--compare", "a", "b", "--image", "x.txt"], "name a .png or .jpg file"),
         (1, [str(tmp_path / "none")], "the folder does not exist"),
         (1, [str(tmp_path)], "is not a run"),
     ):
@@ -386,7 +386,7 @@ def test_a_comparison_keeps_what_it_found_before_a_run_that_fails(finished, tmp_
     assert "wasserstein" in capsys.readouterr().out
 
 
-def test_fewer_training_pictures_than_samples_are_no_baseline(digits):
+def test_fewer_training_images_than_samples_are_no_baseline(digits):
     real, reference, training = (part[:60] for part in digits)
     rows, _ = figures(real, reference, training[:40], Thumbnails())
     assert rows["frechet_distance"].real_data is None and rows["recall"].real_data is None
@@ -396,14 +396,14 @@ def test_fewer_training_pictures_than_samples_are_no_baseline(digits):
 
 
 @pytest.mark.slow
-def test_too_few_pictures_to_say_anything(tmp_path, capsys):
+def test_too_few_images_to_say_anything(tmp_path, capsys):
     from genai_keras.train_gan import main as train
 
-    (tmp_path / "pictures").mkdir()
+    (tmp_path / "images").mkdir()
     for index in range(20):
         noise = np.random.default_rng(index).integers(0, 255, (8, 8), "uint8")
-        Image.fromarray(noise).save(tmp_path / "pictures" / f"{index}.png")
-    argv = ["--dataset", "folder", "--data-dir", str(tmp_path / "pictures"), "--preset", "dense"]
+        Image.fromarray(noise).save(tmp_path / "images" / f"{index}.png")
+    argv = ["--dataset", "folder", "--data-dir", str(tmp_path / "images"), "--preset", "dense"]
     argv += ["--image-size", "8", "--batch-size", "8", "--epochs", "1", "--verbose", "0"]
     assert train([*argv, "--run-dir", str(tmp_path / "run")]) == 0
     assert main([str(tmp_path / "run")]) == 1

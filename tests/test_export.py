@@ -363,11 +363,11 @@ def test_the_signatures_are_printed(exported):
     def printed(run):
         return [re.sub(" +", " ", line) for line in exported.printed[run].splitlines()]
 
-    pictures = "samples float32 (None, 28, 28, 1)"
+    images = "samples float32 (None, 28, 28, 1)"
     assert printed("conditional-gan") == [
-        f"serving_default noise float32 (None, 4), label int32 (None,) -> {pictures}",
-        f"decode noise float32 (None, 4), label int32 (None,) -> {pictures}",
-        f"generate count int32 (), seed int64 (), label int32 () -> {pictures}",
+        f"serving_default noise float32 (None, 4), label int32 (None,) -> {images}",
+        f"decode noise float32 (None, 4), label int32 (None,) -> {images}",
+        f"generate count int32 (), seed int64 (), label int32 () -> {images}",
         f"export {exported.folder / 'conditional-gan' / 'export'}",
     ]
     assert (
@@ -400,7 +400,7 @@ def test_what_the_readme_sends_fits_the_signatures(exported):
         names,
     )
     expected = exported.models["gan"].generate(16, seed=0)
-    np.testing.assert_allclose(names["pictures"], expected, atol=1e-5)
+    np.testing.assert_allclose(names["images"], expected, atol=1e-5)
 
 
 @pytest.mark.slow

@@ -91,7 +91,7 @@ def test_the_features_are_those_of_the_network_worked_out_by_hand():
     assert load_feature_extractor("mnist").features(images) == pytest.approx(expected, abs=1e-4)
 
 
-def test_many_pictures_are_seen_as_few_are(monkeypatch):
+def test_many_images_are_seen_as_few_are(monkeypatch):
     extractor, images = load_feature_extractor("mnist"), random_images(9)
     whole = extractor.look(images)
     monkeypatch.setattr(features_module, "BLOCK", 4)
@@ -101,7 +101,7 @@ def test_many_pictures_are_seen_as_few_are(monkeypatch):
     assert features.shape == (0, 84) and labels.shape == (0,)
 
 
-def test_pictures_of_any_size_are_resized():
+def test_images_of_any_size_are_resized():
     _, validation = load_images("mnist5k", value_range=(0, 1))
     images, labels = validation.first(100), validation.labels[:100]
     extractor = load_feature_extractor("mnist")
@@ -126,7 +126,7 @@ def test_pictures_of_any_size_are_resized():
     ],
     ids=["colour", "one", "gan", "bytes", "nan"],
 )
-def test_what_is_no_grey_picture_is_refused(images, words):
+def test_what_is_no_grey_image_is_refused(images, words):
     with pytest.raises(ValueError, match=words):
         LeNetFeatures(build_lenet()).look(images)
 

@@ -114,7 +114,7 @@ def fuzz(path, whole, other, read, check, count, named=None):
     return read_well, refused
 
 
-def some_pictures(seed):
+def some_images(seed):
     return np.random.default_rng(seed).integers(0, 256, (7, 5, 4), dtype="uint8")
 
 
@@ -128,9 +128,9 @@ def keeps_promises(parts):
     assert train.dtype == test.dtype == np.uint8
     assert train.ndim == test.ndim == 4 and train.shape[3] in (1, 3)
     assert train.size and test.size and train.shape[1:] == test.shape[1:]
-    for pictures, part_labels in zip((train, test), both, strict=True):
+    for images, part_labels in zip((train, test), both, strict=True):
         if part_labels is not None:
-            assert part_labels.shape == (len(pictures),) and part_labels.max() < 10
+            assert part_labels.shape == (len(images),) and part_labels.max() < 10
 
 
 @pytest.mark.parametrize("zipped", [False, True], ids=["plain", "gz"])
@@ -143,9 +143,9 @@ def test_idx(tmp_path, kind, zipped):
 
     suffix = ".gz" if zipped else ""
     for part in ("train", "t10k"):
-        (tmp_path / f"{part}-images-idx3-ubyte{suffix}").write_bytes(idx(some_pictures(0)))
+        (tmp_path / f"{part}-images-idx3-ubyte{suffix}").write_bytes(idx(some_images(0)))
         (tmp_path / f"{part}-labels-idx1-ubyte{suffix}").write_bytes(idx(labels(0)))
-    make = some_pictures if kind[0] == "i" else labels
+    make = some_images if kind[0] == "i" else labels
     place = 1 if kind[0] == "i" else 3
 
     def check(parts):
@@ -163,8 +163,8 @@ def test_idx(tmp_path, kind, zipped):
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed], ids=["stored", "deflated"])
 def test_npz(tmp_path, save):
     def arrays(seed):
-        pictures, numbers = some_pictures(seed), labels(seed)
-        return {"x_train": pictures, "x_test": pictures[:3], "y_train": numbers,
+        images, numbers = some_images(seed), labels(seed)
+        return {"x_train": images, "x_test": images[:3], "y_train": numbers,
                 "y_test": numbers[:3]}  # fmt: skip
 
     def npz(seed):
@@ -240,7 +240,7 @@ def test_text(tmp_path):
 
 @pytest.mark.parametrize("kind", ["png", "jpg", "gif", "bmp", "webp", "tif"])
 @pytest.mark.parametrize("mode", ["RGB", "LA"])
-def test_pictures(tmp_path, kind, mode, capfd):
+def test_images(tmp_path, kind, mode, capfd):
     if mode == "LA" and kind not in ("png", "webp", "tif"):
         mode = "L"
     pixels = np.random.default_rng(0).integers(0, 256, (2, 24, 20, 3), dtype="uint8")
@@ -264,15 +264,15 @@ def test_pictures(tmp_path, kind, mode, capfd):
         }
 
     def check(found):
-        picture = found[path.name]
-        assert picture.shape == (8, 8, 3) and picture.dtype == np.uint8
+        image = found[path.name]
+        assert image.shape == (8, 8, 3) and image.dtype == np.uint8
         if len(expected) < 2:
-            expected.append(picture)
+            expected.append(image)
         elif kind == "png":  # which has checksums
-            assert any(np.array_equal(picture, each) for each in expected)
+            assert any(np.array_equal(image, each) for each in expected)
 
     def fetch(part):  # what is streamed was found good before: it cannot fail in training
-        return [folder_module.decode_picture(each, part.shape) for each in part.paths]
+        return [folder_module.decode_image(each, part.shape) for each in part.paths]
 
     fuzz(path, *whole, read, check, 100)
     if kind != "tif":  # of which libtiff itself, in C, has sometimes more to say

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import assert_same_bits, equal, make_gan, random_pictures, snapshot
+from helpers import assert_same_bits, equal, make_gan, random_images, snapshot
 
 from genai_keras.models.gan import GAN
 
@@ -107,7 +107,7 @@ def test_the_generator_runs_once_a_step():
     call = gan.generator.call
     gan.generator.call = lambda *args, **kwargs: calls.append(1) or call(*args, **kwargs)
     gan.compile(gan.generator_optimizer, gan.discriminator_optimizer, run_eagerly=True)
-    gan.train_on_batch(random_pictures(4))
+    gan.train_on_batch(random_images(4))
     assert len(calls) == 1
 
 
@@ -117,7 +117,7 @@ def test_the_average_follows_its_formula_over_many_steps(decay):
     gan.ema_decay = decay
     expected = [np.array(v, "float64") for v in gan.generator.variables]
     for step in range(1, 8):
-        gan.train_on_batch(random_pictures(8, seed=step))
+        gan.train_on_batch(random_images(8, seed=step))
         now = min(decay, (1 + step) / (10 + step))
         expected = [
             now * e + (1 - now) * np.array(v)
@@ -132,13 +132,13 @@ def test_the_average_follows_its_formula_over_many_steps(decay):
 @pytest.mark.slow
 @pytest.mark.parametrize("network", ["dense", "dcgan"])
 def test_validation_changes_nothing_that_training_uses(network):
-    pictures = random_pictures()
+    images = random_images()
     gan, other = make_gan(network), make_gan(network)
-    gan.fit(pictures, batch_size=8, verbose=0, shuffle=False)
-    other.fit(pictures, batch_size=8, verbose=0, shuffle=False)
-    other.evaluate(random_pictures(seed=5), batch_size=8, verbose=0)
+    gan.fit(images, batch_size=8, verbose=0, shuffle=False)
+    other.fit(images, batch_size=8, verbose=0, shuffle=False)
+    other.evaluate(random_images(seed=5), batch_size=8, verbose=0)
     for model in (gan, other):
-        model.fit(pictures, batch_size=8, verbose=0, shuffle=False)
+        model.fit(images, batch_size=8, verbose=0, shuffle=False)
     for name in ("generator", "discriminator", "averaged_generator"):
         assert equal(getattr(gan, name).get_weights(), getattr(other, name).get_weights())
 
@@ -149,16 +149,16 @@ def test_validation_uses_the_average_and_the_batchs_own_statistics():
     gan.averaged_generator.set_weights(gan.generator.get_weights())
     gan.validation_seed_generator.state.assign(gan.seed_generator.state)
     # Inference normalizes fakes by running statistics; give it those of this very batch.
-    pictures = random_pictures(8)
+    images = random_images(8)
     z = keras.random.normal((8, 4), seed=keras.random.SeedGenerator(0))
     for layer in gan.generator.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.0
     gan.generator(z, training=True)
     gan.averaged_generator.set_weights(gan.generator.get_weights())
-    tested = gan.test_on_batch(pictures, return_dict=True)
+    tested = gan.test_on_batch(images, return_dict=True)
     gan.reset_metrics()
-    trained = gan.train_on_batch(pictures, return_dict=True)
+    trained = gan.train_on_batch(images, return_dict=True)
     for name, value in trained.items():
         assert float(tested[name]) == pytest.approx(float(value), rel=2e-3), name
 
@@ -170,7 +170,7 @@ def test_validation_judges_the_average_and_not_the_generator():
     def tested():
         gan.validation_seed_generator.state.assign(state)
         gan.reset_metrics()
-        return float(gan.test_on_batch(random_pictures(8), return_dict=True)["generator_loss"])
+        return float(gan.test_on_batch(random_images(8), return_dict=True)["generator_loss"])
 
     before = tested()
     gan.generator.set_weights([w * 0 for w in gan.generator.get_weights()])
@@ -181,11 +181,11 @@ def test_validation_judges_the_average_and_not_the_generator():
 
 def test_losses_are_means_over_samples_whatever_the_batches():
     gan = make_gan()
-    pictures = random_pictures(20)
-    found = gan.evaluate(pictures, batch_size=8, verbose=0, return_dict=True)
+    images = random_images(20)
+    found = gan.evaluate(images, batch_size=8, verbose=0, return_dict=True)
     gan.validation_seed_generator.state.assign(keras.random.SeedGenerator(gan.seed + 1).state)
     batches = []
-    for part in (pictures[:8], pictures[8:16], pictures[16:]):
+    for part in (images[:8], images[8:16], images[16:]):
         gan.reset_metrics()
         logs = gan.test_on_batch(part, return_dict=True)
         batches.append([float(logs["generator_loss"]), float(logs["discriminator_loss"])])
@@ -212,11 +212,11 @@ def test_generate_is_a_function_of_its_seed_and_uses_the_average():
 
 @pytest.mark.slow
 def test_same_seed_same_run_other_seed_other_run():
-    pictures = random_pictures()
+    images = random_images()
     runs = []
     for seed in (0, 0, 1):
         gan = make_gan("dcgan", seed=seed)
-        gan.fit(pictures, batch_size=8, epochs=2, verbose=0, shuffle=False)
+        gan.fit(images, batch_size=8, epochs=2, verbose=0, shuffle=False)
         runs.append(snapshot(gan))
     assert equal(runs[0], runs[1]) and not equal(runs[0], runs[2])
 
@@ -224,16 +224,16 @@ def test_same_seed_same_run_other_seed_other_run():
 @pytest.mark.slow
 @pytest.mark.parametrize("network", ["dense", "dcgan"])
 def test_a_loaded_model_goes_on_training_exactly_the_same(network, tmp_path):
-    pictures = random_pictures()
+    images = random_images()
     gan = make_gan(network, label_smoothing=0.1)
-    gan.fit(pictures, batch_size=8, epochs=2, verbose=0, shuffle=False)
+    gan.fit(images, batch_size=8, epochs=2, verbose=0, shuffle=False)
     gan.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert isinstance(loaded, GAN)
     assert np.array_equal(loaded.generate(4, seed=1), gan.generate(4, seed=1))
     for model, name in ((gan, "straight.keras"), (loaded, "loaded.keras")):
-        model.fit(pictures, batch_size=8, epochs=2, verbose=0, shuffle=False)
-        model.evaluate(pictures, batch_size=8, verbose=0)
+        model.fit(images, batch_size=8, epochs=2, verbose=0, shuffle=False)
+        model.evaluate(images, batch_size=8, verbose=0)
         model.save(tmp_path / name)
     assert_same_bits(tmp_path / "straight.keras", tmp_path / "loaded.keras")
     assert (loaded.name, loaded.ema_decay, loaded.seed) == (gan.name, gan.ema_decay, gan.seed)
@@ -244,7 +244,7 @@ def test_the_file_holds_everything_that_training_needs(tmp_path):
     from helpers import saved_arrays
 
     gan = make_gan()
-    gan.fit(random_pictures(), batch_size=8, verbose=0)
+    gan.fit(random_images(), batch_size=8, verbose=0)
     gan.save(tmp_path / "model.keras")
     arrays = saved_arrays(tmp_path / "model.keras")
 
@@ -272,16 +272,16 @@ def test_dropouts_random_state_is_saved_too(tmp_path):
     discriminator = keras.Model(sample, keras.layers.Dense(1)(x))
     gan = GAN(make_gan().generator, discriminator)
     gan.compile(keras.optimizers.Adam(1e-3), keras.optimizers.Adam(1e-3))
-    pictures = random_pictures()
-    gan.fit(pictures, batch_size=8, verbose=0, shuffle=False)
+    images = random_images()
+    gan.fit(images, batch_size=8, verbose=0, shuffle=False)
     gan.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     for model in (gan, loaded):
-        model.fit(pictures, batch_size=8, verbose=0, shuffle=False)
+        model.fit(images, batch_size=8, verbose=0, shuffle=False)
     assert equal(gan.discriminator.get_weights(), loaded.discriminator.get_weights())
 
 
-def test_the_generator_exports_and_serves_the_same_pictures(tmp_path):
+def test_the_generator_exports_and_serves_the_same_images(tmp_path):
     gan = make_gan("dcgan")
     gan.averaged_generator.export(tmp_path / "served", verbose=False)
     served = tf.saved_model.load(str(tmp_path / "served"))

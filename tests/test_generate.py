@@ -58,7 +58,7 @@ def test_labels_are_made_in_turn(finished, tmp_path):
     assert np.array_equal(found, expected)
 
 
-def test_a_picture_is_the_grid_of_the_samples(finished, tmp_path):
+def test_a_image_is_the_grid_of_the_samples(finished, tmp_path):
     pixels = made(finished, tmp_path, "conditional-gan", "--count", "20")
     assert (
         main([str(finished("conditional-gan")), "--count", "20", "--out", f"{tmp_path}/a.png"]) == 0
@@ -83,7 +83,7 @@ def test_a_walk_goes_from_one_sample_to_the_next_in_small_steps(finished, tmp_pa
 
 def test_completions_keep_the_given_half(finished, tmp_path):
     run = load_run(finished("pixels"))
-    _, validation = load_pixels(**run.config.source())
+    validation = run.data.source
     given = validation.first(5).reshape(5, 8, 8, 1) * 255
     found = made(finished, tmp_path, "pixels", "--complete", "--count", "5")
     assert np.array_equal(found[:, :4], given[:, :4])
@@ -130,7 +130,7 @@ def test_each_line_of_a_prompt_is_translated(finished, capsys):
     assert capsys.readouterr().out.splitlines() == said[1:]
 
 
-def test_without_a_name_pictures_lie_in_the_run(finished, tmp_path, capsys):
+def test_without_a_name_images_lie_in_the_run(finished, tmp_path, capsys):
     folder = shutil.copytree(finished("gan"), tmp_path / "run")
     assert main([str(folder)]) == 0
     assert str(folder / "generated.png") in capsys.readouterr().out
@@ -169,9 +169,9 @@ def test_a_failure_leaves_the_former_file(finished, tmp_path, monkeypatch, capsy
     "kind, argv, words",
     [
         ("gan", ["--label", "7"], "needs a run made --conditional"),
-        ("gan", ["--prompt", "x"], "--prompt has no effect on a run of pictures"),
+        ("gan", ["--prompt", "x"], "--prompt has no effect on a run of images"),
         ("gan", ["--temperature", "1"], "--temperature has no effect"),
-        ("gan", ["--out", "x.txt"], "x.txt: a run of pictures is written to .png or .npy"),
+        ("gan", ["--out", "x.txt"], "x.txt: a run of images is written to .png or .npy"),
         ("gan", ["--out", "x"], "is written to .png or .npy"),
         ("gan", ["--out", "nowhere/x.png"], "nowhere is no folder"),
         ("gan", ["--count", "10001"], "room for 10,000 samples: name a .npy file"),
@@ -226,5 +226,5 @@ def test_what_is_no_finished_run_is_told_apart(finished, tmp_path, capsys):
 
 
 def test_there_is_a_small_run_of_every_kind(finished):
-    kinds = {load_run(finished(name)).kind for name in RUNS}
+    kinds = {load_run(finished(name)).task.name for name in RUNS}
     assert kinds == set(generate.SUFFIXES) == set(generate.OPTIONS)

@@ -1,4 +1,4 @@
-"""Every source of pictures: what it reads, how it splits, and what it says when it cannot."""
+"""Every source of images: what it reads, how it splits, and what it says when it cannot."""
 
 import gzip
 import struct
@@ -9,21 +9,21 @@ import pytest
 from PIL import Image
 
 from genai_keras.data import folder as folder_module
-from genai_keras.data.folder import decode_picture, read_folder
+from genai_keras.data.folder import decode_image, read_folder
 from genai_keras.data.images import load_images, scale, to_pixels
 from genai_keras.errors import UserError
 
 
 def everything(batches):
-    """All pictures of a part, as the pixels they came from."""
+    """All images of a part, as the pixels they came from."""
     return to_pixels(np.concatenate(list(batches.in_order().as_numpy_iterator())))
 
 
-def rows(pictures):
-    return {picture.tobytes() for picture in pictures}
+def rows(images):
+    return {image.tobytes() for image in images}
 
 
-def save_picture(path, seed, mode="RGB", size=(20, 16)):
+def save_image(path, seed, mode="RGB", size=(20, 16)):
     path.parent.mkdir(parents=True, exist_ok=True)
     channels = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}[mode]
     pixels = np.random.default_rng(seed).integers(0, 256, (*size[::-1], channels), dtype="uint8")
@@ -31,9 +31,9 @@ def save_picture(path, seed, mode="RGB", size=(20, 16)):
 
 
 @pytest.fixture
-def pictures(tmp_path):
+def images(tmp_path):
     for index in range(30):
-        save_picture(tmp_path / "a" / f"{index}.png", index)
+        save_image(tmp_path / "a" / f"{index}.png", index)
     return tmp_path
 
 
@@ -75,7 +75,7 @@ def test_real_mnist_and_fashion_mnist(data_dir):
     assert rows(everything(train)) == rows(real["x_train"])
     train, validation = load_images("fashion_mnist", data_dir, batch_size=1000)
     assert (train.count, validation.count) == (60_000, 10_000)
-    # Fashion-MNIST's published statistics, of the 60,000 pictures scaled to 0..1.
+    # Fashion-MNIST's published statistics, of the 60,000 images scaled to 0..1.
     pixels = everything(train) / 255
     assert pixels.mean() == pytest.approx(0.2860, abs=1e-4)
     assert pixels.std() == pytest.approx(0.3530, abs=1e-4)
@@ -114,22 +114,22 @@ def test_a_damaged_idx_file_is_named(tmp_path, data):
 
 
 def test_cifar10s_binary_files(tmp_path):
-    """A label, then 1,024 red, 1,024 green and 1,024 blue bytes a picture."""
-    pictures = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype="uint8")
-    records = b"".join(b"\7" + picture.transpose(2, 0, 1).tobytes() for picture in pictures)
+    """A label, then 1,024 red, 1,024 green and 1,024 blue bytes a image."""
+    images = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype="uint8")
+    records = b"".join(b"\7" + image.transpose(2, 0, 1).tobytes() for image in images)
     where = tmp_path / "cifar-10-batches-bin"
     where.mkdir()
     (where / "data_batch_1.bin").write_bytes(records)
     (where / "test_batch.bin").write_bytes(records)
     train, validation = load_images("cifar10", tmp_path)
     assert train.element_shape == (32, 32, 3)
-    assert np.array_equal(everything(validation), pictures)
+    assert np.array_equal(everything(validation), images)
     (where / "test_batch.bin").write_bytes(records[:-1])
     with pytest.raises(UserError, match=r"test_batch\.bin is damaged"):
         load_images("cifar10", tmp_path)
 
 
-def test_an_npz_without_pictures_is_named(tmp_path):
+def test_an_npz_without_images_is_named(tmp_path):
     np.savez(tmp_path / "mnist.npz", x_train=np.zeros((2, 28, 28), "uint8"))
     with pytest.raises(UserError, match=r"mnist\.npz.*x_test"):
         load_images("mnist", tmp_path)
@@ -197,45 +197,45 @@ def test_resizing_and_colour():
     assert pixels.mean() == pytest.approx(everything(plain).mean(), rel=0.05)
 
 
-def test_a_folder_is_read_with_its_subfolders(pictures):
-    save_picture(pictures / "b" / "c" / "DEEP.JPG", 99)
-    (pictures / "notes.txt").write_text("no picture")
-    save_picture(pictures / "a" / ".hidden.png", 98)
-    train, validation = load_images("folder", pictures, image_size=8, batch_size=4)
+def test_a_folder_is_read_with_its_subfolders(images):
+    save_image(images / "b" / "c" / "DEEP.JPG", 99)
+    (images / "notes.txt").write_text("no image")
+    save_image(images / "a" / ".hidden.png", 98)
+    train, validation = load_images("folder", images, image_size=8, batch_size=4)
     assert train.count + validation.count == 31
     assert train.element_shape == (8, 8, 3)
     assert not rows(everything(train)) & rows(everything(validation))
 
 
-def test_copies_of_a_picture_are_in_one_part(pictures):
+def test_copies_of_a_image_are_in_one_part(images):
     for copy in range(4):
-        for path in sorted((pictures / "a").glob("?.png")):
-            (pictures / "a" / f"copy{copy}-{path.name}").write_bytes(path.read_bytes())
-    train, validation = read_folder(pictures, 8)
+        for path in sorted((images / "a").glob("?.png")):
+            (images / "a" / f"copy{copy}-{path.name}").write_bytes(path.read_bytes())
+    train, validation = read_folder(images, 8)
     assert len(train) + len(validation) == 70
     assert not rows(train) & rows(validation)
 
 
-def test_adding_pictures_moves_few_others(pictures):
-    _, before = read_folder(pictures, 8)
+def test_adding_images_moves_few_others(images):
+    _, before = read_folder(images, 8)
     for index in range(100, 110):
-        save_picture(pictures / "b" / f"{index}.png", index)
-    train, _ = read_folder(pictures, 8)
+        save_image(images / "b" / f"{index}.png", index)
+    train, _ = read_folder(images, 8)
     assert len(rows(before) & rows(train)) <= 1  # a tenth of ten more may take one's place
 
 
-def test_a_streamed_folder_gives_the_same_pictures(pictures):
-    kept = read_folder(pictures, 8)
-    streamed = read_folder(pictures, 8, memory=100)
+def test_a_streamed_folder_gives_the_same_images(images):
+    kept = read_folder(images, 8)
+    streamed = read_folder(images, 8, memory=100)
     for part, stream in zip(kept, streamed, strict=True):
         assert isinstance(stream, folder_module.FolderPart)
         indices = np.arange(len(stream.paths))[::-1]
         assert np.array_equal(stream.fetch(indices), part[::-1])
 
 
-def test_a_streamed_folder_trains_in_batches(pictures, monkeypatch):
+def test_a_streamed_folder_trains_in_batches(images, monkeypatch):
     monkeypatch.setattr(folder_module, "MEMORY", 0)
-    train, _ = load_images("folder", pictures, image_size=8, batch_size=9)
+    train, _ = load_images("folder", images, image_size=8, batch_size=9)
     batches = list(train.shuffled().take(3).as_numpy_iterator())
     assert all(batch.shape == (9, 8, 8, 3) for batch in batches)
     assert len(rows(np.concatenate(batches))) == 27
@@ -244,59 +244,59 @@ def test_a_streamed_folder_trains_in_batches(pictures, monkeypatch):
 def test_alpha_becomes_white_and_grey_stays_grey(tmp_path):
     clear = np.zeros((4, 4, 4), "uint8")  # black, fully transparent
     Image.fromarray(clear, "RGBA").save(tmp_path / "clear.png")
-    assert (decode_picture(tmp_path / "clear.png", (4, 4, 3)) == 255).all()
+    assert (decode_image(tmp_path / "clear.png", (4, 4, 3)) == 255).all()
     half = np.full((4, 4, 2), (100, 128), "uint8")  # grey 100 at half strength over white
     Image.fromarray(half, "LA").save(tmp_path / "half.png")
-    assert decode_picture(tmp_path / "half.png", (4, 4, 1)) == pytest.approx(
+    assert decode_image(tmp_path / "half.png", (4, 4, 1)) == pytest.approx(
         np.full((4, 4, 1), round(100 * 128 / 255 + 255 * 127 / 255)), abs=1
     )
     train, _ = read_folder(tmp_path, 4)
     assert train.shape[-1] == 3  # one of the two is in colour
     (tmp_path / "clear.png").unlink()
-    save_picture(tmp_path / "grey.png", 1, "L")
+    save_image(tmp_path / "grey.png", 1, "L")
     assert read_folder(tmp_path, 4)[0].shape[-1] == 1
 
 
 def test_sixteen_bits_palettes_and_orientation(tmp_path):
     deep = np.array([[0, 65535], [32768, 256]], "uint16")
     Image.fromarray(deep).save(tmp_path / "deep.png")
-    assert decode_picture(tmp_path / "deep.png", (2, 2, 1))[..., 0].tolist() == [[0, 255], [128, 1]]
+    assert decode_image(tmp_path / "deep.png", (2, 2, 1))[..., 0].tolist() == [[0, 255], [128, 1]]
     colours = Image.fromarray(np.array([[0, 1]], "uint8"), "P")
     colours.putpalette([255, 0, 0, 0, 0, 255])
     colours.save(tmp_path / "palette.png")
-    assert decode_picture(tmp_path / "palette.png", (1, 2, 3)).tolist() == [
+    assert decode_image(tmp_path / "palette.png", (1, 2, 3)).tolist() == [
         [[255, 0, 0], [0, 0, 255]]
     ]
-    # A camera's upright picture, stored lying: EXIF orientation 6 turns it clockwise.
+    # A camera's upright image, stored lying: EXIF orientation 6 turns it clockwise.
     lying = Image.fromarray(np.array([[0] * 8, [255] * 8], "uint8").repeat(4, axis=0), "L")
     exif = Image.Exif()
     exif[0x0112] = 6
     lying.save(tmp_path / "lying.jpg", exif=exif, quality=100)
-    upright = decode_picture(tmp_path / "lying.jpg", (8, 8, 1))[..., 0]
+    upright = decode_image(tmp_path / "lying.jpg", (8, 8, 1))[..., 0]
     assert upright[:, :3].min() > 200 and upright[:, 5:].max() < 50
 
 
-def test_a_picture_is_cropped_at_its_centre_not_squeezed(tmp_path):
+def test_a_image_is_cropped_at_its_centre_not_squeezed(tmp_path):
     wide = np.zeros((10, 30), "uint8")
     wide[:, 10:20] = 200
     Image.fromarray(wide).save(tmp_path / "wide.png")
-    assert (decode_picture(tmp_path / "wide.png", (10, 10, 1)) == 200).all()
+    assert (decode_image(tmp_path / "wide.png", (10, 10, 1)) == 200).all()
 
 
-def test_a_broken_picture_is_named(pictures):
-    whole = (pictures / "a" / "3.png").read_bytes()
+def test_a_broken_image_is_named(images):
+    whole = (images / "a" / "3.png").read_bytes()
     for name, data in (("cut.png", whole[: len(whole) // 2]), ("text.jpg", b"hello")):
-        (pictures / name).write_bytes(data)
+        (images / name).write_bytes(data)
         with pytest.raises(UserError, match=name):
-            load_images("folder", pictures, image_size=8)
-        (pictures / name).unlink()
+            load_images("folder", images, image_size=8)
+        (images / name).unlink()
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_a_folder_without_pictures(tmp_path, count):
-    (tmp_path / "notes.txt").write_text("no picture")
+def test_a_folder_without_images(tmp_path, count):
+    (tmp_path / "notes.txt").write_text("no image")
     for index in range(count):
-        save_picture(tmp_path / f"{index}.png", index)
+        save_image(tmp_path / f"{index}.png", index)
     with pytest.raises(UserError, match="at least two"):
         load_images("folder", tmp_path)
     with pytest.raises(UserError, match="--data-dir"):

@@ -28,17 +28,17 @@ def test_a_seed_decides_the_weights_and_all_layers_differ():
         assert all(abs(np.corrcoef(kernel, each)[0, 1]) < 0.6 for each in scaled[number + 1 :])
 
 
-def test_shifted_pictures_are_the_same_pictures_elsewhere():
+def test_shifted_images_are_the_same_images_elsewhere():
     images = random_images(200, (6, 5, 1))
     moved = shifted(images, 1, [0, 7]).numpy()
     padded = np.pad(images, [(0, 0), (1, 1), (1, 1), (0, 0)])
     seen = set()
-    for picture, source in zip(moved, padded, strict=True):
+    for image, source in zip(moved, padded, strict=True):
         places = [
             (y, x)
             for y in range(3)
             for x in range(3)
-            if np.array_equal(picture, source[y : y + 6, x : x + 5])
+            if np.array_equal(image, source[y : y + 6, x : x + 5])
         ]
         assert len(places) == 1
         seen.update(places)

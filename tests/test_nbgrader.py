@@ -73,7 +73,7 @@ def test_an_assignment_from_handing_out_to_the_table_of_grades(tmp_path):
         grades = {
             row["student_id"]: (row["score"], row["max_score"]) for row in csv.DictReader(file)
         }
-    # The second's divergence lacks its 0.5, and it has only the visible picture's answer.
+    # The second's divergence lacks its 0.5, and it has only the visible image's answer.
     assert grades == {"all": ("10.0", "10.0"), "half": ("5.0", "10.0"), "none": ("0.0", "10.0")}
     feedback = (course / "feedback/half/chapter4/chapter4.html").read_text(encoding="utf-8")
     assert "is the 0.5 there?" in feedback

@@ -8,7 +8,7 @@ from genai_keras.cli.image_options import GANConfig
 from genai_keras.cli.parsing import parse_config
 from genai_keras.errors import UserError
 from genai_keras.networks import dcgan, dense
-from genai_keras.train_gan import build_networks
+from genai_keras.networks.gan import build_gan_networks
 
 
 def kinds(model):
@@ -24,13 +24,13 @@ def kinds(model):
     ],
     ids=str,
 )
-def test_dcgan_makes_and_judges_pictures_of_the_size(shape, generator_widths, discriminator_widths):
+def test_dcgan_makes_and_judges_images_of_the_size(shape, generator_widths, discriminator_widths):
     generator = dcgan.build_dcgan_generator(10, shape, generator_widths)
     discriminator = dcgan.build_dcgan_discriminator(shape, discriminator_widths)
-    pictures = generator(np.random.default_rng(0).normal(size=(3, 10)))
-    assert pictures.shape == (3, *shape)
-    assert float(np.abs(pictures).max()) <= 1.0
-    assert discriminator(pictures).shape == (3, 1)
+    images = generator(np.random.default_rng(0).normal(size=(3, 10)))
+    assert images.shape == (3, *shape)
+    assert float(np.abs(images).max()) <= 1.0
+    assert discriminator(images).shape == (3, 1)
 
 
 def test_dcgan_follows_the_paper():
@@ -87,7 +87,7 @@ def test_every_preset_builds_and_its_gradients_reach_every_weight(preset):
 
     config = parse_config(GANConfig, ["--preset", preset])
     shape = {"mixture": (1,), "photos": (64, 64, 3)}.get(config.dataset, (28, 28, 1))
-    generator, discriminator = build_networks(config, shape)
+    generator, discriminator = build_gan_networks(sample_shape=shape, **config.networks())
     with tf.GradientTape() as tape:
         noise = np.random.default_rng(0).normal(size=(4, config.latent_dim))
         fake = generator(noise, training=True)
@@ -119,6 +119,6 @@ def test_low_precision_ends_in_float32():
             dense.build_dense_discriminator((8, 8, 1), (4,)),
         ),
     ):
-        pictures = generator(np.zeros((2, 4)))
-        assert pictures.dtype == discriminator(pictures).dtype == "float32"
+        images = generator(np.zeros((2, 4)))
+        assert images.dtype == discriminator(images).dtype == "float32"
         assert any(layer.compute_dtype == "bfloat16" for layer in generator.layers)

@@ -71,8 +71,8 @@ def test_output_is_whole(name):
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     outputs = [output for cell in cells for output in cell.outputs]
     assert not [output for output in outputs if output.output_type == "error"]
-    pictures = sum("image/png" in output.get("data", {}) for output in outputs)
-    assert pictures or name.startswith("exercises/")
+    images = sum("image/png" in output.get("data", {}) for output in outputs)
+    assert images or name.startswith("exercises/")
     text = "".join(str(output) for output in outputs)
     assert not re.search(r"/(home|tmp|root|Users|work)/", text), "a path of the machine that ran it"
     assert SOURCES[name].with_suffix(".ipynb").stat().st_size < 1.5e6
@@ -179,7 +179,7 @@ def test_an_error_in_a_notebook_is_seen(run_in_one_kernel, tmp_path):
         run_in_one_kernel(wrong, tmp_path)
 
 
-def test_tidy_keeps_pictures_and_takes_live_pages():
+def test_tidy_keeps_images_and_takes_live_pages():
     data = {"image/png": "x", "text/plain": "p"}
     outputs = [
         nbformat.v4.new_output("display_data", data),
@@ -194,7 +194,7 @@ def test_tidy_keeps_pictures_and_takes_live_pages():
     ]  # fmt: skip
 
 
-def test_sliders_move_the_picture(monkeypatch):
+def test_sliders_move_the_image(monkeypatch):
     displayed = []
     monkeypatch.setattr(shown, "display", displayed.append)
     monkeypatch.setattr(shown.plt, "show", lambda: shown.plt.close())
@@ -207,10 +207,10 @@ def test_sliders_move_the_picture(monkeypatch):
     shown.explore(draw, z1=(-1.0, 3.0), z2=(0.0, 2.0))
     strips = [(z, 1.0) for z in np.linspace(-1, 3, 7)] + [(1.0, z) for z in np.linspace(0, 2, 7)]
     np.testing.assert_allclose(calls, [*strips, (1.0, 1.0)])
-    first, second, picture = displayed[0].children
-    before = picture.value
+    first, second, image = displayed[0].children
+    before = image.value
     first.value = 2.0
-    assert calls[-1] == (2.0, 1.0) and picture.value != before
+    assert calls[-1] == (2.0, 1.0) and image.value != before
     second.value = 0.0
     assert calls[-1] == (2.0, 0.0)
 

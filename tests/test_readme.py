@@ -1,4 +1,4 @@
-"""What the documents promise is there: links, pictures, commands, options and presets."""
+"""What the documents promise is there: links, images, commands, options and presets."""
 
 import re
 import shlex
@@ -40,7 +40,7 @@ PAGES = (
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_links_and_pictures_exist(name):
+def test_links_and_images_exist(name):
     text = (ROOT / name).read_text(encoding="utf-8")
     assert "@@" not in text
     for target in re.findall(r"\]\(([^)#]+)\)", text):

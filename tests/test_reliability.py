@@ -393,8 +393,8 @@ def test_fewer_samples_than_a_batch_are_said(command, straight, tmp_path, capsys
     assert not (tmp_path / "run").exists()
 
 
-def pictures(bad):
-    """Ten pictures as a user might save them, floats of 0 to 1, of which the fourth has `bad`."""
+def images(bad):
+    """Ten images as a user might save them, floats of 0 to 1, of which the fourth has `bad`."""
     array = np.zeros((10, 28, 28), "float32")
     array[3, 14, 14] = bad
     return array
@@ -413,22 +413,22 @@ def text(name, content):
 
 
 def truncated_npz(folder):
-    npz(pictures(0.5))(folder)
+    npz(images(0.5))(folder)
     path = folder / "mnist.npz"
     path.write_bytes(path.read_bytes()[:-300])
 
 
 DIGITS_OF_MINE = ["--dataset", "mnist", "--data-dir", "."]
 PICTURES = {
-    "nan": (npz(pictures(np.nan)), "x_train[3] holds nan"),
-    "infinity": (npz(pictures(np.inf)), "x_train[3] holds inf"),
-    "range": (npz(pictures(-0.5)), "x_train[3] holds -0.5"),
+    "nan": (npz(images(np.nan)), "x_train[3] holds nan"),
+    "infinity": (npz(images(np.inf)), "x_train[3] holds inf"),
+    "range": (npz(images(-0.5)), "x_train[3] holds -0.5"),
     "shape": (npz(np.zeros((10, 784))), "x_train has the shape (10, 784)"),
     "type": (npz(np.full((10, 28, 28), "a")), "x_train is of the type"),
     "pickle": (npz(np.full((10, 28, 28), None)), "x_train is of the type object"),
-    "empty": (npz(pictures(0.5)[:0]), "x_train is empty"),
-    "truncated": (truncated_npz, "mnist.npz does not hold pictures"),
-    "labels": (npz(pictures(0.5), y_train=np.full(10, 10)), "y_train[0] holds 10"),
+    "empty": (npz(images(0.5)[:0]), "x_train is empty"),
+    "truncated": (truncated_npz, "mnist.npz does not hold images"),
+    "labels": (npz(images(0.5), y_train=np.full(10, 10)), "y_train[0] holds 10"),
 }
 BAD_INPUT = [
     *((command, [*options, *DIGITS_OF_MINE], *PICTURES[name])

@@ -9,7 +9,7 @@ from genai_keras import train_gan, train_seq2seq, train_vae
 from genai_keras.runs import load_run
 
 FEW = ["--limit", "256", "--batch-size", "32", "--epochs", "2", "--verbose", "0"]
-# The command, the preset and the size of the code, of the picture and of each hidden layer.
+# The command, the preset and the size of the code, of the image and of each hidden layer.
 SNIPPETS = {
     "gan-dcgan64": (train_gan.main, [*FEW, "--limit", "32", "--batch-size", "8"], (64, 64, 3)),
     "gan-dense-1d": (train_gan.main, FEW, (1,)),

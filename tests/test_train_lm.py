@@ -1,4 +1,4 @@
-"""`train_lm` as a user starts it: its samples and pictures, its metrics, its errors, resuming."""
+"""`train_lm` as a user starts it: its samples and images, its metrics, its errors, resuming."""
 
 import math
 import signal
@@ -179,13 +179,13 @@ def test_pixels_report_the_exact_likelihood_of_what_a_vae_would_see(tmp_path, fe
     assert main([*PIXELS, "--run-dir", str(folder)]) == 0
     printed = capsys.readouterr().out.strip().splitlines()[-1]
     model = keras.saving.load_model(folder / "model.keras")
-    _, pictures = load_images(
+    _, images = load_images(
         "mnist5k", batch_size=77, seed=5, image_size=14, value_range=(0, 1), binarize=True
     )
-    sequences = pictures.first(pictures.count).reshape(-1, 196)
+    sequences = images.first(images.count).reshape(-1, 196)
     log_p = model.log_likelihood(sequences)
     assert printed.startswith(f"log p(x) {log_p.mean():.2f} +- ")
-    assert printed.endswith(f"of {len(log_p)} validation pictures")
+    assert printed.endswith(f"of {len(log_p)} validation images")
     row = history(folder)[-1]
     assert float(row["val_nats_per_image"]) == pytest.approx(-log_p.mean(), rel=1e-4)
     assert float(row["val_loss"]) == pytest.approx(-log_p.mean() / 196, rel=1e-4)

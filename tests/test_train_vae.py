@@ -1,4 +1,4 @@
-"""`train_vae` as a user starts it: its pictures, its projector, its figures, and resuming."""
+"""`train_vae` as a user starts it: its images, its projector, its figures, and resuming."""
 
 import json
 import signal
@@ -168,7 +168,7 @@ def test_binary_pixels_are_drawn_with_their_own_probability():
     drawn = np.stack(list(train.shuffled().take(steps).as_numpy_iterator()))
     truth = np.stack(list(grey.shuffled().take(steps).as_numpy_iterator()))
     assert set(np.unique(drawn)) == {0.0, 1.0}
-    error = (drawn - truth).mean(axis=0)  # each pixel against the grey of the picture shown there
+    error = (drawn - truth).mean(axis=0)  # each pixel against the grey of the image shown there
     assert np.abs(error).max() < 5 * 0.5 / np.sqrt(steps)
     assert not np.array_equal(drawn[0], drawn[1])
     again = np.stack(list(train.shuffled(5).take(3).as_numpy_iterator()))
@@ -216,7 +216,7 @@ def test_low_precision_trains_and_a_finished_run_can_be_evaluated(tmp_path, caps
 
 
 @pytest.mark.slow
-def test_colour_pictures_have_a_discretized_likelihood(tmp_path):
+def test_colour_images_have_a_discretized_likelihood(tmp_path):
     argv = ["--dataset", "photos", "--image-size", "32", "--limit", "64", "--epochs", "1"]
     assert run(tmp_path / "run", *argv, preset="conv") == 0
     vae = keras.models.load_model(tmp_path / "run" / "model.keras")

@@ -90,8 +90,8 @@ def test_a_run_leaves_everything_in_its_folder(tmp_path, capsys):
     assert set(rows[0]) == {"epoch", "diversity", *metrics}
     names = sorted(path.name for path in (folder / "samples").iterdir())
     assert names == [f"epoch_000{i}.png" for i in range(4)] + ["progress.gif"]
-    with Image.open(folder / "samples" / "progress.gif") as film:
-        assert film.n_frames == 4
+    with Image.open(folder / "samples" / "progress.gif") as animation:
+        assert animation.n_frames == 4
     said = capsys.readouterr().out
     assert str(folder / "model.keras") in said and "tensorboard --logdir" in said
 
@@ -110,7 +110,7 @@ def test_the_last_grid_shows_what_the_saved_model_generates(straight):
 
 
 @pytest.mark.slow
-def test_tensorboard_holds_every_scalar_and_the_pictures(tmp_path):
+def test_tensorboard_holds_every_scalar_and_the_images(tmp_path):
     folder = tmp_path / "run"
     assert run(folder, "--histograms") == 0
     rows = history(folder)
@@ -277,7 +277,7 @@ def test_a_run_is_not_resumed_with_other_data(tmp_path, capsys, monkeypatch):
     assert "64 training" in capsys.readouterr().err
 
 
-def test_a_picture_that_vanishes_while_it_is_streamed_is_named(tmp_path, capsys, monkeypatch):
+def test_a_image_that_vanishes_while_it_is_streamed_is_named(tmp_path, capsys, monkeypatch):
     from genai_keras.data import folder as folder_module
 
     (tmp_path / "mine").mkdir()
@@ -305,7 +305,7 @@ def test_low_precision_trains(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_user_can_train_on_a_folder_of_pictures(tmp_path):
+def test_a_user_can_train_on_a_folder_of_images(tmp_path):
     for index in range(20):
         pixels = np.random.default_rng(index).integers(0, 256, (20, 30, 3), dtype="uint8")
         (tmp_path / "mine").mkdir(exist_ok=True)

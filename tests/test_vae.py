@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import assert_same_bits, equal, random_pictures, snapshot
+from helpers import assert_same_bits, equal, random_images, snapshot
 from scipy import stats
 
 from genai_keras.evaluation import likelihood
@@ -34,8 +34,8 @@ def make_vae(network="dense", shape=(8, 8, 1), seed=0, likelihood="bernoulli", *
     return vae
 
 
-def binary_pictures(count=32, seed=0):
-    return (random_pictures(count, seed=seed) > 0).astype("float32")
+def binary_images(count=32, seed=0):
+    return (random_images(count, seed=seed) > 0).astype("float32")
 
 
 class UnitGaussian:
@@ -152,7 +152,7 @@ def test_the_importance_weighted_loss_is_worked_out_from_the_same_weights(linear
 def test_one_importance_sample_is_the_plain_bound():
     plain, one = make_vae(), make_vae(importance_samples=1)
     for vae in (plain, one):
-        vae.fit(binary_pictures(), batch_size=8, epochs=2, verbose=0, shuffle=False)
+        vae.fit(binary_images(), batch_size=8, epochs=2, verbose=0, shuffle=False)
     assert equal(snapshot(plain), snapshot(one))
 
 
@@ -165,7 +165,7 @@ def test_objectives_that_do_not_go_together():
 
 
 def test_the_loss_is_reconstruction_and_kl_with_its_weights():
-    x = binary_pictures()
+    x = binary_images()
     vae = make_vae(beta=3.0, free_bits=0.0)
     terms = {name: np.array(value) for name, value in vae.terms(x, vae.reparameterize).items()}
     mean, log_variance = vae.encode(x)
@@ -185,7 +185,7 @@ def test_warm_up_raises_the_weight_from_zero():
     weights = []
     for _ in range(6):
         weights.append(float(vae._kl_weight()))
-        vae.train_on_batch(binary_pictures(8))
+        vae.train_on_batch(binary_images(8))
     assert weights == pytest.approx([0.0, 0.5, 1.0, 1.5, 2.0, 2.0])
 
 
@@ -193,7 +193,7 @@ def test_warm_up_raises_the_weight_from_zero():
 def test_validation_and_training_share_one_loss(arguments):
     """Same batch, same noise: the same numbers."""
     vae = make_vae(**arguments)
-    x = binary_pictures(8)
+    x = binary_images(8)
     vae.validation_reparameterize.seed_generator.state.assign(
         vae.reparameterize.seed_generator.state
     )
@@ -206,7 +206,7 @@ def test_validation_and_training_share_one_loss(arguments):
 
 def test_metrics_are_means_over_samples_whatever_the_batches():
     vae = make_vae()
-    x = binary_pictures(20)
+    x = binary_images(20)
     found = vae.evaluate(x, batch_size=8, verbose=0, return_dict=True)
     assert found["loss"] == pytest.approx(-found["elbo"], rel=1e-5)
     assert found["elbo"] == pytest.approx(-found["reconstruction"] - found["kl"], rel=1e-5)
@@ -225,9 +225,9 @@ def test_active_units_are_those_whose_mean_moves():
 @pytest.mark.parametrize("network", ["dense", "conv"])
 @pytest.mark.parametrize("likelihood", ["bernoulli", "logistic"])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_decoded_pictures_have_the_inputs_shape(network, likelihood, shape):
+def test_decoded_images_have_the_inputs_shape(network, likelihood, shape):
     vae = make_vae(network, shape, likelihood=likelihood)
-    x = random_pictures(2, shape) * 0.5 + 0.5
+    x = random_images(2, shape) * 0.5 + 0.5
     assert vae.reconstruct(x).shape == vae.generate(2).shape == x.shape
     assert vae.interpolate(x[0], x[1], steps=5).shape == (5, *shape)
     assert np.isfinite(vae.terms(x, vae.reparameterize)["loss"])
@@ -248,7 +248,7 @@ def test_extremes_leave_loss_and_weights_finite(pixel, log_variance, likelihood,
 
 @pytest.mark.slow
 def test_it_learns():
-    """Two kinds of pictures, one bit of information: log p(x) can rise to -log 2, no further."""
+    """Two kinds of images, one bit of information: log p(x) can rise to -log 2, no further."""
     kinds = np.stack([np.zeros((8, 8, 1)), np.eye(8)[..., None]]).astype("float32")
     x = kinds[np.arange(512) % 2]
     vae = make_vae()
@@ -288,12 +288,12 @@ def test_generate_is_a_function_of_its_seed():
 @pytest.mark.slow
 @pytest.mark.parametrize("network", ["dense", "conv"])
 def test_validation_changes_nothing_that_training_uses(network):
-    x = binary_pictures()
+    x = binary_images()
     vae, other = make_vae(network), make_vae(network)
     for model in (vae, other):
         model.fit(x, batch_size=8, verbose=0, shuffle=False)
         if model is other:
-            model.evaluate(binary_pictures(seed=5), batch_size=8, verbose=0)
+            model.evaluate(binary_images(seed=5), batch_size=8, verbose=0)
         model.fit(x, batch_size=8, verbose=0, shuffle=False)
     assert equal(vae.get_weights(), other.get_weights())
 
@@ -301,7 +301,7 @@ def test_validation_changes_nothing_that_training_uses(network):
 @pytest.mark.slow
 @pytest.mark.parametrize("network", ["dense", "conv"])
 def test_a_loaded_model_goes_on_training_exactly_the_same(network, tmp_path):
-    x = binary_pictures()
+    x = binary_images()
     vae = make_vae(network, beta=0.7, warmup_steps=6, free_bits=0.01)
     vae.fit(x, batch_size=8, epochs=2, verbose=0, shuffle=False)
     vae.save(tmp_path / "model.keras")

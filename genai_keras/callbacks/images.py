@@ -13,7 +13,7 @@ class EpochImage(EachEpoch):
 
     Args:
         run_dir: the run folder.
-        name: the picture's name on TensorBoard.
+        name: the image's name on TensorBoard.
         stem: of the files' names; the animation of `epoch` is called `progress.gif`.
     """
 
@@ -38,13 +38,13 @@ class EpochImage(EachEpoch):
 
 
 class ImageGrid(EpochImage):
-    """A grid of pictures from noise that stays the same, so that each can be watched as it changes.
+    """A grid of images from noise that stays the same, so that each can be watched as it changes.
 
     A conditional model's classes are its columns.
 
     Args:
         run_dir: the run folder.
-        count: how many pictures.
+        count: how many images.
         seed: of the noise.
     """
 
@@ -55,7 +55,7 @@ class ImageGrid(EpochImage):
 
     def draw(self, logs):
         classes = self.model.classes or 1
-        pictures = self.model.generate(max(self.count // classes, 1) * classes, seed=self.seed)
+        images = self.model.generate(max(self.count // classes, 1) * classes, seed=self.seed)
         return image_grid(
-            pictures, columns=self.model.classes or None, value_range=self.model.value_range
+            images, columns=self.model.classes or None, value_range=self.model.value_range
         )

@@ -21,7 +21,7 @@ class Reconstructions(EpochImage):
         run_dir: the run folder.
         originals: `(n, height, width, channels)` in [0, 1], of the validation part; 32 are shown.
         labels: `(n,)`, if the model is conditional.
-        columns: pictures a row.
+        columns: images a row.
     """
 
     def __init__(self, run_dir, originals, labels=None, columns=8):
@@ -87,7 +87,7 @@ def walks(codes, latents, steps):
 
 
 class Projector(keras.callbacks.Callback):
-    """Gives TensorBoard's projector the codes of validation pictures, with sprites and labels.
+    """Gives TensorBoard's projector the codes of validation images, with sprites and labels.
 
     The files, and the config that names them, are in the TensorBoard run `validation`.
 
@@ -113,9 +113,9 @@ class Projector(keras.callbacks.Callback):
         np.savetxt(self.directory / "codes.tsv", codes, fmt="%.5f", delimiter="\t")
         columns = int(np.ceil(np.sqrt(count)))
         sheet = np.zeros((columns * side, columns * side, channels), "uint8")
-        for index, picture in enumerate(to_pixels(self.originals[:count], value_range=(0, 1))):
+        for index, image in enumerate(to_pixels(self.originals[:count], value_range=(0, 1))):
             y, x = index // columns * side, index % columns * side
-            sheet[y : y + height, x : x + width] = picture
+            sheet[y : y + height, x : x + width] = image
         Image.fromarray(sheet.squeeze()).save(self.directory / "sprites.png")
         lines = ["embeddings {", '  tensor_name: "codes"', '  tensor_path: "codes.tsv"']
         if self.labels is not None:

@@ -1,4 +1,4 @@
-"""Pictures that a language model of pixels writes, and that it completes."""
+"""Images that a language model of pixels writes, and that it completes."""
 
 import numpy as np
 
@@ -12,12 +12,12 @@ COMPLETIONS = 3  # different ends for each given half
 
 
 class PixelGrid(ImageGrid):
-    """A grid of pictures, written pixel by pixel with the same random numbers in each epoch.
+    """A grid of images, written pixel by pixel with the same random numbers in each epoch.
 
     Args:
         run_dir: the run folder.
-        pixels: how many a picture has.
-        count: how many pictures.
+        pixels: how many a image has.
+        count: how many images.
         **sampling: temperature, top_k, top_p and seed, as of `LanguageModel.generate`.
     """
 
@@ -33,13 +33,13 @@ class PixelGrid(ImageGrid):
 
 
 class Completions(EpochImage):
-    """Columns of pictures: one from the data, its upper half, and what could be below it.
+    """Columns of images: one from the data, its upper half, and what could be below it.
 
     Writes `samples/completion_0001.png`, ....
 
     Args:
         run_dir: the run folder.
-        sequences: pictures that training does not see, `(n, pixels)`.
+        sequences: images that training does not see, `(n, pixels)`.
         **sampling: temperature, top_k, top_p and seed, as of `LanguageModel.generate`.
     """
 

@@ -56,7 +56,7 @@ def collapsed_latents(warmup_epochs=0):
         if not _last(epochs[math.ceil(warmup_epochs) :], 2, is_silent):
             return None
         return (
-            f"the latents say nothing of a picture (KL {epochs[-1]['val_kl']:.2f} nats): the "
+            f"the latents say nothing of a image (KL {epochs[-1]['val_kl']:.2f} nats): the "
             "posterior has collapsed to the prior, and the decoder does not listen to z. Try "
             "`warmup_epochs` 5, `free_bits` 0.1, or a smaller `beta`."
         )

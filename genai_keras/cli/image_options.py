@@ -46,7 +46,7 @@ class GANConfig(ImageConfig):
     examples: ClassVar[str] = """\
 examples:
   python -m genai_keras.train_gan
-  python -m genai_keras.train_gan --dataset folder --data-dir my_pictures --image-size 32
+  python -m genai_keras.train_gan --dataset folder --data-dir my_images --image-size 32
 
 The default learns 4,500 real handwritten digits in about 2 minutes on two CPU cores.
 """

@@ -39,7 +39,7 @@ def _sizes(rng):
 
 
 def _pixels(rng):
-    """Pictures with and without black and white in them."""
+    """Images with and without black and white in them."""
     cases = []
     for shape, low, high in (
         ((2, 4, 4, 1), 0, 256),
@@ -133,7 +133,7 @@ EXERCISES = (
                 x / 128 - 1
             ),
             "black and white are exchanged: 0 is to become -1": lambda x: 1 - x / 127.5,
-            "scaled by the pictures' own least and largest pixel: always use 0 and 255": lambda x: (
+            "scaled by the images' own least and largest pixel: always use 0 and 255": lambda x: (
                 (x - x.min()) / np.ptp(x) * 2 - 1
             ),
         },

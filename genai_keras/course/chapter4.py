@@ -18,7 +18,7 @@ def gaussian_kl(mean, log_variance):
 
 
 def bernoulli_nll(x, logits):
-    """-log p(x) of each picture, summed over its pixels, from logits."""
+    """-log p(x) of each image, summed over its pixels, from logits."""
     return np.sum(np.logaddexp(0.0, logits) - x * logits, axis=(1, 2, 3))
 
 
@@ -33,7 +33,7 @@ def _latents(rng):
     return [tuple(rng.normal(0, 0.8, (3, *shape)).astype("float32")) for shape in shapes]
 
 
-def _pictures(rng):
+def _images(rng):
     cases = []
     for shape, scale in (((3, 4, 4, 1), 1.5), ((2, 3, 5, 1), 3.0), ((2, 2, 2, 1), 150.0)):
         x = (rng.random(shape) < 0.4).astype("float32")
@@ -108,21 +108,19 @@ EXERCISES = (
     ),
     Exercise(
         bernoulli_nll,
-        _pictures,
+        _images,
         {
             "log of 0 for large logits: np.logaddexp(0, l) is log(1 + exp(l)) yet finite": (
                 _naive_nll
             ),
             "log of 0 for large logits, in one of the two cases: np.logaddexp(0, l) is the log of "
             "1 + exp(l) that stays finite": _naive_nll_of_each_case,
-            "mean instead of sum over pixels: a picture's probability is the product of its "
+            "mean instead of sum over pixels: a image's probability is the product of its "
             "pixels'": lambda x, a: bernoulli_nll(x, a) / x[0].size,
-            "one number for the whole batch: return one a picture": lambda x, a: np.sum(
+            "one number for the whole batch: return one a image": lambda x, a: np.sum(
                 bernoulli_nll(x, a)
             ),
-            "the mean of the batch: return one a picture": lambda x, a: np.mean(
-                bernoulli_nll(x, a)
-            ),
+            "the mean of the batch: return one a image": lambda x, a: np.mean(bernoulli_nll(x, a)),
             "this is log p(x): its negative is asked for": lambda x, a: -bernoulli_nll(x, a),
             "black and white are exchanged": lambda x, a: bernoulli_nll(1 - x, a),
             "only the white pixels count: the black ones add -log(1 - p)": lambda x, a: np.sum(

@@ -56,7 +56,7 @@ def _root_of_product(covariance, other):
 
 
 def _weights(rng):
-    """Log weights around -1, and those of large pictures: thousands, and far from each other."""
+    """Log weights around -1, and those of large images: thousands, and far from each other."""
     centres = -1_000.0 * rng.permutation(np.arange(1, 5))
     cases = [rng.normal(-1, 1.5, shape) for shape in ((5, 3), (8, 2))]
     cases.append(centres + rng.normal(0, 3, (6, 4)))
@@ -159,9 +159,7 @@ EXERCISES = (
             "multiplied by log 2: divide, for a bit is less than a nat": (
                 lambda n, d: n * np.log(2) / d
             ),
-            "these are bits per picture: divide by the number of pixels": lambda n, d: (
-                n / np.log(2)
-            ),
+            "these are bits per image: divide by the number of pixels": lambda n, d: n / np.log(2),
             "the nats are a logarithm already: divide by log 2, take no log2 of them": (
                 lambda n, d: np.log2(n) / d
             ),
@@ -172,7 +170,7 @@ EXERCISES = (
             "divided by the decimal logarithm of 2: take the natural one": lambda n, d: (
                 n / d / np.log10(2)
             ),
-            "the mean of the batch: return one of each picture": lambda n, d: (
+            "the mean of the batch: return one of each image": lambda n, d: (
                 np.mean(n) / d / np.log(2)
             ),
         },

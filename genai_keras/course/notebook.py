@@ -37,9 +37,9 @@ def show_source(*objects):
         display(Markdown(f"`{file}`, line {start}\n```python\n{code}\n```"))
 
 
-def show_pictures(pictures, columns=None, value_range=(-1, 1)):
-    """Shows pictures `(n, height, width, 1 or 3)` as a grid."""
-    display(PillowImage.fromarray(image_grid(pictures, columns, value_range=value_range)))
+def show_images(images, columns=None, value_range=(-1, 1)):
+    """Shows images `(n, height, width, 1 or 3)` as a grid."""
+    display(PillowImage.fromarray(image_grid(images, columns, value_range=value_range)))
 
 
 def plot_history(history, *groups):
@@ -61,7 +61,7 @@ def plot_history(history, *groups):
 
 
 def explore(draw, **ranges):
-    """Sliders that redraw a picture; above them a static strip, for where widgets do not run.
+    """Sliders that redraw a image; above them a static strip, for where widgets do not run.
 
     Args:
         draw: from one number for each slider to `(height, width, 3)` uint8.
@@ -73,8 +73,8 @@ def explore(draw, **ranges):
     for name, (least, most) in ranges.items():
         strip = [draw(**{**middles, name: value}) for value in np.linspace(least, most, 7)]
         figure, axes = plt.subplots(1, 7, figsize=(9, 1.6))
-        for axis, picture, value in zip(axes, strip, np.linspace(least, most, 7), strict=True):
-            axis.imshow(picture)
+        for axis, image, value in zip(axes, strip, np.linspace(least, most, 7), strict=True):
+            axis.imshow(image)
             axis.set_title(f"{value:.1f}", fontsize=9)
             axis.axis("off")
         figure.suptitle(name, x=0.03, y=0.5, va="center", rotation=90, fontsize=10)
@@ -85,19 +85,19 @@ def explore(draw, **ranges):
         )
         for name, (least, most) in ranges.items()
     }
-    picture = widgets.Image(format="png")
+    image = widgets.Image(format="png")
 
     def redraw(change=None):
         values = {name: slider.value for name, slider in sliders.items()}
         pixels = draw(**values)
-        picture.width = pixels.shape[1]
-        picture.value = PillowImage.fromarray(pixels)._repr_png_()
+        image.width = pixels.shape[1]
+        image.value = PillowImage.fromarray(pixels)._repr_png_()
 
     for slider in sliders.values():
         slider.observe(redraw, "value")
     redraw()
     in_its_size = widgets.Layout(align_items="flex-start")
-    display(widgets.VBox([*sliders.values(), picture], layout=in_its_size))
+    display(widgets.VBox([*sliders.values(), image], layout=in_its_size))
 
 
 def show_tensorboard(folder, height=800):

@@ -1,4 +1,4 @@
-"""Readers of pictures and labels in npz, idx and CIFAR-10's files, which trust none of them.
+"""Readers of images and labels in npz, idx and CIFAR-10's files, which trust none of them.
 
 What they return is ready to learn from: uint8, not empty, of one shape, labels of 0 to 9. Anything
 else is a `UserError` that names the file, and where it can the array and the first bad sample.
@@ -17,13 +17,13 @@ from genai_keras.errors import UserError
 
 MOST_BYTES = 1 << 31  # of one array: a header that tells of more is damaged, or a bomb
 MOST_EXPANSION = 1032  # times: no file that gzip or zip deflated becomes larger
-CHUNK = 1024  # pictures that are converted at once
+CHUNK = 1024  # images that are converted at once
 
 
 def read_npz(path, classes):
     """Reads `x_train`, `x_test` and, where they are there, `y_train` and `y_test`.
 
-    Pictures are `(n, height, width)` or `(n, height, width, 1 or 3)`: whole numbers of 0 to 255, of
+    Images are `(n, height, width)` or `(n, height, width, 1 or 3)`: whole numbers of 0 to 255, of
     any type; floats of 0 to 1, scaled by 255 and rounded; or bool, True for white. Labels are
     whole numbers, of any type too, `(n,)` or `(n, 1)`.
 
@@ -39,11 +39,11 @@ def read_npz(path, classes):
             arrays = {name: _read_member(archive, name) for name in ("x_train", "x_test")}
             for name in ("y_train", "y_test"):
                 arrays[name] = _read_member(archive, name, needed=False)
-        parts = [_to_pictures(name, arrays[name]) for name in ("x_train", "x_test")]
+        parts = [_to_images(name, arrays[name]) for name in ("x_train", "x_test")]
         labels = [_to_labels(name, arrays[name], classes) for name in ("y_train", "y_test")]
         return check_parts(*parts, *labels)
     except Exception as error:  # zip, zlib, NumPy's header and its parser each raise their own
-        raise UserError(f"{path} does not hold pictures as it has to: {reason_of(error)}") from None
+        raise UserError(f"{path} does not hold images as it has to: {reason_of(error)}") from None
 
 
 def read_idx(path, rank):
@@ -74,7 +74,7 @@ def read_idx(path, rank):
 
 
 def read_cifar_file(path):
-    """A label and 3 x 32 x 32 bytes, channel by channel, a picture."""
+    """A label and 3 x 32 x 32 bytes, channel by channel, a image."""
     try:
         data = np.fromfile(path, "uint8")
         if not data.size or data.size % 3073:
@@ -87,18 +87,18 @@ def read_cifar_file(path):
 
 
 def check_parts(train, test, train_labels, test_labels):
-    """Four arrays as they are, if pictures are of one shape and each has a label, or none at all.
+    """Four arrays as they are, if images are of one shape and each has a label, or none at all.
 
     Raises:
         ValueError: they do not fit together.
     """
     if train.shape[1:] != test.shape[1:]:
         raise ValueError(
-            f"its training pictures are {_times(train)} and its test pictures {_times(test)}"
+            f"its training images are {_times(train)} and its test images {_times(test)}"
         )
-    for pictures, labels in ((train, train_labels), (test, test_labels)):
-        if labels is not None and len(labels) != len(pictures):
-            raise ValueError(f"it has {len(labels)} labels for {len(pictures)} pictures")
+    for images, labels in ((train, train_labels), (test, test_labels)):
+        if labels is not None and len(labels) != len(images):
+            raise ValueError(f"it has {len(labels)} labels for {len(images)} images")
     return train, test, train_labels, test_labels
 
 
@@ -140,7 +140,7 @@ def _read_member(archive, name, needed=True):
     return np.frombuffer(data, dtype, offset=start).reshape(shape, order="FC"[not in_columns])
 
 
-def _to_pictures(name, array):
+def _to_images(name, array):
     """`(n, height, width, channels)` uint8, without a copy if it is uint8 already."""
     if array.ndim not in (3, 4) or array.shape[3:] not in ((), (1,), (3,)):
         raise ValueError(
@@ -172,7 +172,7 @@ def _to_labels(name, array, classes):
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
-        raise ValueError(f"{name} has the shape {array.shape}, instead of one label a picture")
+        raise ValueError(f"{name} has the shape {array.shape}, instead of one label a image")
     good = (array >= 0) & (array < classes)
     if array.dtype.kind == "f":
         good &= array == np.rint(array)
@@ -187,5 +187,5 @@ def _find_bad(good, values, name, start, wanted):
     raise ValueError(f"{name}[{start + place[0]}] holds {values[place]}, not {wanted}")
 
 
-def _times(pictures):
-    return " x ".join(map(str, pictures.shape[1:]))
+def _times(images):
+    return " x ".join(map(str, images.shape[1:]))

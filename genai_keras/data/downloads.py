@@ -57,8 +57,8 @@ def download(name, data_dir):
             f"{name} {looked}could not be downloaded ({reason_of(error)}): go online once, point "
             f"`data_dir` at a folder that has it, or {OFFLINE_WAYS_OUT}"
         ) from None
-    pictures = (part.reshape(*part.shape[:3], -1) for part in (train, test))
-    return *pictures, train_labels.ravel(), labels.ravel()
+    images = (part.reshape(*part.shape[:3], -1) for part in (train, test))
+    return *images, train_labels.ravel(), labels.ravel()
 
 
 def _hash_as_idx(array):

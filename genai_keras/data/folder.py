@@ -33,7 +33,7 @@ class FolderPart:
         """`(batch,)` int64 -> `(batch, height, width, channels)` uint8, a TensorFlow function."""
 
         def decode(indices):
-            return np.stack([decode_picture(self.paths[i], self.shape) for i in indices])
+            return np.stack([decode_image(self.paths[i], self.shape) for i in indices])
 
         pixels = tf.numpy_function(decode, [indices], tf.uint8, stateful=False)
         return tf.ensure_shape(pixels, (None, *self.shape))
@@ -58,7 +58,7 @@ def read_folder(data_dir, size, channels=None, limit=None, memory=None):
     Raises:
         UserError: there is no such folder, no image in it, or one that cannot be read, by name.
     """
-    paths = _find_pictures(data_dir)
+    paths = _find_images(data_dir)
     if limit is not None:
         paths = [paths[i] for i in np.random.default_rng(0).permutation(len(paths))[:limit]]
     with ThreadPoolExecutor() as pool:  # Pillow decodes outside Python's lock
@@ -72,31 +72,30 @@ def read_folder(data_dir, size, channels=None, limit=None, memory=None):
         if len(paths) * np.prod(shape) > (MEMORY if memory is None else memory):
             return [FolderPart(part, shape) for part in parts]
         return [
-            np.stack(list(pool.map(lambda path: decode_picture(path, shape), part)))
-            for part in parts
+            np.stack(list(pool.map(lambda path: decode_image(path, shape), part))) for part in parts
         ]
 
 
-def decode_picture(path, shape):
+def decode_image(path, shape):
     """Decodes one image to `(height, width, channels)` uint8; transparent pixels become white."""
     height, width, channels = shape
-    with _open(path) as picture:
-        picture = _in_eight_bits(ImageOps.exif_transpose(picture))
-        if picture.has_transparency_data:
-            picture = picture.convert("RGBA")
-            paper = Image.new("RGBA", picture.size, "white")
-            picture = Image.alpha_composite(paper, picture)
-        picture = picture.convert("L" if channels == 1 else "RGB")
-        picture = ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS)
-        return np.asarray(picture).reshape(shape)
+    with _open(path) as image:
+        image = _in_eight_bits(ImageOps.exif_transpose(image))
+        if image.has_transparency_data:
+            image = image.convert("RGBA")
+            paper = Image.new("RGBA", image.size, "white")
+            image = Image.alpha_composite(paper, image)
+        image = image.convert("L" if channels == 1 else "RGB")
+        image = ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
+        return np.asarray(image).reshape(shape)
 
 
-def _find_pictures(data_dir):
+def _find_images(data_dir):
     if data_dir is None:
-        raise UsageError("`dataset=folder` needs `data_dir`, the folder of your pictures")
+        raise UsageError("`dataset=folder` needs `data_dir`, the folder of your images")
     folder = Path(data_dir)
     if not folder.is_dir():
-        raise UserError(f"there is no folder {folder}: `data_dir` must name the pictures' folder")
+        raise UserError(f"there is no folder {folder}: `data_dir` must name the images' folder")
     paths = sorted(
         path
         for path in folder.rglob("*")
@@ -104,35 +103,35 @@ def _find_pictures(data_dir):
     )
     if len(paths) < 2:
         kinds = ", ".join(sorted(SUFFIXES))
-        found = "only one picture" if paths else "no pictures"
+        found = "only one image" if paths else "no images"
         raise UserError(f"{found} in {folder}: it needs at least two files of {kinds}")
     return paths
 
 
 def _examine(path):
     """Reads a file to the end: its hash, and whether it is in colour."""
-    with _open(path) as picture:
-        if picture.format == "PNG":
-            picture.verify()  # its checksums, which Pillow does not look at otherwise
-    with _open(path) as picture:
-        picture.load()
-        picture = _in_eight_bits(ImageOps.exif_transpose(picture))  # fails now, not in training
-        grey = picture.mode in ("1", "L", "LA", "La")
+    with _open(path) as image:
+        if image.format == "PNG":
+            image.verify()  # its checksums, which Pillow does not look at otherwise
+    with _open(path) as image:
+        image.load()
+        image = _in_eight_bits(ImageOps.exif_transpose(image))  # fails now, not in training
+        grey = image.mode in ("1", "L", "LA", "La")
     return hashlib.sha256(path.read_bytes()).digest(), not grey
 
 
-def _in_eight_bits(picture):
+def _in_eight_bits(image):
     """A grey image of more bits scaled to eight, which Pillow would clip; others as they are."""
-    if picture.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(picture) >> 8).astype("uint8"))
-    if picture.mode not in ("I", "F"):
-        return picture
-    values = np.asarray(picture)
-    most = 1 if picture.mode == "F" else 255
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image) >> 8).astype("uint8"))
+    if image.mode not in ("I", "F"):
+        return image
+    values = np.asarray(image)
+    most = 1 if image.mode == "F" else 255
     good = (values >= 0) & (values <= most)
     if not good.all():
         bad = values.flat[np.argmin(good)]
-        kind = "floats" if picture.mode == "F" else "whole numbers of 32 bits"
+        kind = "floats" if image.mode == "F" else "whole numbers of 32 bits"
         raise ValueError(f"it holds {bad}, and {kind} must be 0 to {most}")
     return Image.fromarray(np.rint(values * (255 / most)).astype("uint8"))
 
@@ -141,7 +140,7 @@ def _choose_for_validation(keys):
     """A tenth of the images, at least one of them and never all, by the smallest hashes."""
     distinct = sorted(set(keys))
     if len(distinct) < 2:
-        raise UserError("all pictures are copies of one: a second one is needed for validation")
+        raise UserError("all images are copies of one: a second one is needed for validation")
     border = distinct[max(1, len(distinct) // 10)]
     return [key < border for key in keys]
 
@@ -154,22 +153,22 @@ class _open:
 
     def __enter__(self):
         try:
-            self.picture = Image.open(self.path, formats=FORMATS)
-            width, height = self.picture.size
+            self.image = Image.open(self.path, formats=FORMATS)
+            width, height = self.image.size
             if width * height > MOST_PIXELS:
-                self.picture.close()
+                self.image.close()
                 raise ValueError(f"{width} x {height} pixels, and at most {MOST_PIXELS:,} may be")
         except Exception as error:
             self._fail(error)
-        return self.picture
+        return self.image
 
     def __exit__(self, kind, error, traceback):
-        self.picture.close()
+        self.image.close()
         if isinstance(error, Exception) and not isinstance(error, UserError):
             self._fail(error)
 
     def _fail(self, error):
         reason = reason_of(error)
         raise UserError(
-            f"{self.path} cannot be read as a picture ({reason}): repair it or take it away"
+            f"{self.path} cannot be read as a image ({reason}): repair it or take it away"
         ) from None

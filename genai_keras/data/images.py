@@ -134,9 +134,9 @@ def _conform(pixels, size, channels):
     mode = "L" if channels == 1 else "RGB"
     result = np.empty((n, *size, channels), "uint8")
     for target, source in zip(result, pixels, strict=True):
-        picture = Image.fromarray(source[..., 0] if depth == 1 else source).convert(mode)
-        picture = picture.resize(size[::-1], Image.Resampling.LANCZOS)
-        target[:] = np.asarray(picture).reshape(target.shape)
+        image = Image.fromarray(source[..., 0] if depth == 1 else source).convert(mode)
+        image = image.resize(size[::-1], Image.Resampling.LANCZOS)
+        target[:] = np.asarray(image).reshape(target.shape)
     return result
 
 
@@ -163,9 +163,9 @@ def _read_npz_or_idx(name):
             if (folder / f"{name}.npz").exists():
                 return read_npz(folder / f"{name}.npz", DATASETS[name].classes)
             if list(folder.glob("train-images*idx3-ubyte*")):
-                pictures = [_read_idx(folder, f"{part}-images", 3) for part in ("train", "t10k")]
+                images = [_read_idx(folder, f"{part}-images", 3) for part in ("train", "t10k")]
                 labels = [_read_idx(folder, f"{part}-labels", 1) for part in ("train", "t10k")]
-                return _fit(*(part[..., None] for part in pictures), *labels, folder)
+                return _fit(*(part[..., None] for part in images), *labels, folder)
         return download(name, data_dir)
 
     return read
@@ -188,9 +188,9 @@ def _read_cifar10(data_dir):
             train = [read_cifar_file(path) for path in sorted(folder.glob("data_batch_*.bin"))]
             if not train:
                 raise UserError(f"{folder} has test_batch.bin but no data_batch_1.bin to 5.bin")
-            pictures, labels = (np.concatenate(side) for side in zip(*train, strict=True))
-            test_pictures, test_labels = read_cifar_file(folder / "test_batch.bin")
-            return pictures, test_pictures, labels, test_labels
+            images, labels = (np.concatenate(side) for side in zip(*train, strict=True))
+            test_images, test_labels = read_cifar_file(folder / "test_batch.bin")
+            return images, test_images, labels, test_labels
     return download("cifar10", data_dir)
 
 

@@ -1,4 +1,4 @@
-"""Black-and-white pictures as sequences of pixels, row by row from the top left."""
+"""Black-and-white images as sequences of pixels, row by row from the top left."""
 
 import dataclasses
 import math
@@ -12,9 +12,9 @@ from genai_keras.data.images import load_images
 def load_pixels(
     dataset, data_dir=None, batch_size=64, seed=0, limit=None, image_size=14, steps_per_epoch=None
 ):
-    """Loads pictures in two parts, binarized, as sequences of 0 (black) and 1 (white).
+    """Loads images in two parts, binarized, as sequences of 0 (black) and 1 (white).
 
-    They are the pictures of `load_images` with `binarize`: likelihoods under a VAE and under an
+    They are the images of `load_images` with `binarize`: likelihoods under a VAE and under an
     autoregressive model are of the same data.
 
     Args:
@@ -50,7 +50,7 @@ def _flat(part):
 
 
 def as_images(part):
-    """`Batches` of sequences as `Batches` of pictures, `(side, side, 1)`."""
+    """`Batches` of sequences as `Batches` of images, `(side, side, 1)`."""
     side = round(part.element_shape[0] ** 0.5)
     return dataclasses.replace(
         part,
@@ -60,7 +60,7 @@ def as_images(part):
 
 
 def to_images(sequences):
-    """Sequences of pixels, `(n, side ** 2)`, back to pictures, `(n, side, side, 1)` float32."""
+    """Sequences of pixels, `(n, side ** 2)`, back to images, `(n, side, side, 1)` float32."""
     side = round(np.shape(sequences)[1] ** 0.5)
     return np.reshape(sequences, (-1, side, side, 1)).astype("float32")
 

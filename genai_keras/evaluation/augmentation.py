@@ -118,9 +118,9 @@ def augmentation_experiment(
     for count in per_class:  # before the minutes that the others take
         draw_few(labels, count, 0, classes)
 
-    def accuracy(pictures, seed, batch_size):
+    def accuracy(labelled, seed, batch_size):
         lenet = train_lenet(
-            *pictures, seed=seed, steps=steps, batch_size=batch_size, classes=classes
+            *labelled, seed=seed, steps=steps, batch_size=batch_size, classes=classes
         )
         return float(np.mean(LeNetFeatures(lenet).classify(test_images) == test_labels))
 
@@ -138,7 +138,7 @@ def augmentation_experiment(
                 without, augmented = (f"{100 * each:.2f} %" for each in pairs[-1])
                 progress(
                     f"{count} a class, seed {seed + 1} of {seeds}: {without} without, "
-                    f"{augmented} with {len(made[1]):,} generated pictures"
+                    f"{augmented} with {len(made[1]):,} generated images"
                 )
         comparisons.append(Comparison(count, *zip(*pairs, strict=True)))
     return comparisons
@@ -156,7 +156,7 @@ def draw_few(labels, per_class, seed, classes=10):
         found = order[labels[order] == label][:per_class]
         if len(found) < per_class:
             raise UserError(
-                f"there are only {len(found)} pictures of class {label}, not {per_class}: ask for "
+                f"there are only {len(found)} images of class {label}, not {per_class}: ask for "
                 "fewer of each class, or use a larger data set"
             )
         few.append(found)
@@ -168,7 +168,7 @@ def _checked(made, shape, classes):
     images, labels = (np.asarray(each) for each in made)
     if images.shape != (len(labels), *shape) or labels.ndim != 1:
         raise ValueError(
-            f"make must return pictures (n, {', '.join(map(str, shape))}) and labels (n,), "
+            f"make must return images (n, {', '.join(map(str, shape))}) and labels (n,), "
             f"not {images.shape} and {labels.shape}"
         )
     if not np.isin(labels, np.arange(classes)).all():
@@ -192,9 +192,9 @@ def vae_maker(steps=1_500, latent_dim=2, widths=(128,), learning_rate=1e-3, clas
     """
 
     def make(images, labels, generated, seed):
-        shape, pictures = images.shape[1:], tf.constant(images)
+        shape, pixels = images.shape[1:], tf.constant(images)
         batches = Batches(
-            lambda indices: tf.gather(pictures, indices),
+            lambda indices: tf.gather(pixels, indices),
             len(images),
             shape,
             min(BATCH, len(images)),
@@ -233,7 +233,7 @@ def model_maker(model):
         ValueError: it is not conditional.
     """
     if not model.classes:
-        raise ValueError("the model must be conditional: its pictures need labels")
+        raise ValueError("the model must be conditional: its images need labels")
 
     def make(images, labels, generated, seed):
         asked = np.arange(generated * model.classes) % model.classes

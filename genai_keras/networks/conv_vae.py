@@ -1,4 +1,4 @@
-"""Convolutional encoder and decoder of a VAE, for pictures of any size."""
+"""Convolutional encoder and decoder of a VAE, for images of any size."""
 
 import math
 
@@ -17,7 +17,7 @@ def build_conv_encoder(
     activation="elu",
     classes=0,
 ):
-    """Builds picture -> one halving of the size a stage -> mean and log-variance.
+    """Builds image -> one halving of the size a stage -> mean and log-variance.
 
     Args:
         image_shape: `(height, width, channels)`, any size; an odd side is halved upwards.
@@ -56,7 +56,7 @@ def build_conv_decoder(
 
     Args:
         latent_dim: length of z.
-        image_shape: `(height, width, channels)` of the pictures.
+        image_shape: `(height, width, channels)` of the images.
         output_channels: parameters a pixel; None is one a channel.
         widths: the encoder's.
         dense_units: the encoder's.

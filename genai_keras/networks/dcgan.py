@@ -23,7 +23,7 @@ def build_dcgan_generator(latent_dim, image_shape, widths=(64, 32), kernel_size=
         latent_dim: length of the noise vector.
         image_shape: `(height, width, channels)`; `2 ** len(widths)` must divide height and width.
         widths: channels before each stage: (256, 128, 64) makes 8x8x256, 16x16x128, 32x32x64 and
-            then 64x64 pictures.
+            then 64x64 images.
         kernel_size: side of the kernels; a multiple of the stride 2 avoids a checkerboard.
         classes: how many classes a second input chooses from, one-hot; 0 is no such input.
 
@@ -51,7 +51,7 @@ def build_dcgan_generator(latent_dim, image_shape, widths=(64, 32), kernel_size=
 
 
 def build_dcgan_discriminator(image_shape, widths=(32, 64), kernel_size=5, classes=0):
-    """Builds picture -> one halving of the size a stage -> one logit.
+    """Builds image -> one halving of the size a stage -> one logit.
 
     Args:
         image_shape: `(height, width, channels)`; `2 ** len(widths)` must divide height and width.
@@ -92,7 +92,7 @@ def check_size(image_shape, stages):
         )
         names = " or ".join(f"{h}x{w}" for h, w in nearest)
         raise UsageError(
-            f"pictures of {height}x{width} cannot be halved {stages} times: the nearest sizes that "
+            f"images of {height}x{width} cannot be halved {stages} times: the nearest sizes that "
             f"can are {names}; resize with `image_size={nearest[0][0]}`"
         )
     return height // step, width // step

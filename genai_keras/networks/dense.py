@@ -17,7 +17,7 @@ def build_dense_generator(
         latent_dim: length of the noise vector.
         output_shape: shape of a sample, such as `(28, 28, 1)` or `(1,)`.
         widths: units of each hidden layer.
-        output_activation: "tanh" for pictures in [-1, 1], None for numbers without bounds.
+        output_activation: "tanh" for images in [-1, 1], None for numbers without bounds.
         normalize: put batch normalization behind every hidden layer.
         classes: how many classes a second input chooses from, one-hot; 0 is no such input.
 

@@ -62,7 +62,7 @@ class SignalStop(keras.callbacks.Callback):
         self._put_back()
 
     def on_train_batch_end(self, batch, logs=None):
-        # After its last step an epoch is let finish: validation, history and picture belong to it.
+        # After its last step an epoch is let finish: validation, history and image belong to it.
         if self.received and not self.checkpoint.at_epochs_end:
             self.checkpoint.save()
             self.stop()

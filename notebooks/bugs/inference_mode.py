@@ -26,7 +26,7 @@ import tensorflow as tf
 from keras import ops
 
 from genai_keras.data.images import load_images
-from genai_keras.course.notebook import outcome, setting, show_pictures
+from genai_keras.course.notebook import outcome, setting, show_images
 
 # %% [markdown]
 # ## The exhibit
@@ -109,7 +109,7 @@ def samples():
 
 
 def draw():
-    show_pictures(samples(), columns=16)
+    show_images(samples(), columns=16)
 
 
 # %%

@@ -25,7 +25,7 @@ import numpy as np
 from keras import ops
 
 from genai_keras.data.images import load_images
-from genai_keras.course.notebook import outcome, setting, show_pictures
+from genai_keras.course.notebook import outcome, setting, show_images
 
 # %% [markdown]
 # ## The exhibit
@@ -79,7 +79,7 @@ def trained_samples():
 
 
 # %%
-show_pictures(trained_samples(), columns=16, value_range=(0, 1))
+show_images(trained_samples(), columns=16, value_range=(0, 1))
 
 # %% [markdown]
 # ## Find it
@@ -125,4 +125,4 @@ def negative_elbo(x, logits, mean, log_variance):
 
 # %%
 outcome(test)
-show_pictures(trained_samples(), columns=16, value_range=(0, 1))
+show_images(trained_samples(), columns=16, value_range=(0, 1))

@@ -26,7 +26,7 @@ from keras import ops
 from matplotlib import pyplot as plt
 
 from genai_keras.data.images import load_images
-from genai_keras.course.notebook import outcome, setting, show_pictures
+from genai_keras.course.notebook import outcome, setting, show_images
 
 # %% [markdown]
 # ## The exhibit
@@ -93,7 +93,7 @@ def draw(codes, labels, prior, samples):
         axis.plot([0, 1, 1, 0, 0], [0, 0, 1, 1, 0], color="grey", zorder=3)
     plt.tight_layout()
     plt.show()
-    show_pictures(samples, columns=16, value_range=(0, 1))
+    show_images(samples, columns=16, value_range=(0, 1))
 
 
 # %%

@@ -44,12 +44,12 @@ def by_its_own_range(pixels):
     return 2 * (pixels - low) / (high - low) - 1
 
 
-def each_picture(x, gamma, beta, epsilon):
-    pictures = []
-    for picture in x:
-        mean, variance = picture.mean(axis=(0, 1)), picture.var(axis=(0, 1))
-        pictures.append((picture - mean) / np.sqrt(variance + epsilon) * gamma + beta)
-    return np.stack(pictures)
+def each_image(x, gamma, beta, epsilon):
+    images = []
+    for image in x:
+        mean, variance = image.mean(axis=(0, 1)), image.var(axis=(0, 1))
+        images.append((image - mean) / np.sqrt(variance + epsilon) * gamma + beta)
+    return np.stack(images)
 
 
 def of_the_batch_only(x, gamma, beta, epsilon):
@@ -107,7 +107,7 @@ WRONG = (
     ("scale_pixels", "own least and largest", by_its_own_range),
     ("scale_pixels", "this is 0..1", lambda x: keras.layers.Rescaling(1 / 255)(x)),
     ("scale_pixels", "this is 0..2", lambda x: x.astype("float32") * 2 / 255),
-    ("batch_normalization", "instance normalization", each_picture),
+    ("batch_normalization", "instance normalization", each_image),
     ("batch_normalization", "averaged over the batch only", of_the_batch_only),
     ("batch_normalization", "divided by n - 1", channel_by_channel),
     ("batch_normalization", "epsilon is missing", no_epsilon),

@@ -52,7 +52,7 @@ def one_maximum(log_weights):
     return largest + np.log(np.mean(np.exp(log_weights - largest), axis=0))
 
 
-def picture_by_picture(log_weights):
+def image_by_image(log_weights):
     return [np.log(sum(np.exp(column)) / len(column)) for column in log_weights.T]
 
 
@@ -74,7 +74,7 @@ WRONG = (
     ("frechet_distance", "number by number", elementwise_product),
     ("importance_weighted_bound", "is the ELBO", lambda w: ops.mean(w, axis=0)),
     ("importance_weighted_bound", "log k is missing", lambda w: ops.logsumexp(w, axis=0)),
-    ("importance_weighted_bound", "log of 0 infinite", picture_by_picture),
+    ("importance_weighted_bound", "log of 0 infinite", image_by_image),
     ("importance_weighted_bound", "add it again", maximum_forgotten),
     ("importance_weighted_bound", "each column needs its own", one_maximum),
     (
@@ -85,7 +85,7 @@ WRONG = (
     ("bits_per_pixel", "nats per pixel: divide", lambda nats, pixels: ops.divide(nats, pixels)),
     ("bits_per_pixel", "multiplied by log 2", lambda nats, pixels: math.log(2) * nats / pixels),
     ("bits_per_pixel", "take no log2", lambda nats, pixels: [math.log2(n) / pixels for n in nats]),
-    ("bits_per_pixel", "bits per picture", lambda nats, pixels: nats * math.log2(math.e)),
+    ("bits_per_pixel", "bits per image", lambda nats, pixels: nats * math.log2(math.e)),
     ("class_coverage", "1 - that", total_variation),
     (
         "class_coverage",
