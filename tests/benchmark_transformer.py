@@ -90,9 +90,7 @@ def training(rounds, steps):
 
     def make(attention):
         transformer.MultiHeadAttention = attention
-        decoder = TransformerDecoder(
-            text.tokenizer.vocabulary_size, length, **config.transformer()
-        )
+        decoder = TransformerDecoder(text.tokenizer.vocabulary_size, length, **config.transformer())
         model = LanguageModel(decoder)
         model.compile(adamw(config, config.epochs * text.train.steps_per_epoch))
         transformer.MultiHeadAttention = MultiHeadAttention

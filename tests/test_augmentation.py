@@ -246,7 +246,9 @@ def run_of(monkeypatch, tmp_path):
 
     def make(model, **settings):
         config = GANConfig(**{"conditional": True, "run_dir": tmp_path, **settings})
-        monkeypatch.setattr("genai_keras.runs.load_run", lambda *_: Run(tmp_path, config, model, config.task()))
+        monkeypatch.setattr(
+            "genai_keras.runs.load_run", lambda *_: Run(tmp_path, config, model, config.task())
+        )
         return str(tmp_path)
 
     return make

@@ -151,7 +151,7 @@ def test_good_images_are_not_copied_more_than_once(tmp_path):
     large = np.resize(PIXELS, (25_000, 28, 28))
     np.savez(tmp_path / "mnist.npz", x_train=large, x_test=large[:10])
     with little_memory(2.2 * large.nbytes):  # zipfile joins the one part that it has read
-        train, *_ = arrays.read_npz(tmp_path / "mnist.npz")
+        train, *_ = arrays.read_npz(tmp_path / "mnist.npz", 10)
     assert np.array_equal(train[..., 0], large)
 
 
@@ -289,7 +289,7 @@ def test_a_data_dir_that_is_no_folder_is_not_passed_over(npz, tmp_path, dataset)
     """Else the user's own file would be ignored, and the public data downloaded."""
     npz()
     for path in (tmp_path / "mnist.npz", tmp_path / "none"):
-        refused(lambda path=path: load_images(dataset, path), path, "--data-dir", "folder")
+        refused(lambda path=path: load_images(dataset, path), path, "`data_dir`", "folder")
 
 
 def test_a_cifar_file_of_the_wrong_length_or_labels(tmp_path):
@@ -570,7 +570,7 @@ def test_one_endless_line(tmp_path, tokenizer):
     assert load_text("text", path, tokenizer=tokenizer).train.count > 0
     refused(lambda: load_pairs("pairs", path), "line 1 of", "no tab")
     path.write_text("a" * 300_000 + "\tb\nc\td\n")
-    refused(lambda: load_pairs("pairs", path, source_tokenizer=tokenizer), "--max-length")
+    refused(lambda: load_pairs("pairs", path, source_tokenizer=tokenizer), "`max_length=")
 
 
 def test_what_is_no_file(tmp_path):

@@ -56,7 +56,7 @@ def test_in_order_is_one_pass_over_everything():
 
 
 def test_fewer_samples_than_a_batch():
-    with pytest.raises(UserError, match="--batch-size 7 or less"):
+    with pytest.raises(UserError, match="`batch_size=7` or less"):
         numbers(7, 8).shuffled()
 
 

@@ -177,7 +177,7 @@ def test_classes_come_in_turn_and_wrong_labels_are_named(make):
 
 def test_a_model_without_labels_says_so():
     networks = dense.build_dense_encoder(SHAPE, 2, (4,)), dense.build_dense_decoder(2, SHAPE, (4,))
-    with pytest.raises(ValueError, match="without --conditional"):
+    with pytest.raises(ValueError, match="not trained to be `conditional`"):
         VAE(*networks).generate(2, labels=[0, 1])
 
 

@@ -132,7 +132,7 @@ def test_what_is_no_grey_image_is_refused(images, words):
 
 
 def test_other_data_have_no_lenet():
-    with pytest.raises(UserError, match=r"for cifar10: use one of mnist, mnist5k, fashion_mnist"):
+    with pytest.raises(UserError, match=r"for cifar10: use one of mnist5k, mnist, fashion_mnist"):
         load_feature_extractor("cifar10")
 
 
@@ -147,7 +147,7 @@ def test_a_damaged_file_names_itself_and_the_command_that_makes_it(tmp_path, mon
         with pytest.raises(UserError) as failure:
             load_feature_extractor("mnist5k")
         assert f"{path} is {state}" in str(failure.value)
-        assert "python -m genai_keras.train_lenet --dataset mnist " in str(failure.value)
+        assert "genai_keras.train_lenet" in str(failure.value)
         path.unlink(missing_ok=True)
 
 

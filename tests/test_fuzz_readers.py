@@ -216,7 +216,7 @@ def test_pairs(tmp_path):
             assert (np.asarray(sources)[:, 0] > 1).all() and (np.asarray(targets)[:, 0] > 1).all()
 
     read = lambda: load_pairs("pairs", path, batch_size=8)  # noqa: E731
-    fuzz(path, *(each.encode() for each in short), read, check, 250, [str(path), "--max-length"])
+    fuzz(path, *(each.encode() for each in short), read, check, 250, [str(path), "`max_length="])
 
 
 def test_text(tmp_path):
@@ -234,7 +234,7 @@ def test_text(tmp_path):
         read,
         check,
         200,
-        [str(path), "too short", "--context-length"],
+        [str(path), "too short", "`context_length="],
     )
 
 

@@ -11,7 +11,6 @@ from PIL import Image
 
 from genai_keras import generate
 from genai_keras.data.images import to_pixels
-from genai_keras.data.pixels import load_pixels
 from genai_keras.generate import main
 from genai_keras.runs import load_run
 

@@ -157,7 +157,7 @@ def test_offline_the_ways_out_are_listed(dataset, tmp_path, monkeypatch):
         load_images(dataset, tmp_path)
     text = str(failure.value)
     assert "unreachable" in text and str(tmp_path) in text
-    assert "--data-dir" in text and "mnist5k" in text and "\n" not in text
+    assert "`data_dir`" in text and "mnist5k" in text and "\n" not in text
 
 
 @pytest.mark.slow
@@ -299,7 +299,7 @@ def test_a_folder_without_images(tmp_path, count):
         save_image(tmp_path / f"{index}.png", index)
     with pytest.raises(UserError, match="at least two"):
         load_images("folder", tmp_path)
-    with pytest.raises(UserError, match="--data-dir"):
+    with pytest.raises(UserError, match="`data_dir`"):
         load_images("folder", tmp_path / "none")
-    with pytest.raises(UserError, match="--data-dir"):
+    with pytest.raises(UserError, match="`data_dir`"):
         load_images("folder")

@@ -125,7 +125,7 @@ def test_long_pairs_are_left_out_and_counted(own):
     assert sorted(len(source) for source, _ in kept) == [10, 11, 12]
     assert pairs.left_out == 18
     assert texts_of(pairs, pairs.validation.first(9)) == pairs.validation_texts
-    with pytest.raises(UserError, match=r"--max-length 5 leaves no pairs .* 21 of 21 are longer"):
+    with pytest.raises(UserError, match=r"`max_length=5` leaves no pairs .* 21 of 21 are longer"):
         own(lines, max_length=5)
 
 
@@ -169,7 +169,7 @@ def test_what_cannot_be_used_is_said_in_one_line(own, content, message):
 
 
 def test_a_file_has_to_be_named_and_to_be_there(tmp_path):
-    with pytest.raises(UserError, match=r"pairs needs --data-dir to name your file of pairs$"):
+    with pytest.raises(UserError, match=r"pairs` needs `data_dir` to name your file of pairs$"):
         load_pairs("pairs")
     with pytest.raises(UserError, match=r"cannot read .*none\.tsv: No such file"):
         load_pairs("pairs", tmp_path / "none.tsv")

@@ -1,61 +1,41 @@
-"""The structure that CONTRIBUTING.md promises: imports go one way, from higher levels to lower."""
+"""The structure that CONTRIBUTING.md promises: imports go one way, files are short."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "genai_keras"
-LEVELS = {
-    "errors": 0,
-    "files": 1,
-    "quiet": 0,
-    "config": 1,
-    "parsing": 2,
-    "losses": 1,
-    "likelihoods": 1,
-    "command": 3,
-    "data": 2,
-    "layers": 2,
-    "networks": 3,
-    "sampling": 3,
-    "models": 4,
-    "evaluation": 5,
-    "callbacks": 5,
-    "training": 6,
-    "serving": 5,
-    "notebook": 7,
-    "exercises": 7,
-    "runs": 7,
-    "train_gan": 8,
-    "train_vae": 8,
-    "train_lm": 8,
-    "train_seq2seq": 8,
-    "evaluate": 8,
-    "generate": 8,
-    "export": 8,
-    "augment": 8,
-    "evaluation/train_lenet": 8,
-    "check": 8,
-    "__main__": 9,
-}
-# These know nothing of the command line, so that a notebook can use them.
-CONFIG_FREE = (
-    "losses",
-    "likelihoods",
-    "data",
-    "layers",
-    "networks",
-    "sampling",
-    "models",
-    "evaluation",
-    "callbacks",
-    "serving",
-)
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "genai_keras"
+# A room imports from those above it only. The command line and what is behind it come last.
+LEVELS = (
+    {"errors"},
+    {"files", "losses", "likelihoods"},
+    {"data", "layers"},
+    {"networks", "sampling"},
+    {"models"},
+    {"plots", "evaluation"},
+    {"callbacks", "training"},
+    {"tasks"},
+    {"cli"},
+    {"runs"},
+    {"course", "train_gan", "train_vae", "train_lm", "train_seq2seq", "generate", "evaluate",
+     "export", "augment", "train_lenet"},
+    {"check"},
+    {"__main__"},
+)  # fmt: skip
+LEVEL_OF = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
+BELOW_THE_COMMAND_LINE = {room for room, level in LEVEL_OF.items() if level < LEVEL_OF["cli"]}
+DOORS = ("train_gan", "train_vae", "train_lm", "train_seq2seq", "generate", "evaluate", "export",
+         "augment", "check", "train_lenet")  # fmt: skip
+FLAG = re.compile(r"(^|[\s(`'\"])--[a-z]")
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+each_module = pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
 
 
 def imports_of(path):
-    """The modules of the package that a file imports, anywhere in it."""
+    """The rooms of the package that a file imports from, anywhere in it."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         names = []
         if isinstance(node, ast.Import):
@@ -66,27 +46,25 @@ def imports_of(path):
         yield from (name.split(".")[1] for name in names if name.startswith("genai_keras."))
 
 
-def place_of(path):
-    name = path.relative_to(PACKAGE).with_suffix("").as_posix()
-    return name if name in LEVELS else name.split("/")[0]
+def room_of(path):
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
-MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
-
-
-def check(path, place):
+def check(path, room):
     for target in imports_of(path):
-        assert target == place or LEVELS[target] < LEVELS[place], f"{place} imports {target}"
-        assert not (place in CONFIG_FREE and target in ("config", "parsing", "command"))
+        if target == "__version__":
+            continue
+        lower = LEVEL_OF[target] < LEVEL_OF[room]
+        assert target == room or lower, f"{room} imports {target}"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+@each_module
 def test_imports_go_one_way(path):
-    check(path, place_of(path))
+    check(path, room_of(path))
 
 
 def test_the_levels_name_what_there_is():
-    assert {place_of(path) for path in MODULES} <= LEVELS.keys()
+    assert {room_of(path) for path in MODULES} == LEVEL_OF.keys()
 
 
 def test_a_wrong_import_would_be_seen(tmp_path):
@@ -95,5 +73,39 @@ def test_a_wrong_import_would_be_seen(tmp_path):
     with pytest.raises(AssertionError, match="losses imports models"):
         check(wrong, "losses")
     wrong.write_text("from genai_keras.cli.image_options import GANConfig\n")
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match="models imports cli"):
         check(wrong, "models")
+
+
+def flags_in(path):
+    """The texts of a file, its docstrings too, in which a flag is named."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            text = node.value.replace("tensorboard --logdir", "")  # a program of its own
+            if FLAG.search(text):
+                yield text
+
+
+@each_module
+def test_no_room_below_the_command_line_names_a_flag(path):
+    """They speak of their arguments, in backticks; the command line makes flags of these."""
+    if room_of(path) in BELOW_THE_COMMAND_LINE:
+        assert not list(flags_in(path))
+
+
+def test_a_flag_would_be_seen(tmp_path):
+    for text in ("use --limit 3", "--limit is", "(--limit)", "tensorboard --logdir x --limit"):
+        (tmp_path / "flag.py").write_text(f'raise ValueError(f"{text} {{1}}")\n')
+        assert list(flags_in(tmp_path / "flag.py"))
+
+
+@each_module
+def test_files_are_short(path):
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines <= (60 if room_of(path) in DOORS else 250)
+
+
+def test_the_table_of_rooms_names_them_all():
+    table = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## Where things live")[1]
+    named = set(re.findall(r"`(\w+)(?:/|\.py)", table.split("\n## ")[0]))
+    assert LEVEL_OF.keys() - {"__main__"} <= named

@@ -112,7 +112,7 @@ def test_white_space_is_a_text(own):
         ("我", {"tokenizer": "bpe"}, "too short: its length is 1,"),
         ("ab", {}, "too short: its length is 2,"),
         ("a" * 1000, {"limit": 5}, "too short: its length is 5,"),
-        (NUMBERS, {"context_length": 1000}, "--context-length 1000 is too long .* at most 268"),
+        (NUMBERS, {"context_length": 1000}, "`context_length=1000` is too long .* at most 268"),
         (NUMBERS, {"context_length": 269}, "at most 268"),
         ("grün".encode("latin-1"), {}, r"not in UTF-8 \(see byte 2\).*iconv -f WINDOWS-1252 "),
         ("grün".encode("utf-16"), {}, r"not in UTF-8 \(see byte 0\).*iconv -f UTF-16 "),
@@ -130,9 +130,9 @@ def test_the_longest_context_works(own):
 
 
 def test_a_file_has_to_be_named_and_to_be_there(tmp_path):
-    with pytest.raises(UserError, match=r"text needs --data-dir to name your text file$"):
+    with pytest.raises(UserError, match=r"text` needs `data_dir` to name your text file$"):
         load_text("text")
-    with pytest.raises(UserError, match="needs --data-dir to name your text file, not the folder"):
+    with pytest.raises(UserError, match="needs `data_dir` to name your text file, not the folder"):
         load_text("text", tmp_path)
     with pytest.raises(UserError, match=r"cannot read .*none\.txt: No such file"):
         load_text("text", str(tmp_path / "none.txt"))

@@ -13,7 +13,8 @@ from genai_keras.evaluation.likelihood import (
     importance_weighted_log_likelihood,
     log_importance_weights,
 )
-from genai_keras.models.vae import VAE, ActiveUnits
+from genai_keras.models.metrics import ActiveUnits
+from genai_keras.models.vae import VAE
 from genai_keras.networks import conv_vae, dense
 from genai_keras.sampling.noise import interpolation
 

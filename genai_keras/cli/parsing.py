@@ -152,6 +152,10 @@ def load_config(path, classes):
             values[name] = read_json(value, types_of[name], choices_of(cls, options[name]), limits)
     except ValueError as error:
         raise UserError(f"{path} cannot be read as a run's config: {name}: {error}") from None
+    try:
+        cls(**values).check()
+    except UserError as error:
+        raise UserError(f"{path} cannot be read as a run's config: {error}") from None
     return cls, values
 
 

@@ -4,6 +4,7 @@ import numpy as np
 from keras import ops
 
 from genai_keras import losses
+from genai_keras.course import chapter6_cases as of
 from genai_keras.course.marking import Exercise
 from genai_keras.sampling import samplers
 from genai_keras.sampling.continuation import context_start
@@ -32,103 +33,14 @@ def softmax_with_temperature(logits, temperature):
 def top_p(probabilities, p):
     """The fewest likeliest tokens whose mass reaches p, renormalized; the others have 0."""
     # As `samplers.keep_top_p`, but without logits: exact where the mass is exactly p.
-    kept = _mass_before(probabilities) < p
+    kept = of.mass_before(probabilities) < p
     return np.where(kept, probabilities, 0.0) / probabilities[kept].sum()
-
-
-def _texts(rng):
-    shapes = [(3, 6), (5, 4), (2, 9)]
-    return [(rng.integers(0, 1000, shape),) for shape in shapes]
-
-
-def _naive_log_softmax(logits):
-    raised = np.exp(logits)
-    return np.log(raised / raised.sum(-1, keepdims=True))
-
-
-def _log_softmax(logits, axis=-1):
-    lowered = logits - logits.max(axis, keepdims=True)
-    return lowered - np.log(np.exp(lowered).sum(axis, keepdims=True))
-
-
-def _nats(log_probabilities, targets):
-    """-log p of the targets, `(batch, length)`."""
-    return -np.take_along_axis(log_probabilities, targets[..., None], axis=-1)[..., 0]
-
-
-def _predictions(rng):
-    """Logits and targets; the last one's logits are thousands."""
-    cases = []
-    for shape, scale in (((2, 4, 5), 1.5), ((3, 2, 7), 2.5), ((3, 5, 6), 3_000.0)):
-        logits = rng.normal(0, scale, shape).astype("float32")
-        cases.append((logits, rng.integers(0, shape[-1], shape[:-1])))
-    return cases
-
-
-def _long_and_short(rng):
-    """Texts that are longer than the context, and of a batch of more of them, and shorter ones."""
-    cases = []
-    for batch in (2, 10):
-        context_length = int(rng.integers(6, 10))
-        length = context_length + context_length // 2 * int(rng.integers(1, 4)) + 1
-        cases.append((rng.integers(1, 1000, (batch, length)), context_length))
-    for batch in (4, 3):
-        length = int(rng.integers(4, 8))
-        context_length = length + int(rng.integers(1, 4))
-        cases.append((rng.integers(1, 1000, (batch, length)), context_length))
-    return cases
-
-
-def _scores(rng):
-    """Logits and temperatures; the last one's logits are around 1,000."""
-    cases = []
-    for shape, low, high in (((2, 5), 0.4, 0.7), ((3, 4), 1.5, 3.0)):
-        logits = rng.normal(0, 1.5, shape).astype("float32")
-        cases.append((logits, float(rng.uniform(low, high))))
-    # Multiples of 1/8, so that float32 holds them, and twice them, without an error.
-    cases.append(((1_000 + rng.integers(-12, 13, (4, 6)) / 8).astype("float32"), 0.5))
-    return cases
-
-
-def _softmax(logits, axis=-1):
-    return np.exp(_log_softmax(logits, axis))
-
-
-def _naive_softmax(logits):
-    raised = np.exp(logits)
-    return raised / raised.sum(-1, keepdims=True)
-
-
-def _distributions(rng):
-    """Of different sizes; the last one's mass is exactly p after some of its tokens."""
-    cases = []
-    for vocabulary in (5, 8, 20):
-        probabilities = rng.dirichlet(np.full(vocabulary, 2.0))
-        mass = np.cumsum(np.sort(probabilities)[::-1])
-        tokens = int(rng.integers(1, 4))  # that do not reach p yet; the next one does
-        cases.append((probabilities, float(mass[tokens - 1 : tokens + 1] @ (0.6, 0.4))))
-    # Nearly powers of two, whose logarithms and sums round little: other ways agree on these, too.
-    probabilities = np.array([16, 8, 4, 3, 1]) / 32
-    cases.append((rng.permutation(probabilities), float(rng.choice([16, 24, 28]) / 32)))
-    return cases
-
-
-def _mass_before(probabilities, order=None):
-    """The mass of the tokens likelier than each, or before it in an order: `(vocabulary,)`."""
-    order = np.argsort(-probabilities, kind="stable") if order is None else order
-    before = np.empty_like(probabilities)
-    before[order] = np.cumsum(probabilities[order]) - probabilities[order]
-    return before
-
-
-def _only(probabilities, kept):
-    return np.where(kept, probabilities, 0) / np.where(kept, probabilities, 0).sum()
 
 
 EXERCISES = (
     Exercise(
         inputs_and_targets,
-        _texts,
+        of.texts,
         {
             "inputs and targets are the same: the target is the next token, one place on": (
                 lambda t: (t[:, :-1], t[:, :-1])
@@ -159,40 +71,40 @@ EXERCISES = (
     ),
     Exercise(
         next_token_loss,
-        _predictions,
+        of.predictions,
         {
             "exp of a large logit overflows to nan: subtract the row's maximum before exp": (
-                lambda z, t: np.mean(_nats(_naive_log_softmax(z), t))
+                lambda z, t: np.mean(of.nats(of.naive_log_softmax(z), t))
             ),
             "infinite for large logits: no log of a softmax, logit - logsumexp stays finite": (
-                lambda z, t: np.mean(_nats(np.log(_softmax(z)), t))
+                lambda z, t: np.mean(of.nats(np.log(of.softmax(z)), t))
             ),
             "the sum: take the mean over all positions": lambda z, t: np.sum(
-                _nats(_log_softmax(z), t)
+                of.nats(of.log_softmax(z), t)
             ),
-            "one number a position: take the mean of them all": lambda z, t: _nats(
-                _log_softmax(z), t
+            "one number a position: take the mean of them all": lambda z, t: of.nats(
+                of.log_softmax(z), t
             ),
             "one number a text: take the mean over the batch, too": lambda z, t: np.mean(
-                _nats(_log_softmax(z), t), axis=1
+                of.nats(of.log_softmax(z), t), axis=1
             ),
             "the mean over the vocabulary, too: of a position only log p(target) counts": (
-                lambda z, t: np.mean(_nats(_log_softmax(z), t)) / z.shape[-1]
+                lambda z, t: np.mean(of.nats(of.log_softmax(z), t)) / z.shape[-1]
             ),
             "this is the mean of log p: the loss is its negative": lambda z, t: (
-                -np.mean(_nats(_log_softmax(z), t))
+                -np.mean(of.nats(of.log_softmax(z), t))
             ),
             "the softmax is over the positions: it is over the vocabulary, axis=-1": lambda z, t: (
-                np.mean(_nats(_log_softmax(z, axis=1), t))
+                np.mean(of.nats(of.log_softmax(z, axis=1), t))
             ),
             "the softmax is over the whole array: give it axis=-1": lambda z, t: np.mean(
-                _nats(_log_softmax(z, axis=(0, 1, 2)), t)
+                of.nats(of.log_softmax(z, axis=(0, 1, 2)), t)
             ),
         },
     ),
     Exercise(
         last_context,
-        _long_and_short,
+        of.long_and_short,
         {
             "these are the first tokens: what comes next depends on the last ones": lambda t, w: t[
                 :, :w
@@ -217,61 +129,61 @@ EXERCISES = (
     ),
     Exercise(
         softmax_with_temperature,
-        _scores,
+        of.scores,
         {
             "exp of a large number overflows: subtract the row's maximum before it": lambda z, c: (
-                _naive_softmax(z / c)
+                of.naive_softmax(z / c)
             ),
             "multiplied by the temperature: divide the logits by it": (
-                lambda z, c: _softmax(z * c)
+                lambda z, c: of.softmax(z * c)
             ),
-            "the temperature has no effect: divide the logits by it": lambda z, c: _softmax(z),
+            "the temperature has no effect: divide the logits by it": lambda z, c: of.softmax(z),
             "the probabilities are divided by the temperature: divide the logits": lambda z, c: (
-                _softmax(z) / c
+                of.softmax(z) / c
             ),
-            "a softmax of a softmax: divide the logits, not their softmax": lambda z, c: _softmax(
-                _softmax(z) / c
+            "a softmax of a softmax: divide the logits, not their softmax": lambda z, c: of.softmax(
+                of.softmax(z) / c
             ),
             "these are the logits: their softmax is missing": lambda z, c: z / c,
-            "these are logarithms: take exp of them": lambda z, c: _log_softmax(z / c),
+            "these are logarithms: take exp of them": lambda z, c: of.log_softmax(z / c),
             "the softmax is over the batch: it is over the vocabulary, axis=-1": lambda z, c: (
-                _softmax(z / c, axis=0)
+                of.softmax(z / c, axis=0)
             ),
-            "the softmax is over the whole array: give it axis=-1": lambda z, c: _softmax(
+            "the softmax is over the whole array: give it axis=-1": lambda z, c: of.softmax(
                 z / c, axis=(0, 1)
             ),
         },
     ),
     Exercise(
         top_p,
-        _distributions,
+        of.distributions,
         {
             "not renormalized: divide by the sum of what is kept": lambda q, p: np.where(
-                _mass_before(q) < p, q, 0
+                of.mass_before(q) < p, q, 0
             ),
             "divided by p: divide by the sum of what is kept, which may be more": lambda q, p: (
-                np.where(_mass_before(q) < p, q, 0) / p
+                np.where(of.mass_before(q) < p, q, 0) / p
             ),
-            "a softmax of probabilities: divide them by their sum": lambda q, p: _softmax(
-                np.where(_mass_before(q) < p, q, -np.inf)
+            "a softmax of probabilities: divide them by their sum": lambda q, p: of.softmax(
+                np.where(of.mass_before(q) < p, q, -np.inf)
             ),
             "p is not reached: keep the token with which the mass gets there, too": lambda q, p: (
-                _only(q, _mass_before(q) + q <= p)
+                of.only(q, of.mass_before(q) + q <= p)
             ),
             "p is not reached, nor by a mass of exactly p: keep the token that gets there, too": (
-                lambda q, p: _only(q, _mass_before(q) + q < p)
+                lambda q, p: of.only(q, of.mass_before(q) + q < p)
             ),
-            "one token too many where the mass is exactly p: then p is reached": lambda q, p: _only(
-                q, _mass_before(q) <= p
+            "a token too many where the mass is exactly p: then p is reached": lambda q, p: of.only(
+                q, of.mass_before(q) <= p
             ),
-            "taken in the order of the vocabulary: begin with the likeliest": lambda q, p: _only(
-                q, _mass_before(q, np.arange(len(q))) < p
+            "taken in the order of the vocabulary: begin with the likeliest": lambda q, p: of.only(
+                q, of.mass_before(q, np.arange(len(q))) < p
             ),
-            "the least likely tokens are taken first: begin with the likeliest": lambda q, p: _only(
-                q, _mass_before(q, np.argsort(q)) < p
+            "the least likely tokens come first: begin with the likeliest": lambda q, p: of.only(
+                q, of.mass_before(q, np.argsort(q)) < p
             ),
             "sorted by probability: each token keeps its place in the vocabulary": lambda q, p: (
-                -np.sort(-_only(q, _mass_before(q) < p))
+                -np.sort(-of.only(q, of.mass_before(q) < p))
             ),
         },
     ),

@@ -46,8 +46,14 @@ def read_npz(path, classes):
         raise UserError(f"{path} does not hold images as it has to: {reason_of(error)}") from None
 
 
-def read_idx(path, rank):
-    """Reads an idx file, gzipped or not: 2048 + rank, the shape, the bytes."""
+def read_idx(path, rank, classes=None):
+    """Reads an idx file, gzipped or not: 2048 + rank, the shape, the bytes.
+
+    Args:
+        path: of the file.
+        rank: 3 for images, 1 for labels.
+        classes: how many classes the labels are of.
+    """
     opener = gzip.open if path.suffix == ".gz" else open
     try:
         most = min(MOST_BYTES, MOST_EXPANSION * path.stat().st_size)
@@ -68,19 +74,19 @@ def read_idx(path, rank):
                 f"{tuple(shape)}"
             )
         values = np.frombuffer(data, "uint8").reshape(shape)
-        return _to_labels("label", values) if rank == 1 else values
+        return _to_labels("label", values, classes) if rank == 1 else values
     except Exception as error:  # of gzip, zlib or the file system
         raise UserError(f"{path} is no such idx file, or is damaged: {reason_of(error)}") from None
 
 
-def read_cifar_file(path):
-    """A label and 3 x 32 x 32 bytes, channel by channel, a image."""
+def read_cifar_file(path, classes):
+    """A label, one of `classes`, and 3 x 32 x 32 bytes, channel by channel, for each image."""
     try:
         data = np.fromfile(path, "uint8")
         if not data.size or data.size % 3073:
             raise ValueError(f"{data.size} bytes are no multiple of 3,073")
         records = data.reshape(-1, 3073)
-        labels = _to_labels("label", records[:, 0])
+        labels = _to_labels("label", records[:, 0], classes)
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is damaged: {reason_of(error)}") from None
     return records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), labels

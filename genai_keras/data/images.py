@@ -158,38 +158,45 @@ def _read_mnist5k(data_dir):
 def _read_npz_or_idx(name):
     """A reader of `NAME.npz`, or of four idx files, or of what Keras keeps or can download."""
 
+    classes = DATASETS[name].classes
+
     def read(data_dir):
         for folder in _folders(data_dir, name):
             if (folder / f"{name}.npz").exists():
-                return read_npz(folder / f"{name}.npz", DATASETS[name].classes)
+                return read_npz(folder / f"{name}.npz", classes)
             if list(folder.glob("train-images*idx3-ubyte*")):
                 images = [_read_idx(folder, f"{part}-images", 3) for part in ("train", "t10k")]
-                labels = [_read_idx(folder, f"{part}-labels", 1) for part in ("train", "t10k")]
+                labels = [
+                    _read_idx(folder, f"{part}-labels", 1, classes) for part in ("train", "t10k")
+                ]
                 return _fit(*(part[..., None] for part in images), *labels, folder)
         return download(name, data_dir)
 
     return read
 
 
-def _read_idx(folder, name, rank):
+def _read_idx(folder, name, rank, classes=None):
     found = sorted(folder.glob(f"{name}*idx{rank}-ubyte*"))
     if not found and rank == 1:  # labels need not be there
         return None
     if not found:
         raise UserError(f"{folder} has no {name}-idx{rank}-ubyte(.gz)")
-    return read_idx(found[0], rank)
+    return read_idx(found[0], rank, classes)
 
 
 def _read_cifar10(data_dir):
+    classes = DATASETS["cifar10"].classes
     for folder in _folders(data_dir, "cifar10", "cifar-10-batches-bin"):
         if (folder / "cifar10.npz").exists():
-            return read_npz(folder / "cifar10.npz", DATASETS["cifar10"].classes)
+            return read_npz(folder / "cifar10.npz", classes)
         if (folder / "test_batch.bin").exists():
-            train = [read_cifar_file(path) for path in sorted(folder.glob("data_batch_*.bin"))]
+            train = [
+                read_cifar_file(path, classes) for path in sorted(folder.glob("data_batch_*.bin"))
+            ]
             if not train:
                 raise UserError(f"{folder} has test_batch.bin but no data_batch_1.bin to 5.bin")
             images, labels = (np.concatenate(side) for side in zip(*train, strict=True))
-            test_images, test_labels = read_cifar_file(folder / "test_batch.bin")
+            test_images, test_labels = read_cifar_file(folder / "test_batch.bin", classes)
             return images, test_images, labels, test_labels
     return download("cifar10", data_dir)
 

@@ -1,6 +1,7 @@
 """Running text, cut into windows of tokens."""
 
 import hashlib
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,6 +102,24 @@ def _windows(tokens, context_length, stride, batch_size, seed, epoch_steps=None)
         return tf.gather(tokens, stride * indices[:, None] + places)
 
     return Batches(fetch, count, (context_length + 1,), batch_size, seed, epoch_steps=epoch_steps)
+
+
+def encode_prompt(prompt, tokenizer):
+    """What a model shall continue, as tokens, `(length,)` int32; warns of unknown characters.
+
+    Raises:
+        UsageError: it is empty.
+    """
+    if not prompt:
+        raise UsageError("the `prompt` is empty: give at least one character to begin with")
+    unknown = tokenizer.unknown_in(prompt)
+    if unknown and unknown != ["\n"]:
+        print(
+            f"warning: the text has no {' '.join(map(repr, unknown))}, so the model reads it in "
+            "`prompt` as an unknown character",
+            file=sys.stderr,
+        )
+    return tokenizer.encode(prompt)
 
 
 def fingerprint_of(text):

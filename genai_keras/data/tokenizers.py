@@ -1,14 +1,13 @@
 """Tokenizers: text to whole numbers and back, by character or by byte-pair encoding."""
 
 import json
-import sys
 from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
 
 from genai_keras.data.byte_pairs import BYTES, cut_words, learn_merges, merge, to_bytes
-from genai_keras.errors import UsageError, UserError
+from genai_keras.errors import UserError
 
 UNKNOWN = "\ufffd"  # Unicode's replacement character
 LONGEST = 4 * 33  # bytes of a token: a word of `cut_words` in UTF-8
@@ -224,24 +223,6 @@ def load_tokenizer(path):
 
 def _is_list_of(values, kind):
     return isinstance(values, list) and all(type(each) is kind for each in values)
-
-
-def encode_prompt(prompt, tokenizer):
-    """What a model shall continue, as tokens, `(length,)` int32; warns of unknown characters.
-
-    Raises:
-        UsageError: it is empty.
-    """
-    if not prompt:
-        raise UsageError("the `prompt` is empty: give at least one character to begin with")
-    unknown = tokenizer.unknown_in(prompt)
-    if unknown and unknown != ["\n"]:
-        print(
-            f"warning: the text has no {' '.join(map(repr, unknown))}, so the model reads it in "
-            "`prompt` as an unknown character",
-            file=sys.stderr,
-        )
-    return tokenizer.encode(prompt)
 
 
 def _visible(text):

@@ -9,7 +9,7 @@ from genai_keras.evaluation.bootstrap import bootstrap, bootstrap_mean
 from genai_keras.evaluation.likelihood import importance_weighted_bound, log_importance_weights
 from genai_keras.evaluation.report import Row
 from genai_keras.evaluation.translation import bootstrap_chrf, evaluate_translations
-from genai_keras.models.vae import ACTIVE
+from genai_keras.models.metrics import ACTIVE
 
 BOUNDS = (1, 10, 100)  # importance samples of the bounds that are reported
 PER_IMAGE = "nats per image; higher is better"

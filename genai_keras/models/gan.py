@@ -6,7 +6,7 @@ from keras import ops
 
 from genai_keras import losses
 from genai_keras.models.base import FromFile
-from genai_keras.models.means import Means
+from genai_keras.models.metrics import Means
 from genai_keras.models.noise import FromNoise, classes_of, conditioned
 
 

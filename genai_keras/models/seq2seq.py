@@ -7,7 +7,7 @@ from keras import ops
 
 from genai_keras import losses
 from genai_keras.models.base import OneOptimizer
-from genai_keras.models.means import Means
+from genai_keras.models.metrics import Means
 from genai_keras.networks import transformer  # noqa: F401  whose classes saved models have
 from genai_keras.sampling import samplers
 from genai_keras.sampling.beam_search import IMPOSSIBLE, beam_search

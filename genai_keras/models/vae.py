@@ -9,11 +9,9 @@ from genai_keras import losses
 from genai_keras.layers.reparameterization import Reparameterization
 from genai_keras.likelihoods import LIKELIHOODS
 from genai_keras.models.base import OneOptimizer
-from genai_keras.models.means import Means
+from genai_keras.models.metrics import ActiveUnits, Means
 from genai_keras.models.noise import FromNoise, classes_of, conditioned
 from genai_keras.sampling.noise import BLOCK, interpolation
-
-ACTIVE = 0.01  # variance over the data of E[z | x], above which a latent counts as used
 
 
 @keras.saving.register_keras_serializable(package="genai_keras")
@@ -217,32 +215,6 @@ class VAE(FromNoise, OneOptimizer):
             "importance_samples": self.importance_samples,
             "seed": self.seed,
         }
-
-
-class ActiveUnits(keras.metrics.Metric):
-    """How many latents the encoder uses: those whose E[z | x] varies over the data by > 0.01.
-
-    Reference: Burda et al. 2016, section 5.1, https://arxiv.org/abs/1509.00519
-    """
-
-    def __init__(self, latent_dim, name="active_units", **kwargs):
-        super().__init__(name=name, **kwargs)
-        self.count = self.add_weight(name="count", initializer="zeros")
-        self.sum = self.add_weight(shape=(latent_dim,), name="sum", initializer="zeros")
-        self.squares = self.add_weight(shape=(latent_dim,), name="squares", initializer="zeros")
-
-    def update_state(self, mean, sample_weight=None):
-        self.count.assign_add(ops.cast(ops.shape(mean)[0], "float32"))
-        self.sum.assign_add(ops.sum(mean, axis=0))
-        self.squares.assign_add(ops.sum(ops.square(mean), axis=0))
-
-    def variances(self):
-        """Variance of each latent's mean over the data so far, `(latent_dim,)`."""
-        count = ops.maximum(self.count, 1.0)
-        return self.squares / count - ops.square(self.sum / count)
-
-    def result(self):
-        return ops.sum(ops.cast(self.variances() > ACTIVE, "float32"))
 
 
 def _log_prior_ratio(z, mean, log_variance):

@@ -6,8 +6,7 @@ import numpy as np
 
 from genai_keras.callbacks.attention import AttentionMaps
 from genai_keras.callbacks.text import TextSample
-from genai_keras.data.text import load_text
-from genai_keras.data.tokenizers import encode_prompt
+from genai_keras.data.text import encode_prompt, load_text
 from genai_keras.evaluation.scores import score_text
 from genai_keras.tasks.base import Data, Task
 from genai_keras.tasks.samples import Text as WrittenText

@@ -168,7 +168,7 @@ WRONG = (
     ),
     (
         "top_p",
-        "one token too many",
+        "a token too many",
         lambda probabilities, p: nucleus(probabilities, p, lambda mass, next, p: mass <= p),
     ),
     ("top_p", "order of the vocabulary", by_position),
