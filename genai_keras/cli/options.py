@@ -112,16 +112,10 @@ class Config:
     def check(self):
         """Raises a `UsageError` for options that cannot be used together."""
 
-    @classmethod
-    def in_flags(cls, text):
-        """A message with `options` and `options=values` as they are typed."""
-        names = {each.name for each in fields(cls)}
-
-        def typed(match):
-            name, _, value = match.group(1).partition("=")
-            return flag_of(name, value or None) if name in names else match.group(0)
-
-        return re.sub(r"`([^`]+)`", typed, text)
+    @staticmethod
+    def in_flags(text):
+        """A message that speaks of `arguments` and `arguments=values`, as they are typed."""
+        return re.sub(r"`(\w+)(?:=([^`]+))?`", lambda found: flag_of(*found.groups()), text)
 
 
 @dataclass

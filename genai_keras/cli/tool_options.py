@@ -171,7 +171,7 @@ On all of MNIST the default takes about 5 minutes of CPU time.
 class LeNetConfig(Config):
     """The options of `evaluation.train_lenet`, which made the feature extractors."""
 
-    command: ClassVar[str] = "evaluation.train_lenet"
+    command: ClassVar[str] = "train_lenet"
     examples: ClassVar[str] = """\
 examples:
   python -m genai_keras.train_lenet --dataset mnist --out lenet.npz
