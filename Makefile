@@ -37,9 +37,9 @@ lint: $(VENV)/ready
 	$(IN_VENV)/ruff format --check .
 
 benchmark: $(VENV)/ready
-	$(IN_VENV)/python tests/benchmark_gan_step.py
-	$(IN_VENV)/python tests/benchmark_transformer.py
-	$(IN_VENV)/python tests/benchmark_training.py
+	$(IN_VENV)/python tests/benchmarks/benchmark_gan_step.py
+	$(IN_VENV)/python tests/benchmarks/benchmark_transformer.py
+	$(IN_VENV)/python tests/benchmarks/benchmark_training.py
 
 # The exact versions of requirements.txt, and the package itself from this checkout.
 $(VENV)/ready: requirements.txt setup.cfg pyproject.toml

@@ -51,7 +51,7 @@ def test_links_and_images_exist(name):
 @pytest.mark.parametrize("name", PAGES)
 def test_tests_that_are_named_exist(name):
     for file, test in re.findall(
-        r"(tests/\w+\.py)::(\w+)", (ROOT / name).read_text(encoding="utf-8")
+        r"(tests/[\w/]+\.py)::(\w+)", (ROOT / name).read_text(encoding="utf-8")
     ):
         assert f"\ndef {test}(" in (ROOT / file).read_text(encoding="utf-8"), f"{file}::{test}"
 

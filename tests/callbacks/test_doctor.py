@@ -29,7 +29,7 @@ from genai_keras.callbacks.doctor import TrainingDoctor, clipped, diversity
 from genai_keras.data.images import load_images
 from genai_keras.data.toy import GaussianMixture, load_mixture
 
-NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 
 def gan(real, fake):

@@ -9,7 +9,7 @@ import pytest
 
 from genai_keras.check import main
 
-EXERCISES = Path(__file__).parents[1] / "notebooks/exercises"
+EXERCISES = Path(__file__).parents[2] / "notebooks/exercises"
 KL = "0.5 * np.sum(np.exp(log_variance) + mean**2 - 1 - log_variance, axis=-1)"
 
 

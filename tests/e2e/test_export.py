@@ -385,7 +385,7 @@ def test_the_signatures_are_printed(exported):
 
 @pytest.mark.slow
 def test_what_the_readme_sends_fits_the_signatures(exported):
-    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     (request,) = re.findall(r"digits:predict -d '(.*)'", readme)
     request = json.loads(request)
     signature = next(

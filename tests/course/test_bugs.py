@@ -6,7 +6,7 @@ from pathlib import Path
 import jupytext
 import pytest
 
-EXHIBITS = sorted((Path(__file__).parents[1] / "notebooks/bugs").glob("*.py"))
+EXHIBITS = sorted((Path(__file__).parents[2] / "notebooks/bugs").glob("*.py"))
 each_exhibit = pytest.mark.parametrize("path", EXHIBITS, ids=lambda path: path.stem)
 
 

@@ -1,6 +1,6 @@
 """What the Transformer costs, in turns in one process.
 
-    python tests/benchmark_transformer.py [--rounds 9] [--steps 40]
+    python tests/benchmarks/benchmark_transformer.py [--rounds 9] [--steps 40]
 
 Training: a step of `fit` as `train_lm` runs it (4 blocks, 4 heads, width 128, 64 tokens, batch 12),
 beside the same network with `keras.layers.MultiHeadAttention` in its blocks.

@@ -16,7 +16,7 @@ from nbclient.exceptions import CellExecutionError
 
 from genai_keras.course import notebook as shown
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 # The project's address stands in setup.cfg; badges and first cells are held to it.
 URL = re.search(r"^url = (.*)$", (ROOT / "setup.cfg").read_text(), re.M).group(1)
 REPOSITORY = URL.removeprefix("https://github.com/")

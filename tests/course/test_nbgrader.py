@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-EXERCISES = Path(__file__).parents[1] / "notebooks/exercises"
+EXERCISES = Path(__file__).parents[2] / "notebooks/exercises"
 
 
 def nbgrader(course, *arguments):

@@ -1,6 +1,6 @@
 """Trainings at full settings: what each reaches, beside what the README says of it.
 
-    python tests/benchmark_training.py [dates] [sort] [shakespeare] [density] [lenet]
+    python tests/benchmarks/benchmark_training.py [dates] [sort] [shakespeare] [density] [lenet]
 
 Some minutes of CPU time each; the suite shows the same laws on smaller worlds. Shakespeare and
 LeNet need real data: set GENAI_KERAS_DATA, as for the tests. The exit code is 1 if one falls short.
@@ -15,7 +15,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-from helpers import history, is_that_day
 
 from genai_keras import train_gan, train_lenet, train_lm, train_seq2seq
 from genai_keras.data.images import load_images
@@ -23,7 +22,10 @@ from genai_keras.data.toy import GaussianMixture
 from genai_keras.evaluation.features import LeNetFeatures, load_lenet
 from genai_keras.runs import load_run
 
-DATA = os.environ.get("GENAI_KERAS_DATA", Path(__file__).parents[2] / "shared" / "data")
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for the helpers of the tests
+from helpers import history, is_that_day
+
+DATA = os.environ.get("GENAI_KERAS_DATA", Path(__file__).parents[3] / "shared" / "data")
 
 
 def translations(main, folder, *argv):

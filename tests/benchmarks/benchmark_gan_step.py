@@ -1,6 +1,6 @@
 """What `fit` costs beside a bare loop: CPU time of a training step, in turns in one process.
 
-    python tests/benchmark_gan_step.py [--rounds 9] [--steps 150]
+    python tests/benchmarks/benchmark_gan_step.py [--rounds 9] [--steps 150]
 
 The bare loop is a `tf.function` with the same networks, batches, losses, optimizers and averaging,
 but without `fit`, metrics, callbacks or a progress bar. `fit` runs as `train_gan` runs it, with the

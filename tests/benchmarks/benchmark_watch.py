@@ -1,6 +1,6 @@
 """What the watch on divergence costs: CPU time of one look at all numbers, spread over its steps.
 
-    python tests/benchmark_watch.py
+    python tests/benchmarks/benchmark_watch.py
 
 Steps and looks take turns within one process, so that another process' load weighs on both.
 """
