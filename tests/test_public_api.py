@@ -360,7 +360,7 @@ def test_a_damaged_file_is_named_in_few_words(tmp_path):
     path.write_bytes(b"no archive")
     with pytest.raises(ValueError, match=r"gan\.keras cannot be loaded: File is not a zip"):
         genai_keras.load_model(path)
-    with pytest.raises(ValueError, match="cannot be loaded: .*No such file"):
+    with pytest.raises(ValueError, match=r"cannot be loaded: .*No such file"):
         genai_keras.load_model(tmp_path / "none.keras")
 
 
