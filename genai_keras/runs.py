@@ -1,6 +1,7 @@
 """Finished runs, as whoever uses them finds them."""
 
 import functools
+import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,7 +104,7 @@ def load_run(folder, data_dir=None):
             f"{folder} is not finished: it has no model.keras; go on with {config.resume_command()}"
         )
     try:
-        model = load_model(path)
+        model = _read_model(path)
     except Exception as error:  # zip, HDF5, JSON and Keras each raise their own
         raise UserError(
             f"{path} cannot be loaded ({reason_of(error)}); make it again with "
@@ -125,8 +126,24 @@ def load_model(path):
         path: of a `.keras` file.
 
     Raises:
-        ValueError, OSError: it is no such file, or damaged.
+        UserError: it is no such file, damaged, or made of a class that is not known here.
     """
+    try:
+        return _read_model(path)
+    except Exception as error:  # zip, HDF5, JSON and Keras each raise their own
+        said = str(error)
+        if unknown := re.search(r"Could not locate class '([^']+)'", said):
+            raise UserError(
+                f"{path} has a network of class {unknown[1]}, which is not known here: import the "
+                "module that defines it first, with `@keras.saving.register_keras_serializable()` "
+                "above the class"
+            ) from None
+        # Before its reason, Keras prints the whole config.
+        reason = reason_of(said.split("Exception encountered:")[-1] or error)
+        raise UserError(f"{path} cannot be loaded: {reason}") from None
+
+
+def _read_model(path):
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
             if name.startswith("/") or ".." in name.split("/"):

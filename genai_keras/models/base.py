@@ -36,8 +36,13 @@ class OneOptimizer(FromFile, keras.Model):
     def build(self, input_shape):
         """Has nothing to do, since the networks come built; Keras marks the model as built."""
 
-    def compile(self, optimizer, **kwargs):
-        """Configures training; if the optimizer has weight decay, only matrices decay."""
+    def compile(self, optimizer, loss=None, **kwargs):
+        """Configures training; if the optimizer has weight decay, only matrices decay.
+
+        Raises:
+            ValueError: there is a loss: the model has its own.
+        """
+        check_no_loss(self, {"loss": loss, **kwargs})
         optimizer = keras.optimizers.get(optimizer)
         # Neither biases nor the gains of norms: a smaller gain is no simpler function.
         optimizer.exclude_from_weight_decay([v for v in self.trainable_variables if v.ndim < 2])
@@ -50,3 +55,12 @@ class OneOptimizer(FromFile, keras.Model):
 
     def compile_from_config(self, config):
         self.compile(**keras.saving.deserialize_keras_object(config))
+
+
+def check_no_loss(model, arguments):
+    """Raises ValueError if `compile` is given losses or metrics, which would do nothing."""
+    for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
+        if arguments.get(name) is not None:
+            raise ValueError(
+                f"a {type(model).__name__} has a loss and metrics of its own: leave `{name}` out"
+            )

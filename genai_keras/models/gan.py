@@ -5,13 +5,15 @@ import tensorflow as tf
 from keras import ops
 
 from genai_keras import losses
-from genai_keras.models.base import FromFile
+from genai_keras.models.base import FromFile, check_no_loss
+from genai_keras.models.inputs import TakesImages
 from genai_keras.models.metrics import Means
 from genai_keras.models.noise import FromNoise, classes_of, conditioned
+from genai_keras.models.own_networks import check_gan_networks, copy_of, latent_dim_of, run_once
 
 
 @keras.saving.register_keras_serializable(package="genai_keras")
-class GAN(FromFile, FromNoise, keras.Model):
+class GAN(TakesImages, FromFile, FromNoise, keras.Model):
     """A generator and a discriminator that train each other.
 
     One training step draws the noise once and runs the generator once; both networks' gradients
@@ -21,11 +23,17 @@ class GAN(FromFile, FromNoise, keras.Model):
         generator: `(batch, latent_dim)` -> `(batch, *sample_shape)`.
         discriminator: `(batch, *sample_shape)` -> `(batch, 1)`, logits. If both take a one-hot
             label beside it, `(batch, classes)`, the GAN is conditional and learns from pairs of
-            samples and labels.
+            samples and labels. Only functional networks can be.
         ema_decay: decay of the generator's averaged weights, which `generate` and `test_step` use;
             0 keeps them equal to the generator's own. The decay starts lower, as
             `(1 + step) / (10 + step)`, so that the first random weights are soon forgotten.
         seed: seeds the training noise; validation draws from a generator of its own.
+        latent_dim: length of the noise, if the generator is subclassed and so does not say.
+
+    `fit` takes what `TakesImages` says: labels of an unconditional GAN are left out.
+
+    Raises:
+        ValueError: the networks do not fit each other, or the discriminator ends in a sigmoid.
 
     Call arguments:
         noise: `(batch, latent_dim)`, or with a label `[noise, label]`; the result is what the
@@ -45,16 +53,20 @@ class GAN(FromFile, FromNoise, keras.Model):
 
     value_range = (-1, 1)  # of images, as tanh makes them
 
-    def __init__(self, generator, discriminator, ema_decay=0.999, seed=0, **kwargs):
+    def __init__(
+        self, generator, discriminator, ema_decay=0.999, seed=0, latent_dim=None, **kwargs
+    ):
         super().__init__(**kwargs)
         self.generator = generator
         self.discriminator = discriminator
         self.ema_decay = ema_decay
         self.seed = seed
-        self.latent_dim = generator.inputs[0].shape[-1]
+        self.latent_dim = latent_dim_of(generator, "generator", latent_dim)
+        (self.sample_shape,) = run_once(generator, (self.latent_dim,))
         self.classes = classes_of(generator)
-        self.averaged_generator = keras.models.clone_model(generator)
-        self.averaged_generator.set_weights(generator.get_weights())
+        check_gan_networks(generator, discriminator, self.sample_shape)
+        run_once(discriminator, self.sample_shape, self.classes)
+        self.averaged_generator = copy_of(generator, self.latent_dim)
         self.averaged_generator.trainable = False
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.validation_seed_generator = keras.random.SeedGenerator(seed + 1)
@@ -80,11 +92,22 @@ class GAN(FromFile, FromNoise, keras.Model):
         """Configures training.
 
         Args:
-            generator_optimizer: a `keras.optimizers.Optimizer`.
+            generator_optimizer: a `keras.optimizers.Optimizer`, or its name.
             discriminator_optimizer: another one.
             label_smoothing: real samples' target is `1 - label_smoothing`.
             **kwargs: as for `keras.Model.compile`, such as `steps_per_execution`.
+
+        Raises:
+            ValueError: both optimizers are the same object, or there is a loss: a GAN has its own.
         """
+        check_no_loss(self, kwargs)
+        generator_optimizer = keras.optimizers.get(generator_optimizer)
+        discriminator_optimizer = keras.optimizers.get(discriminator_optimizer)
+        if generator_optimizer is discriminator_optimizer:
+            raise ValueError(
+                "both networks have the same optimizer object, but each needs its own: make two, "
+                'or give names, as in `compile("adam", "adam")`'
+            )
         super().compile(optimizer=None, **kwargs)
         self.generator_optimizer = generator_optimizer
         self.discriminator_optimizer = discriminator_optimizer
@@ -165,6 +188,7 @@ class GAN(FromFile, FromNoise, keras.Model):
             "discriminator": keras.saving.serialize_keras_object(self.discriminator),
             "ema_decay": self.ema_decay,
             "seed": self.seed,
+            "latent_dim": self.latent_dim,
         }
 
     def get_compile_config(self):

@@ -96,4 +96,13 @@ def conditioned(x, label=None):
 
 def classes_of(network):
     """How many classes a network's second input chooses from; 0 if it has no such input."""
-    return network.inputs[1].shape[-1] if len(network.inputs) > 1 else 0
+    inputs = inputs_of(network)
+    return inputs[1].shape[-1] if len(inputs) > 1 else 0
+
+
+def inputs_of(network):
+    """A network's symbolic inputs; none if it is subclassed, or sequential and not yet built."""
+    try:
+        return network.inputs or []
+    except (AttributeError, ValueError):  # a subclass has none, a `Sequential` will have some
+        return []

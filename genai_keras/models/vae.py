@@ -9,34 +9,40 @@ from genai_keras import losses
 from genai_keras.layers.reparameterization import Reparameterization
 from genai_keras.likelihoods import LIKELIHOODS
 from genai_keras.models.base import OneOptimizer
+from genai_keras.models.inputs import TakesImages
 from genai_keras.models.metrics import ActiveUnits, Means
-from genai_keras.models.noise import FromNoise, classes_of, conditioned
+from genai_keras.models.noise import FromNoise, classes_of, conditioned, inputs_of
+from genai_keras.models.own_networks import check_vae_networks, latent_dim_of, run_once
 from genai_keras.sampling.noise import BLOCK, interpolation
 
 
 @keras.saving.register_keras_serializable(package="genai_keras")
-class VAE(FromNoise, OneOptimizer):
+class VAE(TakesImages, FromNoise, OneOptimizer):
     """An encoder q(z | x) and a decoder p(x | z), trained to raise a lower bound on log p(x).
 
     Args:
         encoder: `(batch, *sample_shape)` -> mean and log-variance, two of `(batch, latent_dim)`.
         decoder: `(batch, latent_dim)` -> the outputs that `likelihood` takes. If both networks
             take a one-hot label beside it, `(batch, classes)`, the VAE is conditional: it learns
-            p(x | label) from pairs of samples and labels.
+            p(x | label) from pairs of samples and labels. Only functional networks can be.
         likelihood: "bernoulli" for binary pixels, "logistic" for 256 grey values or colours.
         beta: weight of the KL divergence; 1 is the bound on log p(x).
         warmup_steps: the KL's weight rises from 0 to `beta` over so many training steps.
         free_bits: nats that each latent may use before its KL counts, in the mean over a batch.
         importance_samples: k > 1 trains the importance-weighted bound (IWAE) instead of the ELBO.
         seed: seeds z; validation draws from a generator of its own.
+        latent_dim: length of z, if the decoder is subclassed and so does not say.
+
+    `fit` takes what `TakesImages` says: labels of an unconditional VAE are left out.
 
     Call arguments:
         x: `(batch, *sample_shape)` in [0, 1], or with a label `[x, label]`; the result is
             `reconstruct(x)`.
 
     Raises:
-        ValueError: an unknown likelihood, or one of beta, warm-up and free bits together with
-            `importance_samples` > 1, whose bound has no separate KL to weigh.
+        ValueError: an unknown likelihood; networks that fit neither it nor each other; or one of
+            beta, warm-up and free bits together with `importance_samples` > 1, whose bound has no
+            separate KL to weigh.
 
     Reference:
         Kingma and Welling 2014, https://arxiv.org/abs/1312.6114;
@@ -59,6 +65,7 @@ class VAE(FromNoise, OneOptimizer):
         free_bits=0.0,
         importance_samples=1,
         seed=0,
+        latent_dim=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -77,13 +84,21 @@ class VAE(FromNoise, OneOptimizer):
         self.free_bits = free_bits
         self.importance_samples = importance_samples
         self.seed = seed
-        self.latent_dim = decoder.inputs[0].shape[-1]
+        self.latent_dim = latent_dim_of(decoder, "decoder", latent_dim)
+        (decoded,) = run_once(decoder, (self.latent_dim,))
         self.classes = classes_of(decoder)
+        self.sample_shape = (*decoded[:-1], decoded[-1] // self.likelihood.parameters)
+        if inputs := inputs_of(encoder):
+            self.sample_shape = tuple(inputs[0].shape[1:])
+        encoded = run_once(encoder, self.sample_shape, self.classes)
+        check_vae_networks(
+            encoder, decoder, self.likelihood, self.sample_shape, encoded, decoded, self.latent_dim
+        )
         self.reparameterize = Reparameterization(seed)
         self.validation_reparameterize = Reparameterization(seed + 1)
         self.means = Means(("loss", "elbo", "reconstruction", "kl"))
         self.active_units = ActiveUnits(self.latent_dim)
-        self.build(encoder.input_shape)
+        self.build(encoder.input_shape if inputs_of(encoder) else (None, *self.sample_shape))
 
     def call(self, x, training=False):
         mean, _ = self.encoder(x, training=training)
@@ -214,6 +229,7 @@ class VAE(FromNoise, OneOptimizer):
             "free_bits": self.free_bits,
             "importance_samples": self.importance_samples,
             "seed": self.seed,
+            "latent_dim": self.latent_dim,
         }
 
 

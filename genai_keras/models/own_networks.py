@@ -1,0 +1,151 @@
+"""Networks as users bring them: functional, sequential or subclassed; built, copied and checked."""
+
+import keras
+import numpy as np
+
+from genai_keras.models.noise import classes_of, inputs_of
+
+RESHAPING = (keras.layers.Reshape, keras.layers.Flatten)
+
+
+def latent_dim_of(network, name, latent_dim):
+    """The length of the noise or code that a network takes.
+
+    Args:
+        network: a generator or a decoder.
+        name: what it is called in messages.
+        latent_dim: what the user says, or None.
+
+    Raises:
+        ValueError: neither says, or they disagree.
+    """
+    inputs = inputs_of(network)
+    found = inputs[0].shape[-1] if inputs else latent_dim
+    if found is None:
+        raise ValueError(
+            f"a subclassed {name} does not say how long its input is: pass `latent_dim`, too"
+        )
+    if latent_dim not in (None, found):
+        raise ValueError(f"`latent_dim` is {latent_dim}, but the {name} takes {found} numbers")
+    return found
+
+
+def run_once(network, shape, classes=0):
+    """Builds a network that has no inputs yet, by one sample of zeros.
+
+    Args:
+        shape: of one sample.
+        classes: of the one-hot label beside it; 0 is no label.
+
+    Returns:
+        The shapes of its outputs, without the batch: a list.
+    """
+    if isinstance(network, keras.Sequential) and not network.built:
+        network.build((None, *shape))
+    if inputs_of(network):
+        return [tuple(each.shape[1:]) for each in network.outputs]
+    zeros = np.zeros((1, *shape), "float32")
+    outputs = network([zeros, np.zeros((1, classes), "float32")] if classes else zeros)
+    outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+    return [tuple(each.shape[1:]) for each in outputs]
+
+
+def copy_of(network, latent_dim):
+    """A second network with the same weights.
+
+    Raises:
+        ValueError: it is subclassed and cannot be made from its config.
+    """
+    if inputs_of(network):
+        copy = keras.models.clone_model(network)
+    else:
+        try:
+            copy = type(network).from_config(network.get_config())
+        except (NotImplementedError, TypeError):
+            raise ValueError(
+                f"{type(network).__name__} cannot be copied or saved: give it a `get_config` that "
+                "returns the arguments of its constructor"
+            ) from None
+        run_once(copy, (latent_dim,))
+    copy.set_weights(network.get_weights())
+    return copy
+
+
+def last_activation(network):
+    """The name of the function that a network ends in, such as "tanh"; None if it cannot be told.
+
+    Reshaping does not count.
+    """
+    if not inputs_of(network):
+        return None
+    operation = network.outputs[0]._keras_history.operation
+    while isinstance(operation, RESHAPING):
+        operation = operation.input._keras_history.operation
+    if isinstance(operation, keras.Model):
+        return last_activation(operation)
+    activation = getattr(operation, "activation", None)
+    return getattr(activation, "__name__", type(operation).__name__.lower())
+
+
+def check_gan_networks(generator, discriminator, sample_shape):
+    """Raises ValueError if the two do not fit each other, or the discriminator gives no logits."""
+    inputs = inputs_of(discriminator)
+    if last_activation(discriminator) == "sigmoid":
+        raise ValueError(
+            "the discriminator ends in a sigmoid, but its outputs are taken as logits: leave the "
+            "sigmoid out"
+        )
+    if inputs and not _fits(sample_shape, inputs[0].shape[1:]):
+        raise ValueError(
+            f"the generator makes samples of shape {sample_shape}, but the discriminator takes "
+            f"{tuple(inputs[0].shape[1:])}"
+        )
+    if inputs and classes_of(generator) != classes_of(discriminator):
+        raise ValueError(
+            f"the generator takes labels of {classes_of(generator)} classes, the discriminator of "
+            f"{classes_of(discriminator)}: both must take the same, or none"
+        )
+
+
+def check_vae_networks(encoder, decoder, likelihood, sample_shape, encoded, decoded, latent_dim):
+    """Raises ValueError if the two do not fit each other or the likelihood.
+
+    Args:
+        sample_shape: of an image, as the encoder takes it.
+        encoded: the shapes of the encoder's outputs.
+        decoded: of the decoder's output.
+    """
+    if encoded != [(latent_dim,)] * 2:
+        raise ValueError(
+            f"the encoder must return two outputs of shape ({latent_dim},), a mean and a "
+            f"log-variance, for a decoder that takes {latent_dim} numbers; it returns "
+            f"{' and '.join(map(str, encoded))}"
+        )
+    if len(sample_shape) != 3:
+        raise ValueError(
+            f"a VAE learns images of shape (height, width, channels), but the encoder takes "
+            f"{sample_shape}: let it begin, and the decoder end, with a Reshape"
+        )
+    expected = (*sample_shape[:2], likelihood.parameters * (sample_shape[2] or 0))
+    if sample_shape[2] and not _fits(decoded, expected):
+        raise ValueError(
+            f'with likelihood="{likelihood.name}" the decoder must return {expected} for images of '
+            f"{sample_shape}, {likelihood.parameters} for each channel; it returns {decoded}"
+        )
+    if last_activation(decoder) == "sigmoid":
+        outputs = "logits" if likelihood.parameters == 1 else "locations and log-scales"
+        raise ValueError(
+            f"the decoder ends in a sigmoid, but its outputs are taken as {outputs}: leave the "
+            "sigmoid out"
+        )
+    if inputs_of(encoder) and classes_of(encoder) != classes_of(decoder):
+        raise ValueError(
+            f"the encoder takes labels of {classes_of(encoder)} classes, the decoder of "
+            f"{classes_of(decoder)}: both must take the same, or none"
+        )
+
+
+def _fits(shape, other):
+    """Whether two shapes agree wherever both are known."""
+    pairs = zip(shape, other, strict=False)
+    return len(shape) == len(other) and all(a == b for a, b in pairs if a and b)
