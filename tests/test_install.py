@@ -1,7 +1,9 @@
 """What is installed: the locks hold the packages of setup.cfg and what these need, each once."""
 
 import configparser
+import importlib
 import re
+import sys
 from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
@@ -103,3 +105,10 @@ def test_training_needs_few_packages():
 def test_a_lock_includes_the_one_before():
     for before, name in pairwise(LOCKS):
         assert f"-r {before}" in (ROOT / name).read_text().splitlines()
+
+
+def test_without_the_extra_notebooks_one_line_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "IPython.display", None)
+    monkeypatch.delitem(sys.modules, "genai_keras.course.notebook", raising=False)
+    with pytest.raises(ImportError, match=r"pip install genai_keras\[notebooks\]$"):
+        importlib.import_module("genai_keras.course.notebook")
