@@ -1,4 +1,5 @@
-# `make gan` trains the default GAN; `make test` runs every test. Both prepare .venv first.
+# `make gan` trains the default GAN; `make test` runs every test. Each target installs in .venv what it
+# needs, and nothing twice.
 PYTHON ?= python3
 VENV := .venv
 IN_VENV := $(VENV)/bin
@@ -17,26 +18,26 @@ help:
 gan: $(VENV)/ready
 	$(IN_VENV)/python -m genai_keras.train_gan
 
-notebooks: $(VENV)/ready
+notebooks: $(VENV)/ready-notebooks
 	$(IN_VENV)/jupyter lab notebooks/chapter1_regression.ipynb
 
-exercises: $(VENV)/ready
+exercises: $(VENV)/ready-notebooks
 	$(IN_VENV)/python notebooks/build.py --students
 
 # A process for each core, four at most, with one thread each: `pytest` alone runs in one process.
 PYTEST := $(IN_VENV)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-test: $(VENV)/ready
+test: $(VENV)/ready-dev
 	$(PYTEST)
 
-quick: $(VENV)/ready
+quick: $(VENV)/ready-dev
 	$(PYTEST) -m "not slow"
 
-lint: $(VENV)/ready
+lint: $(VENV)/ready-dev
 	$(IN_VENV)/ruff check .
 	$(IN_VENV)/ruff format --check .
 
-benchmark: $(VENV)/ready
+benchmark: $(VENV)/ready-dev
 	$(IN_VENV)/python tests/benchmarks/benchmark_gan_step.py
 	$(IN_VENV)/python tests/benchmarks/benchmark_transformer.py
 	$(IN_VENV)/python tests/benchmarks/benchmark_training.py
@@ -46,6 +47,12 @@ $(VENV)/ready: requirements.txt setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(IN_VENV)/python -m pip install --quiet --requirement requirements.txt
 	$(IN_VENV)/python -m pip install --quiet --no-deps --editable .
+	touch $@
+
+$(VENV)/ready-notebooks: requirements-notebooks.txt $(VENV)/ready
+$(VENV)/ready-dev: requirements-dev.txt $(VENV)/ready-notebooks
+$(VENV)/ready-notebooks $(VENV)/ready-dev:
+	$(IN_VENV)/python -m pip install --quiet --requirement $<
 	touch $@
 
 clean:

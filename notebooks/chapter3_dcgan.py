@@ -338,7 +338,7 @@ _, axes = plt.subplots(1, 3, figsize=(10, 3.2))
 for axis, (title, maps) in zip(axes, stages.items(), strict=True):
     channels = np.moveaxis(maps, -1, 0).reshape(maps.shape[-1], *maps.shape[1:3], 1)
     black = -1.0 if maps is picture else 0.0
-    axis.imshow(image_grid(channels / np.max(channels), low=black))
+    axis.imshow(image_grid(channels / np.max(channels), value_range=(black, 1)))
     axis.set_title(title)
     axis.axis("off")
 plt.tight_layout()

@@ -16,6 +16,8 @@ import keras
 import portalocker
 import pytest
 
+from genai_keras.data import procedural
+
 pytest.register_assert_rewrite("helpers")
 
 ARITHMETIC = (
@@ -41,19 +43,21 @@ def pytest_terminal_summary(terminalreporter):
         )
 
 
+# Dates and lists to sort have few pairs for validation, but in the tests of these worlds.
+ALL_PAIRS, procedural.VALIDATION = procedural.VALIDATION, 200
+
+
+@pytest.fixture
+def all_pairs(monkeypatch):
+    monkeypatch.setattr(procedural, "VALIDATION", ALL_PAIRS)
+
+
 @pytest.fixture(autouse=True)
 def fresh_keras():
     """No test inherits another's random state or number format."""
     keras.utils.set_random_seed(0)
     yield
     keras.config.set_dtype_policy("float32")
-
-
-@pytest.fixture(autouse=True)
-def small_worlds(request, monkeypatch):
-    """Dates and lists to sort have 200 pairs for validation, where they are not what is tested."""
-    if request.module.__name__ != "test_procedural":
-        monkeypatch.setattr("genai_keras.data.procedural.VALIDATION", 200)
 
 
 @pytest.fixture

@@ -6,11 +6,15 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-from IPython.display import IFrame, Markdown, display
 from matplotlib import pyplot as plt
 from PIL import Image as PillowImage
 
 from genai_keras.plots.images import image_grid
+
+try:
+    from IPython.display import IFrame, Markdown, display
+except ImportError as error:
+    raise ImportError("notebooks need more packages: pip install genai_keras[notebooks]") from error
 
 FAST = "GENAI_KERAS_FAST"  # an environment variable: tests set it, to run notebooks in seconds
 

@@ -7,6 +7,7 @@ import pytest
 
 from genai_keras.data.procedural import WAYS, make_dates, make_sorting, ordinal_suffix, write_date
 
+pytestmark = pytest.mark.usefixtures("all_pairs")
 MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 DAYS = 800 * 365 + 194  # 800 years of the Gregorian calendar, in which 194 are leap years
 

@@ -400,7 +400,7 @@ def test_what_the_readme_sends_fits_the_signatures(exported):
         names,
     )
     expected = exported.models["gan"].generate(16, seed=0)
-    np.testing.assert_allclose(names["images"], expected, atol=1e-5)
+    np.testing.assert_allclose(names["pictures"], expected, atol=1e-5)
 
 
 @pytest.mark.slow

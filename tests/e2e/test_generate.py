@@ -9,10 +9,11 @@ import pytest
 from helpers import RUNS
 from PIL import Image
 
-from genai_keras import generate
 from genai_keras.data.images import to_pixels
 from genai_keras.generate import main
 from genai_keras.runs import load_run
+from genai_keras.tasks import samples
+from genai_keras.tasks.base import Task
 
 pytestmark = pytest.mark.slow  # the first test of each kind trains its run
 
@@ -46,7 +47,7 @@ def test_the_same_seed_gives_the_same_samples(finished, tmp_path, kind, shape):
 @pytest.mark.parametrize("kind", ["gan", "vae"])
 def test_a_file_holds_what_the_model_generates(finished, tmp_path, kind):
     run = load_run(finished(kind))
-    expected = to_pixels(run.model.generate(300, seed=5), run.config.low)
+    expected = to_pixels(run.model.generate(300, seed=5), run.model.value_range)
     assert np.array_equal(made(finished, tmp_path, kind, "--count", "300", "--seed", "5"), expected)
 
 
@@ -158,7 +159,7 @@ def test_a_failure_leaves_the_former_file(finished, tmp_path, monkeypatch, capsy
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(generate, "write_npy", full)
+    monkeypatch.setattr(samples, "_write_npy", full)
     assert main([str(finished("gan")), "--out", str(path)]) == 1
     assert "No space left" in capsys.readouterr().err
     assert path.read_bytes() == b"precious" and list(tmp_path.iterdir()) == [path]
@@ -167,7 +168,7 @@ def test_a_failure_leaves_the_former_file(finished, tmp_path, monkeypatch, capsy
 @pytest.mark.parametrize(
     "kind, argv, words",
     [
-        ("gan", ["--label", "7"], "needs a run made --conditional"),
+        ("gan", ["--label", "7"], "needs a --conditional run"),
         ("gan", ["--prompt", "x"], "--prompt has no effect on a run of images"),
         ("gan", ["--temperature", "1"], "--temperature has no effect"),
         ("gan", ["--out", "x.txt"], "x.txt: a run of images is written to .png or .npy"),
@@ -179,7 +180,7 @@ def test_a_failure_leaves_the_former_file(finished, tmp_path, monkeypatch, capsy
         ("text", ["--complete"], "--complete has no effect on a run of text"),
         ("text", ["--prompt", ""], "--prompt is empty"),
         ("text", ["--out", "x.npy"], "is written to .txt"),
-        ("pairs", [], "give --prompt"),
+        ("pairs", [], "give a --prompt"),
         ("pairs", ["--prompt", "x" * 100], "too long"),
         ("pairs", ["--top-k", "3"], "--top-k has no effect"),
     ],
@@ -226,4 +227,4 @@ def test_what_is_no_finished_run_is_told_apart(finished, tmp_path, capsys):
 
 def test_there_is_a_small_run_of_every_kind(finished):
     kinds = {load_run(finished(name)).task.name for name in RUNS}
-    assert kinds == set(generate.SUFFIXES) == set(generate.OPTIONS)
+    assert kinds == {each.name for each in Task.__subclasses__()}
