@@ -99,7 +99,7 @@ def cross_entropy(tokens, logits):
 def smoothing_penalty(tokens, logits):
     """What label smoothing adds to the cross-entropy, per unit of smoothing: `(...)`.
 
-    With a share s of the target spread evenly over the vocabulary, the cross-entropy is
+    With a fraction s of the target spread evenly over the vocabulary, the cross-entropy is
     -(1 - s) log p(token) - s mean(log p) = -log p(token) + s (logit(token) - mean(logits)).
 
     Args:

@@ -1,1 +1,1 @@
-"""Callbacks that show how a model learns: images on TensorBoard, as PNG and as films."""
+"""Callbacks that show how a model learns: images on TensorBoard, as PNG and as animations."""

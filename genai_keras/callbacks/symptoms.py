@@ -10,10 +10,10 @@ SATURATED = 0.99  # accuracy of a discriminator that a generator cannot learn fr
 HALVED = 0.5
 NARROW = 0.2  # diversity, where samples of the data have 1
 SILENT = 0.1  # nats of KL divergence, all latents together
-CLIPPED = 0.01  # share of log-variances
-RISEN = 0.01  # share of the best validation loss
+CLIPPED = 0.01  # fraction of log-variances
+RISEN = 0.01  # fraction of the best validation loss
 NOTHING = 0.01  # nats, so little that a loss may differ by it after all has been learnt
-SURPRISING = 0.5  # share by which a first loss may differ from log V
+SURPRISING = 0.5  # fraction by which a first loss may differ from log V
 
 
 def saturated_discriminator(epochs):
@@ -66,11 +66,11 @@ def collapsed_latents(warmup_epochs=0):
 
 def clipped_log_variance(epochs):
     """Log-variances are at the bounds that keep exp() finite."""
-    share = epochs[-1].get("clipped", 0.0)
-    if not share > CLIPPED:
+    fraction = epochs[-1].get("clipped", 0.0)
+    if not fraction > CLIPPED:
         return None
     return (
-        f"{share:.0%} of the latents' log-variances are at their clip, where no gradient moves "
+        f"{fraction:.0%} of the latents' log-variances are at their clip, where no gradient moves "
         "them. Try a smaller `learning_rate`, or a larger `beta`."
     )
 

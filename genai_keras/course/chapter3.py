@@ -182,7 +182,7 @@ EXERCISES = (
                 d * a + w
             ),
             "the old average needs the factor decay, or it grows": lambda a, w, d: a + (1 - d) * w,
-            "the plain mean of both: decay is the share of the old average": lambda a, w, d: (
+            "the plain mean of both: decay is the weight of the old average": lambda a, w, d: (
                 (a + w) / 2
             ),
             "the old average is missing: add decay times it": lambda a, w, d: (1 - d) * w,

@@ -24,7 +24,7 @@ def bits_per_pixel(nats, pixels):
 
 
 def class_coverage(counts):
-    """1 - the total variation distance between the shares of the classes and equal ones."""
+    """1 - the total variation distance between the fractions of the classes and equal ones."""
     classes = np.arange(len(counts))
     return distances.class_coverage(np.repeat(classes, counts), classes, len(classes))
 
@@ -82,7 +82,7 @@ def _counts(rng):
 
 
 def _gaps(counts):
-    """How far the shares are from equal ones, `(classes,)`."""
+    """How far the fractions are from equal ones, `(classes,)`."""
     return np.abs(counts / counts.sum() - 1 / len(counts))
 
 
@@ -185,10 +185,10 @@ EXERCISES = (
             "this is the total variation distance: the coverage is 1 - that": lambda c: (
                 np.sum(_gaps(c)) / 2
             ),
-            "the counts are no shares yet: divide them by their sum": lambda c: (
+            "the counts are no fractions yet: divide them by their sum": lambda c: (
                 1 - np.sum(np.abs(c - 1 / len(c))) / 2
             ),
-            "this is the share of classes that occur: how often counts, too": lambda c: np.mean(
+            "this is the fraction of classes that occur: how often counts, too": lambda c: np.mean(
                 c > 0
             ),
             "only the largest difference counts: add all of them up": lambda c: (
@@ -198,10 +198,10 @@ EXERCISES = (
             "the differences are squared: take their absolute values": lambda c: (
                 1 - np.sum(_gaps(c) ** 2) / 2
             ),
-            "classes that do not occur are left out: they, too, should have an equal share": (
+            "classes that do not occur are left out: they, too, should have an equal part": (
                 lambda c: 1 - np.sum(_gaps(c[c > 0])) / 2
             ),
-            "the equal share is not always 1 / 10: it is 1 / len(counts)": lambda c: (
+            "the equal part is not always 1 / 10: it is 1 / len(counts)": lambda c: (
                 1 - np.sum(np.abs(c / c.sum() - 0.1)) / 2
             ),
         },

@@ -30,7 +30,7 @@ class GaussianMixture:
         return sum(w * stats.norm.pdf(x, mean, deviation) for w, mean, deviation in parts)
 
     def quantiles(self, probabilities):
-        """The points below which the given shares of the mass lie, to about 1e-3."""
+        """The points below which the given fractions of the mass lie, to about 1e-3."""
         low = min(np.subtract(self.means, np.multiply(8, self.deviations)))
         high = max(np.add(self.means, np.multiply(8, self.deviations)))
         grid = np.linspace(low, high, 20_001)

@@ -18,7 +18,7 @@ PROBE = 1 << 20  # bytes that are written to see whether there is room
 def told_in_one_line(model, train, checkpoint, config, callbacks):
     """Ends training that fails in order, and says in one line what happened and what to do.
 
-    Callbacks close their files and make their films.
+    Callbacks close their files and make their animations.
 
     Args:
         model: what is trained.

@@ -8,10 +8,10 @@ def learning_rate(config, rate, steps, warmup_steps=0, last=0.0):
 
     Args:
         config: a `TrainConfig`, of which `schedule` counts.
-        rate: the step size to begin with.
+        rate: the learning rate to begin with.
         steps: how many steps the whole run has.
         warmup_steps: of them, how many it takes to rise to `rate` from 0.
-        last: what a cosine falls to, as a share of `rate`.
+        last: what a cosine falls to, as a fraction of `rate`.
     """
     if config.schedule == "constant":
         if not warmup_steps:
