@@ -188,7 +188,8 @@ def _check_range(model, images, scale):
             "them 0 or 1, such as `(images > 0.5).astype('float32')`, or use "
             'likelihood="logistic" with a decoder that returns 2 outputs for each channel'
         )
-    if ends_in == "tanh" and 0 <= least < most:
+    # What is scaled to [0, 1] has black in nearly every batch; a batch of bright images has not.
+    if ends_in == "tanh" and 0 <= least < 0.05 < most:
         warnings.warn(
             f"the generator makes images in [-1, 1], and these are in [{least:g}, {most:g}]: if 0 "
             "is black, scale them first, such as `images * 2 - 1`",
