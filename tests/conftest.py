@@ -1,5 +1,6 @@
 """Shared fixtures. Tests that need data which the project does not ship skip where it is absent."""
 
+import gc
 import os
 import platform
 import shutil
@@ -43,6 +44,9 @@ def pytest_terminal_summary(terminalreporter):
         )
 
 
+# Tracing makes millions of objects that live long; to look for garbage among them takes 6 %.
+gc.freeze()
+gc.set_threshold(200_000, 50, 100)
 # Dates and lists to sort have few pairs for validation, but in the tests of these worlds.
 ALL_PAIRS, procedural.VALIDATION = procedural.VALIDATION, 200
 
