@@ -258,4 +258,4 @@ def test_training_reaches_the_entropy_of_a_text_whose_law_is_known(tmp_path):
     entropy = ((CONTEXT - 1) * -log_p[len(text) * 9 // 10 :].mean() + first) / CONTEXT
     assert first > entropy + 0.5  # what a model that looks one token back would reach
     found = float(history(tmp_path / "run")[-1]["val_loss"])
-    assert entropy - 0.01 < found < entropy + 0.06  # +0.01 to +0.03 with five seeds
+    assert entropy - 0.01 < found < entropy + 0.06  # +0.01 to +0.02 with three seeds
