@@ -51,7 +51,10 @@ SHORT = [
 # Small runs of the four training commands, which take what `write_data` writes.
 FOUR = {
     "train_gan": [*DIGITS, *DENSE],
-    "train_vae": [*DIGITS, "--preset", "dense", "--widths", "8", "--schedule", "constant"],
+    "train_vae": [
+        *(*DIGITS, "--preset", "dense", "--widths", "8"),
+        *("--schedule", "constant", "--warmup-epochs", "2"),
+    ],
     "train_lm": [*SHORT, "--context-length", "8"],
     "train_seq2seq": SHORT,
 }

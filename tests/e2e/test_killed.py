@@ -12,33 +12,40 @@ pytestmark = pytest.mark.slow
 RANDOM = np.random.default_rng(20261123)
 
 
+# The accidents of two runs, one after the other: whatever is left goes on to the next.
+# A number is a fraction of the straight run's time; `None` is anywhere inside of a save.
+RUNS = {"5m": (None, 0.5), "1": (None, None, 0.7)}
+
+
 @pytest.mark.parametrize("command", FOUR)
 def test_killed_at_five_moments_and_resumed_is_bit_for_bit_the_straight_run(command, tmp_path):
-    """Two moments are of the clock, anywhere in the run; three are inside of a save."""
     argv = [*FOUR[command], *write_data(command, tmp_path), "--epochs", "3", "--verbose", "0"]
     straight = tmp_path / "straight"
     begun = time.monotonic()
     assert finish(command, [*argv, "--run-dir", str(straight)]) == 0
     seconds = time.monotonic() - begun
 
-    for number in range(5):
-        folder = tmp_path / f"killed {number}"
-        # Each other run saves after every step as well, which must not change a bit.
-        mine = [*argv, "--run-dir", str(folder), "--save-every", "1" if number % 2 else "5m"]
-        if number < 2:
-            victim = start(command, mine)
-            time.sleep(RANDOM.uniform(0.2, 1.0) * seconds)
-            victim.kill()
-            victim.join()
-        else:
-            accident = KillInSave(int(RANDOM.integers(4)), int(RANDOM.integers(30)))
-            victim = start(command, mine, accident)
-            victim.join()
-            assert victim.exitcode == -9, f"there is no {accident}"
-        # What a user types: the same again if nothing had begun, or the command that goes on.
-        began = (folder / "config.json").exists()
-        again = ["--run-dir", str(folder), "--resume"] if began else mine
-        assert finish(command, again) == 0
+    for save_every, accidents in RUNS.items():  # which must not change a bit
+        folder = tmp_path / f"killed {save_every}"
+        mine = [*argv, "--run-dir", str(folder), "--save-every", save_every]
+
+        def what_a_user_types(mine=mine, folder=folder):
+            """The same again if nothing had begun, or the command that goes on."""
+            began = (folder / "config.json").exists()
+            return ["--run-dir", str(folder), "--resume"] if began else mine
+
+        for accident in accidents:
+            if accident is None:
+                accident = KillInSave(int(RANDOM.integers(3)), int(RANDOM.integers(30)))
+                victim = start(command, what_a_user_types(), accident)
+                victim.join()
+                assert victim.exitcode == -9, f"there is no {accident}"
+            else:
+                victim = start(command, what_a_user_types())
+                time.sleep(RANDOM.uniform(0.2, accident) * seconds)
+                victim.kill()
+                victim.join()
+        assert finish(command, what_a_user_types()) == 0
         assert_same_bits(straight / "model.keras", folder / "model.keras")
         assert history(straight) == history(folder)
         for sample in (straight / "samples").iterdir():

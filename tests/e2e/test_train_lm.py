@@ -1,16 +1,14 @@
 """`train_lm` as a user starts it: its samples and images, its metrics, its errors, resuming."""
 
 import math
-import signal
 
 import keras
 import numpy as np
 import pytest
-from helpers import assert_same_bits, history, raise_signal_at
+from helpers import history
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from genai_keras.callbacks.text import TextSample
 from genai_keras.data.images import load_images
 from genai_keras.data.text import load_text
 from genai_keras.data.tokenizers import load_tokenizer
@@ -158,16 +156,6 @@ def test_a_changed_text_is_not_gone_on_with(tmp_path, verse, capsys):
     assert "not the same ones; put the data back" in capsys.readouterr().err
     verse.write_text(VERSE, encoding="utf-8")
     assert resume(folder) == 0
-
-
-@pytest.mark.slow
-def test_a_stop_in_an_epochs_middle_loses_nothing(tmp_path, verse, monkeypatch):
-    assert run(tmp_path / "straight", verse, "--dropout", "0.2") == 0
-    raise_signal_at(monkeypatch, signal.SIGINT, 6, TextSample)  # of 4 an epoch
-    assert run(tmp_path / "stopped", verse, "--dropout", "0.2") == 130
-    assert resume(tmp_path / "stopped") == 0
-    assert_same_bits(tmp_path / "straight" / "model.keras", tmp_path / "stopped" / "model.keras")
-    assert history(tmp_path / "straight") == history(tmp_path / "stopped")
 
 
 PIXELS = [*TINY, "--preset", "pixels", "--limit", "40", "--batch-size", "8"]

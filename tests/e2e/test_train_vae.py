@@ -1,7 +1,6 @@
 """`train_vae` as a user starts it: its images, its projector, its figures, and resuming."""
 
 import json
-import signal
 import time
 import urllib.parse
 import urllib.request
@@ -9,7 +8,7 @@ import urllib.request
 import keras
 import numpy as np
 import pytest
-from helpers import assert_same_bits, history, raise_signal_at
+from helpers import history
 from PIL import Image
 from tensorboard import program
 
@@ -176,18 +175,6 @@ def test_binary_pixels_are_drawn_with_their_own_probability():
     # Validation is drawn once for all, so that epochs and models can be compared.
     assert np.array_equal(validation.first(50), validation.first(50))
     assert np.abs(validation.first(100).mean() - grey_validation.first(100).mean()) < 0.01
-
-
-@pytest.mark.slow
-def test_a_stop_in_an_epochs_middle_loses_nothing(tmp_path, monkeypatch):
-    straight, stopped = tmp_path / "straight", tmp_path / "stopped"
-    argv = ["--binarize", "--warmup-epochs", "2"]
-    assert run(straight, *argv, preset="conv") == 0
-    raise_signal_at(monkeypatch, signal.SIGTERM, 6)  # of 4 an epoch: in the middle of the second
-    assert run(stopped, *argv, preset="conv") == 143
-    assert resume(stopped) == 0
-    assert_same_bits(straight / "model.keras", stopped / "model.keras")
-    assert history(straight) == history(stopped)
 
 
 @pytest.mark.parametrize(
