@@ -293,7 +293,7 @@ plt.show()
 # ## TensorBoard
 #
 # Under *Images* there is the same image after each epoch. Move the slider and see when the heads
-# find their work. (The page is live: it works only where the notebook is running.)
+# find their work.
 
 # %%
 show_tensorboard(run / "tensorboard")
@@ -301,7 +301,7 @@ show_tensorboard(run / "tensorboard")
 # %% [markdown]
 # ## What to try next
 #
-# 1. Remove `positions` from the *encoder*: would sorting suffer? Think first: does the answer
+# 1. Suppose the *encoder* had no `positions`: would sorting suffer? Think first: does the answer
 #    depend on the order of the digits? And what about the *decoder's* positions?
 # 2. Give the model one head instead of four, with the same width. What do you expect of the maps?
 # 3. Try the dates: `load_pairs("dates")` in place of `"sort"`. Which head looks at the year?
