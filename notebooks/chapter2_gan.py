@@ -115,7 +115,7 @@ print("in one step: ", float(losses.non_saturating_generator_loss(logit)))
 # %% [markdown]
 # **"Non-saturating".** If the generator's loss were the negative of the discriminator's, it would
 # be $\log(1 - D(G(z)))$, the *minimax* loss. Both losses fall when the logit of a generated image
-# rises, so they agree on what is better. They disagree on how much it matters:
+# rises, so they agree on what is better. They disagree on how much each improvement matters:
 
 # %%
 logits = tf.linspace(-8.0, 8.0, 161)
@@ -354,14 +354,14 @@ show_tensorboard(run)
 # is all that the generator learns from. Give the discriminator a smaller learning rate, or fewer
 # units.
 #
-# **Mode collapse.** The generator's loss asks of each sample alone whether it passes for real.
-# Nothing in it asks two samples to differ. A generator that has found one image that works may make
-# it from any noise, until the discriminator has learned that image, and then move on to the next.
-# The curve `diversity` compares samples with as many real digits, which have 1 by definition. It
-# takes two distances, to the nearest other sample and over all pairs, and keeps the smaller ratio.
-# It falls to 0 if the generator repeats one image, or just a few. Larger batches let the
-# discriminator see more at once, label smoothing keeps it from being too sure, and smaller learning
-# rates give neither network time to run away.
+# **Mode collapse.** The generator's loss asks only whether each sample, on its own, passes for
+# real. Nothing in it asks two samples to differ. A generator that has found one image that works
+# may make it from any noise, until the discriminator has learned that image, and then move on to
+# the next. The curve `diversity` compares samples with as many real digits, which have 1 by
+# definition. It takes two distances, to the nearest other sample and over all pairs, and keeps the
+# smaller ratio. It falls to 0 if the generator repeats one image, or just a few. Larger batches let
+# the discriminator see more at once, label smoothing keeps it from being too sure, and smaller
+# learning rates give neither network time to run away.
 #
 # ## What to try next
 #

@@ -255,9 +255,9 @@ history = gan.fit(
 plot_history(history, ["generator_loss", "discriminator_loss"], ["d_real", "d_fake"])
 
 # %% [markdown]
-# As in chapter 2, the curves soon become nearly flat, and that does not mean that nothing is
-# learned: see below. The discriminator stays further ahead than in chapter 2, at about 0.7 for real
-# images and 0.3 for generated ones.
+# As in chapter 2, the curves soon change only slowly. That does not mean that nothing is learned,
+# as you will see below. The discriminator stays further ahead than in chapter 2, at about 0.7 for
+# real images and 0.3 for generated ones.
 #
 # ## Samples
 #
