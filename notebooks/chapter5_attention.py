@@ -292,8 +292,8 @@ plt.show()
 # %% [markdown]
 # ## TensorBoard
 #
-# Under *Images* there is the same image after each epoch. Move the slider and see when the heads
-# find their work.
+# Under *Images* you find these maps after each epoch. Move the slider and see when the heads find
+# their work.
 
 # %%
 show_tensorboard(run / "tensorboard")

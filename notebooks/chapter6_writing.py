@@ -249,8 +249,8 @@ plot_history(history, ["nats_per_image"], ["token_accuracy"])
 # $\log p(x)$ is known exactly. For a VAE, there are only bounds on it (chapter 7 puts the two side
 # by side). A GAN does not even give bounds.
 #
-# Is that true? $2^{196}$ images are too many to add up, but there are only 512 images of 3 x 3
-# pixels. The property must hold for any decoder, even an untrained one:
+# Is this true? $2^{196}$ images are too many to add up, but there are only 512 images of 3 x 3
+# pixels. The sum must be 1 for any decoder, even an untrained one:
 
 # %%
 tiny = LanguageModel(TransformerDecoder(2, 9, width=8, num_layers=1, num_heads=2, start_token=True))

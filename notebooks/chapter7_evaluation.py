@@ -366,7 +366,7 @@ for k in (1, 100):
 # about the VAE could still have been higher. From k = 10 to k = 100 the bound gains little. That
 # suggests, but does not prove, that not much is missing.
 #
-# What can we not conclude? That VAEs are better than pixel models. Both were trained for only a few
+# What can we not conclude? That VAEs are better than pixel models. Both were trained only for
 # seconds, with one seed, and 8 x 8 pixels drawn at random are largely coin tosses that no model can
 # predict. Nor does the ladder say whose images look better. Likelihood answers a different question
 # from the measures in the table above, and the GAN has no likelihood.
