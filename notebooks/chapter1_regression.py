@@ -5,10 +5,11 @@
 # [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/genai-keras/genai_keras/main?labpath=notebooks/chapter1_regression.ipynb)
 #
 # **What you will learn**
-# - what it means that a model *generates*: its samples have the distribution of the data;
-# - what squared error asks of a network: the conditional mean, and why that is no sample;
-# - how to tell how far samples are from a distribution: a histogram, and the Wasserstein distance;
-# - that the very same network generates, once another network judges it.
+# - what it means for a model to *generate*: its samples have the distribution of the data;
+# - what squared error asks of a network: the conditional mean, which is not a sample;
+# - how to measure how far samples are from a distribution: with a histogram and the Wasserstein
+#   distance;
+# - that the very same network does generate, once another network judges it.
 #
 # About one minute on two CPU cores.
 
@@ -49,11 +50,12 @@ keras.utils.set_random_seed(0)
 # %% [markdown]
 # ## A small batch and its shapes
 #
-# The data are numbers, so that one can see everything: points on a line, drawn from a mixture of two
-# Gaussians. Six in ten are from $\mathcal N(-2, 0.5^2)$, four in ten from $\mathcal N(2, 0.8^2)$. We know the
-# density, which for pictures nobody does, and so we can hold a model against the truth.
+# The data are plain numbers, so that we can see everything. They are points on a line, drawn from a
+# mixture of two Gaussians: six in ten from $\mathcal N(-2, 0.5^2)$, four in ten from
+# $\mathcal N(2, 0.8^2)$. We know this density exactly, so we can compare a model with the truth.
+# For images, nobody knows the density.
 #
-# What a **generative model** has to do: turn noise into numbers that have this density.
+# A **generative model** has to turn noise into numbers that have this density.
 
 # %%
 mixture = GaussianMixture()
@@ -75,8 +77,8 @@ plt.show()
 # %% [markdown]
 # ## The network
 #
-# An ordinary stack of dense layers, from 100 numbers of noise to one number. It has no activation at
-# its output, since $x$ has no bounds.
+# An ordinary stack of dense layers turns 100 noise numbers into one number. Its output has no
+# activation, because $x$ has no bounds.
 
 # %%
 show_source(build_dense_generator)
@@ -85,18 +87,19 @@ show_source(build_dense_generator)
 network = build_dense_generator(
     latent_dim=100, output_shape=(1,), widths=(128, 64), output_activation=None, normalize=True
 )
-first_weights = network.get_weights()  # for a second go, further down
+first_weights = network.get_weights()  # to start again from them below
 print("noise", noise.shape, "-> x", network(noise).shape)
 print(f"{network.count_params():,} weights")
 
 # %% [markdown]
 # ## One training step by hand
 #
-# How would one train it with what one knows of Keras? Deal to each noise vector a data point and fit
-# by squared error: `network.fit(noise, points)`. It looks like any regression. Let us do it slowly.
+# How would you train it with what you know of Keras? You might assign a data point to each noise
+# vector and fit by squared error: `network.fit(noise, points)`. It looks like any regression. Let
+# us do it slowly.
 #
-# **Before you run the next cell, guess:** what is the loss of the untrained network? The data have the
-# variance 4.25 and the mean -0.4; the network's outputs lie somewhere near 0.
+# **Before you run the next cell, guess:** what is the loss of the untrained network? The data have
+# variance 4.25 and mean -0.4. The network's outputs lie somewhere near 0.
 
 # %%
 with tf.GradientTape(persistent=True) as tape:
@@ -106,12 +109,12 @@ print(f"outputs: mean {np.mean(output):.2f}, standard deviation {np.std(output):
 print(f"loss {loss:.2f}")
 
 # %% [markdown]
-# A bit more than the variance of the data: for numbers $f$ that know nothing of $x$,
-# $\mathbb E[(f-x)^2] = \mathrm{Var}(x) + \mathrm{Var}(f) + (\mathbb E[f]-\mathbb E[x])^2$. Remember this line; it
-# says already what will happen.
+# The loss is a bit more than the variance of the data. If the numbers $f$ know nothing of $x$, then
+# $\mathbb E[(f-x)^2] = \mathrm{Var}(x) + \mathrm{Var}(f) + (\mathbb E[f]-\mathbb E[x])^2$. Remember
+# this line: it already tells you what will happen.
 #
-# The gradient of the loss by one output is $2(f - x)$, divided by the size of the batch. So each output
-# is pulled towards the point it was dealt:
+# The gradient of the loss with respect to one output is $2(f - x)$, divided by the batch size. So
+# each output is pulled towards the point assigned to it:
 
 # %%
 pull = -0.5 * len(batch) * tape.gradient(loss, output)  # x - f
@@ -120,10 +123,10 @@ for number in range(4):
     print("output {:5.2f}, its point {:5.2f}: pull {:5.2f}".format(*values))
 
 # %% [markdown]
-# That is good for this batch. But the pairs mean nothing: noise and point were drawn apart from each
-# other, and the next time a similar noise vector comes it is dealt another point, often from the other
-# hill. What pulls at one noise vector in the long run is the *average* over all points. We let one
-# output stand at several places and look at that average.
+# That helps with this batch. But the pairs mean nothing. Noise and points were drawn independently,
+# so the next time a similar noise vector comes up, it gets a different point, often from the other
+# hill. In the long run, what pulls at a noise vector is the *average* over all points. Let us put
+# one output at several places and look at that average.
 
 # %%
 points = train.first(20_000)
@@ -131,8 +134,8 @@ for place in (-2.0, -1.0, -0.4, 0.5, 2.0):
     print(f"an output at {place:4.1f} is pulled by {np.mean(points - place):5.2f}")
 
 # %% [markdown]
-# On the left hill, at -2, where most of the data are, it is pulled *away* from them. It comes to rest
-# only at -0.4, the mean. Look at what is there:
+# At -2, on the left hill, where most of the data are, the output is pulled *away* from them. It
+# comes to rest only at -0.4, the mean. Look at what is there:
 
 # %%
 loss_of_constant = [np.mean(np.square(points - place)) for place in x]
@@ -151,11 +154,11 @@ print(f"least squared error {min(loss_of_constant):.2f}, variance {np.var(points
 
 # %% [markdown]
 # The best answer by squared error is a number that hardly ever occurs. Nothing is wrong with the
-# optimizer, the network or the data: it is what was asked for. In general, squared error is least at
-# the **conditional mean** $f(z) = \mathbb E[x\mid z]$; and as $x$ was dealt without looking at $z$, that is
-# $\mathbb E[x]$ for every $z$.
+# optimizer, the network or the data: this is what the loss asks for. In general, the squared error
+# is smallest at the **conditional mean** $f(z) = \mathbb E[x\mid z]$. Here $x$ was assigned without
+# looking at $z$, so the conditional mean is $\mathbb E[x]$ for every $z$.
 #
-# One step of Adam, by hand:
+# Now one step of Adam, by hand:
 
 # %%
 optimizer = keras.optimizers.Adam(1e-3)
@@ -167,7 +170,7 @@ print(f"loss of the same batch {loss:.3f} -> {after:.3f}")
 # %% [markdown]
 # ## A short `fit`
 #
-# `fit` repeats that step. New noise is drawn for each batch, so that there are no pairs to learn by heart.
+# `fit` repeats that step. It draws new noise for each batch, so there are no pairs to memorize.
 #
 # **Guess:** at what value does the loss come to rest?
 
@@ -189,20 +192,21 @@ plot_history(history, ["loss"])
 print(f"last loss {history.history['loss'][-1]:.3f}, variance of the data {np.var(points):.3f}")
 
 # %% [markdown]
-# At the variance of the data, and no training takes it lower for points it has not seen. By the loss
-# curve alone this is a success: it fell, it is nearly flat, and the dashed line of held-out points agrees
-# with it to a few hundredths.
+# The loss comes to rest at the variance of the data. No training can lower it further for points
+# the network has not seen. Judged by the loss curve alone, this is a success: the loss fell, it is
+# nearly flat, and the dashed line of held-out points agrees with it to within a few hundredths.
 #
 # ## The same network, another teacher
 #
-# Now the same layers again, from the same first weights. What judges them changes. No output is dealt a
-# point any more. Instead a second network, the **discriminator**, looks at one number at a time and
-# says how likely it is real rather than generated, and the first one, now called the **generator**,
-# learns to be taken for real. Chapter 2 takes this apart; here it is one `fit`.
+# Take the same layers again, with the same initial weights, but change what judges them. No output
+# gets a point assigned to it any more. Instead, a second network, the **discriminator**, looks at
+# one number at a time and says how likely it is to be real rather than generated. The first network
+# is now called the **generator**. It learns to make numbers that pass for real. Chapter 2 takes
+# this apart; here it is a single `fit`.
 #
-# Why does that not end at the mean? An output at -0.4 is easily seen through, as there are hardly any
-# data there. The generator is told *whether* a number could be real, not *which* number it should have
-# been.
+# Why does this not end at the mean? An output at -0.4 is easy to recognize as generated, because
+# there are hardly any data there. The generator learns *whether* a number could be real, not
+# *which* number it should have been.
 
 # %%
 generator = keras.models.clone_model(network)
@@ -234,12 +238,12 @@ gan_history = gan.fit(
 plot_history(gan_history, ["generator_loss", "discriminator_loss"], ["wasserstein"])
 
 # %% [markdown]
-# The losses do not fall to zero: they settle near $\log 2 = 0.69$ and $2\log 2 = 1.39$, where the
-# discriminator can no longer tell the two apart. What improves is on the right: the **Wasserstein
-# distance**, how far the samples would have to be moved along the line, on average and at least, to
-# have the true density.
+# The losses do not fall to zero. They settle near $\log 2 = 0.69$ and $2\log 2 = 1.39$, where the
+# discriminator can no longer tell real from generated. The right-hand plot shows what improves: the
+# **Wasserstein distance**, the smallest average distance by which the samples would have to move
+# along the line to match the true density.
 #
-# The callback drew a histogram before training and after each epoch. Four of them:
+# The callback drew a histogram before training and after each epoch. Here are four of them:
 
 # %%
 files = histograms.shown()
@@ -254,9 +258,9 @@ plt.show()
 # %% [markdown]
 # ## Samples
 #
-# Both networks get 20,000 noise vectors they have not seen. Left the one that was fitted by squared
-# error, in the middle the one that the discriminator judged: the same layers, the same first weights.
-# Right, what the discriminator says at the end.
+# Both networks get 20,000 unseen noise vectors. Left: the network fitted by squared error. Middle:
+# the one judged by the discriminator, with the same layers and the same initial weights. Right:
+# what the discriminator says at the end.
 
 # %%
 unseen = np.random.default_rng(2).normal(size=(20_000, 100)).astype("float32")
@@ -283,21 +287,21 @@ for title, made in samples.items():
     print(f"{title:20} {made.mean():6.2f} {made.std():20.2f} {mixture.wasserstein(made):23.3f}")
 
 # %% [markdown]
-# The regression's outputs are not exactly one number: the network wanders a little about the mean, as
-# the batches pull it to and fro. But that spread has nothing to do with the data's, and the distance
-# to the truth is nearly that of a constant.
+# The outputs of the regression are not exactly one number. The network wanders a little around the
+# mean, as the batches pull it back and forth. But that spread has nothing to do with the spread of
+# the data, and the distance to the truth is almost as large as that of a constant.
 #
-# The generator's histogram lies on the density: both hills, and about the right share in each. It is
-# not perfect: as many real points come a few times closer. What is still wrong can be seen on the right.
-# Where the data are, the discriminator says about one half, which means that it cannot tell. Between the
-# hills it says less: the generator puts a thin bridge of points there, where there are fewer real ones.
-# A continuous function that sends some noise to one hill and some to the other has to cross the valley
-# somewhere; it can only do so fast.
+# The generator's histogram follows the density. It has both hills, with about the right fraction of
+# points in each. It is not perfect: a real sample of the same size comes several times closer. The
+# plot on the right shows what is still wrong. Where the data are, the discriminator says about one
+# half: it cannot tell. Between the hills it says less: the generator puts a thin bridge of points
+# there, where real points are rarer. A continuous function that sends some noise to one hill and
+# some to the other has to cross the valley somewhere. The best it can do is cross quickly.
 #
 # ## TensorBoard
 #
-# Curves under *Scalars*; under *Images* the histogram of each epoch: pull the slider there. (The page
-# is live: it shows where the notebook runs, not where it is only read.)
+# The curves are under *Scalars*. The histograms of all epochs are under *Images*, with a slider.
+# (The page is live: it works only where the notebook is running.)
 
 # %%
 show_tensorboard(run)
@@ -305,22 +309,25 @@ show_tensorboard(run)
 # %% [markdown]
 # ## Where this leads
 #
-# A generative model stands for a density $p(x)$, written down or not. This chapter's generator can draw
-# from its density but cannot say what it is at a point. Others can:
-# - chapter 6 writes it as a product, $p(x) = \prod_i p(x_i\mid x_1, \dots, x_{i-1})$, one factor at a time;
-# - chapter 4 as an integral, $p(x) = \int p(x\mid z)\,p(z)\,dz$, and bounds it. There, too, a network maps
-#   noise to data and is fitted to them. It works because each $z$ is first drawn *for its* $x$ by a second
-#   network: the pairs then mean something.
+# A generative model stands for a density $p(x)$, whether or not anyone can write it down. The
+# generator of this chapter can draw from its density but cannot say what the density is at a point.
+# Other models can:
+# - Chapter 6 writes the density as a product, $p(x) = \prod_i p(x_i\mid x_1, \dots, x_{i-1})$, one
+#   factor at a time.
+# - Chapter 4 writes it as an integral, $p(x) = \int p(x\mid z)\,p(z)\,dz$, and bounds it. There,
+#   too, a network maps noise to data and is fitted to them. It works because a second network first
+#   draws each $z$ *for its* $x$, so the pairs mean something.
 #
 # ## What to try next
 #
-# 1. Compile the regression with `loss="mae"`, absolute error. Where do all outputs go? Guess before you
-#    run it; it is not the mean.
-# 2. Give the network a chance: deal to each noise vector a point of the hill that the sign of `noise[:, 0]`
-#    names. What is the conditional mean now, and what does the histogram look like?
-# 3. Fit the regression for 100 epochs to 512 pairs that always stay the same, in batches of 64. Its loss
+# 1. Compile the regression with `loss="mae"`, absolute error. Where do all outputs go? Guess before
+#    you run it; it is not the mean.
+# 2. Give the network a chance: let the sign of `noise[:, 0]` choose the hill from which each noise
+#    vector gets its point. What is the conditional mean now, and what does the histogram look like?
+# 3. Fit the regression for 100 epochs to 512 pairs that never change, in batches of 64. Its loss
 #    falls far below the variance. What do the outputs for *new* noise look like?
-# 4. Take another mixture, `GaussianMixture((0.3, 0.4, 0.3), (-4, 0, 4), (0.3, 0.3, 0.3))`, and give it to
-#    `load_mixture`, too: `mixture=mixture`. Does the generator find all three hills?
-# 5. The exercises: `exercises/chapter1.ipynb`, then `python -m genai_keras.check chapter1`.
-# 6. The command line does the same: `python -m genai_keras.train_gan --preset dense-1d`.
+# 4. Take another mixture, `GaussianMixture((0.3, 0.4, 0.3), (-4, 0, 4), (0.3, 0.3, 0.3))`, and pass
+#    it to `load_mixture` as well: `mixture=mixture`. Does the generator find all three hills?
+# 5. Do the exercises in `exercises/chapter1.ipynb`, then run
+#    `python -m genai_keras.check chapter1`.
+# 6. Do the same from the command line: `python -m genai_keras.train_gan --preset dense-1d`.

@@ -5,7 +5,7 @@
 # [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/genai-keras/genai_keras/main?labpath=notebooks/chapter2_gan.ipynb)
 #
 # **What you will learn**
-# - what the generator and the discriminator each want, as losses of logits;
+# - what the generator and the discriminator each want, written as losses of logits;
 # - why both losses start near multiples of log 2, and why they should not fall to zero;
 # - why the generator's loss is not simply the negative of the discriminator's;
 # - whose gradient moves which network;
@@ -52,9 +52,9 @@ keras.utils.set_random_seed(0)
 # %% [markdown]
 # ## A small batch and its shapes
 #
-# 5,000 real handwritten digits come with a package that is already installed; a tenth of them is put
-# aside. Pixels are scaled to [-1, 1], the range of `tanh`, which will be the generator's last activation:
-# what is generated must be able to look like what is real.
+# 5,000 real handwritten digits come with a package that is already installed. A tenth of them is
+# held out for validation. Pixels are scaled to [-1, 1]. That is the range of `tanh`, the
+# generator's last activation: generated images must be able to look like real ones.
 
 # %%
 train, validation = load_images("mnist5k", batch_size=64)
@@ -66,9 +66,10 @@ show_images(batch[:16], columns=8)
 # %% [markdown]
 # ## The network
 #
-# There are two. The **generator** $G$ makes a picture from noise $z$, drawn from $\mathcal N(0, 1)$. The
-# **discriminator** $D$ makes one number from a picture, a logit: positive means real, negative means
-# generated, and $\sigma(\text{logit})$ is the probability it gives to real. Both are plain `Dense` layers.
+# There are two. The **generator** $G$ turns noise $z$, drawn from $\mathcal N(0, 1)$, into an
+# image. The **discriminator** $D$ turns an image into one number, a logit. Positive means real,
+# negative means generated, and $\sigma(\text{logit})$ is the probability that the image is real.
+# Both are built from plain `Dense` layers.
 
 # %%
 generator = build_dense_generator(
@@ -84,7 +85,7 @@ print(f"{generator.count_params():,} and {discriminator.count_params():,} weight
 show_source(build_dense_discriminator)
 
 # %% [markdown]
-# What an untrained generator makes: noise of its own kind.
+# An untrained generator makes noise of its own kind:
 
 # %%
 show_images(generator(noise, training=True)[:16], columns=8)
@@ -92,19 +93,19 @@ show_images(generator(noise, training=True)[:16], columns=8)
 # %% [markdown]
 # ## The two losses
 #
-# Write $D(x)$ for the probability $\sigma(\text{logit})$ that $x$ is real. The discriminator is an ordinary
-# classifier of two classes, and its loss is an ordinary cross-entropy: $-\log D(x)$ for real pictures,
-# $-\log(1 - D(G(z)))$ for generated ones. The generator wants the opposite of the second term: that its
-# pictures are taken for real.
+# Write $D(x)$ for the probability $\sigma(\text{logit})$ that $x$ is real. The discriminator is an
+# ordinary classifier with two classes, and its loss is an ordinary cross-entropy: $-\log D(x)$ for
+# real images, $-\log(1 - D(G(z)))$ for generated ones. The generator wants the opposite of the
+# second term: its images should pass for real.
 
 # %%
 show_source(losses.discriminator_loss, losses.non_saturating_generator_loss)
 
 # %% [markdown]
-# Two things in there need a look.
+# Two things here need a closer look.
 #
-# **Softplus of logits.** $-\log\sigma(l) = \log(1 + e^{-l})$. Computed in two steps it fails for a
-# discriminator that is very sure; in one step it does not:
+# **Softplus of logits.** $-\log\sigma(l) = \log(1 + e^{-l})$. Computed in two steps, this fails
+# when the discriminator is very sure. Computed in one step, it does not:
 
 # %%
 logit = tf.constant([[-120.0]])
@@ -112,16 +113,16 @@ print("in two steps:", float(-tf.math.log(tf.sigmoid(logit))[0, 0]))
 print("in one step: ", float(losses.non_saturating_generator_loss(logit)))
 
 # %% [markdown]
-# **"Non-saturating".** If the generator's loss were the negative of the discriminator's, it would be
-# $\log(1 - D(G(z)))$: the *minimax* loss. Both fall when the logit of a generated picture rises, so they
-# agree on what is better. They do not agree on how much it matters:
+# **"Non-saturating".** If the generator's loss were the negative of the discriminator's, it would
+# be $\log(1 - D(G(z)))$, the *minimax* loss. Both losses fall when the logit of a generated image
+# rises, so they agree on what is better. They disagree on how much each improvement matters:
 
 # %%
 logits = tf.linspace(-8.0, 8.0, 161)
 with tf.GradientTape(persistent=True) as tape:
     tape.watch(logits)
     curves = {
-        # The loss averages over a batch: here each logit is a batch of its own.
+        # The loss averages over a batch, so each logit is passed as a batch of its own.
         "non-saturating: -log D": tf.stack(
             [losses.non_saturating_generator_loss(logit) for logit in tf.unstack(logits)]
         ),
@@ -142,14 +143,16 @@ plt.tight_layout()
 plt.show()
 
 # %% [markdown]
-# A young generator is at the left: its pictures are easily seen through. There the minimax loss is flat,
-# and the generator would learn least when it has most to learn. The non-saturating loss pulls hardest
-# there. At 0, where the discriminator cannot tell, both pull alike.
+# A young generator is at the left, because its images are easy to recognize as generated. There the
+# minimax loss is flat, so the generator would learn least when it has most to learn. The
+# non-saturating loss pulls hardest there. At 0, where the discriminator cannot tell, both pull
+# equally.
 #
 # ## One training step by hand
 #
-# **Before you run the next cell, guess:** nobody has been trained, so all logits are near 0 and all
-# probabilities near one half. What is the discriminator's loss, a sum of two terms? And the generator's?
+# **Before you run the next cell, guess:** neither network is trained, so all logits are near 0 and
+# all probabilities near one half. What is the discriminator's loss, a sum of two terms? And the
+# generator's?
 
 # %%
 with tf.GradientTape(persistent=True) as tape:
@@ -164,10 +167,11 @@ print(f"discriminator loss {discriminator_loss:.3f} nats; 2 log 2 = {2 * np.log(
 print(f"generator loss     {generator_loss:.3f} nats;   log 2 = {np.log(2):.3f}")
 
 # %% [markdown]
-# Not exactly: the first weights are random, and so the logits are not exactly 0. But near.
+# The losses are near these values but not equal to them: the initial weights are random, so the
+# logits are not exactly 0.
 #
-# Each loss depends on *both* networks' weights: the generator's pictures go through the discriminator.
-# So there are four gradients. Which of them may be used?
+# Each loss depends on the weights of *both* networks, because the generator's images go through the
+# discriminator. So there are four gradients. Which of them may we use?
 
 # %%
 networks = {"generator": generator, "discriminator": discriminator}
@@ -180,12 +184,13 @@ for loss_name, loss in (
         print(f"{loss_name:18} by {name:13} norm {tf.linalg.global_norm(gradient):.3f}")
 
 # %% [markdown]
-# None is zero. But the discriminator must not follow the generator's loss: it would learn to call
-# everything real. And the generator must not follow the discriminator's: it would learn to be seen
-# through. So each optimizer gets the weights of its own network and no others.
+# None of them is zero. But the discriminator must not follow the gradient of the generator's loss,
+# or it would learn to call everything real. And the generator must not follow the discriminator's,
+# or it would learn to make images that are easy to recognize. So each optimizer gets only the
+# weights of its own network.
 #
-# First the discriminator. **Guess:** which of the two losses rises by this, and does a weight of the
-# generator change?
+# First, the discriminator. **Guess:** which of the two losses rises after this step, and does any
+# weight of the generator change?
 
 
 # %%
@@ -210,10 +215,11 @@ print(f"discriminator loss {losses.discriminator_loss(real_logits, fake_logits):
 print(f"generator loss     {losses.non_saturating_generator_loss(fake_logits):.3f}")
 
 # %% [markdown]
-# Its loss fell, the generator's rose, and the generator's weights are what they were. (0.001 is Adam's
-# step size: its first step moves a weight by about as much, whatever the gradient's length.)
+# The discriminator's loss fell, the generator's rose, and the generator's weights did not change.
+# (0.001 is Adam's learning rate. Adam's first step moves a weight by about that much, whatever the
+# size of the gradient.)
 #
-# Now the generator, with its gradient of the same pass:
+# Now the generator, with its gradient from the same pass:
 
 # %%
 before = copies()
@@ -226,8 +232,9 @@ print(f"discriminator loss {losses.discriminator_loss(real_logits, fake_logits):
 print(f"generator loss     {losses.non_saturating_generator_loss(fake_logits):.3f}")
 
 # %% [markdown]
-# One step each, and the advantage has changed sides twice. That is all there is. The model's own step does
-# the same, with new noise. (`_average` is for chapter 3; labels, for a conditional GAN, are not used here.)
+# After one step each, the advantage has changed sides twice. That is all there is to it. The
+# model's own step does the same with new noise. (`_average` is for chapter 3. Labels are for a
+# conditional GAN and are not used here.)
 
 # %%
 show_source(GAN.train_step, GAN._both_losses)
@@ -239,15 +246,15 @@ for name, value in gan.train_step(batch).items():
     print(f"{name:19} {float(value):.3f}")
 
 # %% [markdown]
-# The numbers are of the pass *before* the updates: after its step by hand, the generator deceives the
-# discriminator with every one of the 64 pictures, `accuracy_fake` 0. They look no more like digits than
-# before. A discriminator of one step is easily deceived, and only as it gets better does the generator have
-# to draw.
+# These numbers come from the pass *before* the updates. After its step by hand, the generator
+# deceives the discriminator with all 64 images, so `accuracy_fake` is 0. The images look no more
+# like digits than before. A discriminator that has learned for one step is easy to deceive. The
+# generator has to learn to draw only as the discriminator gets better.
 #
 # ## A short `fit`
 #
-# `fit` repeats that step. Before training and after each epoch a callback draws 64 pictures from noise
-# that stays the same.
+# `fit` repeats that step. Before training and after each epoch, a callback draws 64 images from
+# noise that stays the same.
 
 # %%
 run = new_run("chapter2")
@@ -270,19 +277,20 @@ print({name: round(history.history[name][-1], 2) for name in reported})
 
 # %% [markdown]
 # How to read this:
-# - `d_real` is the mean of $D(x)$ over real pictures, `d_fake` the mean of $D(G(z))$. Here they settle at
-#   some 0.64 and 0.37: the discriminator leans to the right answer, but it is far from sure. Both at 0.5
-#   would mean that it cannot tell at all; near 1 and 0, that it has won and the generator is lost.
-# - The losses say the same in nats. They do *not* fall as in supervised learning, for what one network gains
-#   the other loses. A flat curve is a balance of two that both go on learning: the pictures still get better,
-#   as TensorBoard shows below.
-# - A full line is the mean over an epoch. A dashed one is a snapshot: held-out digits, and pictures of the
-#   averaged generator, judged by the discriminator that the epoch's last step left. It leans now to one side
-#   and now to the other, as you saw by hand, so the dashed lines jump.
+# - `d_real` is the mean of $D(x)$ over real images, `d_fake` the mean of $D(G(z))$. Here they
+#   settle near 0.63 and 0.38: the discriminator leans towards the right answer but is far from
+#   sure. If both were 0.5, it could not tell at all. Near 1 and 0, it would have won, and the
+#   generator would be lost.
+# - The losses say the same in nats. They do *not* fall as in supervised learning, because what one
+#   network gains, the other loses. A flat curve means that the two are in balance while both go on
+#   learning. The images still get better, as TensorBoard shows below.
+# - A solid line is the mean over an epoch. A dashed line is a snapshot: held-out digits and images
+#   from the averaged generator, judged by the discriminator as the last step of the epoch left it.
+#   It leans now to one side, now to the other, as you saw by hand, so the dashed lines jump.
 #
 # ## Samples
 #
-# Two rows from before training, and two that the generator makes of the same noise now:
+# Two rows from before training, and two rows that the generator now makes from the same noise:
 
 # %%
 show_images(np.concatenate([noise_before, gan.generate(16, seed=1)]), columns=8)
@@ -291,13 +299,14 @@ show_images(np.concatenate([noise_before, gan.generate(16, seed=1)]), columns=8)
 show_images(gan.generate(48, seed=2), columns=12)
 
 # %% [markdown]
-# Many are digits, in several handwritings. Others are blurred, or have grey dust around them, or are no digit: to a
-# dense layer two pixels side by side are as far apart as any others, and each pixel of a smooth stroke has to
-# be learned by itself. Chapter 3 does something about that.
+# Many are digits, in several handwritings. Others are blurred, have grey dust around them, or are
+# not digits at all. To a dense layer, two neighbouring pixels are as unrelated as any two others,
+# so it has to learn each pixel of a smooth stroke separately. Chapter 3 does something about that.
 #
-# ### A smaller one
+# ### A smaller GAN
 #
-# How much of this is the depth? The same training with one hidden layer of 256 in each network:
+# How much of this is due to depth? The same training with one hidden layer of 256 units in each
+# network:
 
 # %%
 small = GAN(
@@ -322,14 +331,15 @@ for title, each in (("small", small_history), ("large", history)):
     print(title, {name: round(each.history[name][-1], 2) for name in reported})
 
 # %% [markdown]
-# The strokes are there, whole digits are rarer. And yet the figures are nearly those of the large networks,
-# since here a weaker generator plays against a weaker discriminator. **Losses of a GAN say how even the
-# game is, not how good the pictures are.** Judge by the pictures; chapter 7 measures them.
+# The strokes are there, but whole digits are rarer. Yet the numbers are nearly those of the large
+# networks, because here a weaker generator plays against a weaker discriminator. **The losses of a
+# GAN say how even the game is, not how good the images are.** Judge by the images; chapter 7
+# measures them.
 #
 # ## TensorBoard
 #
-# Both trainings: curves under *Scalars*, the 64 pictures of each epoch under *Images*. (The page is live: it
-# shows where the notebook runs, not where it is only read.)
+# Both trainings are there: the curves under *Scalars*, the 64 images of each epoch under *Images*.
+# (The page is live: it works only where the notebook is running.)
 
 # %%
 show_tensorboard(run)
@@ -339,26 +349,34 @@ show_tensorboard(run)
 #
 # `python -m genai_keras.train_gan` has a training doctor that watches for two illnesses of GANs.
 #
-# **A saturated discriminator.** It is right about every real and every generated picture. Where it is so sure, its logit
-# hardly changes from one picture to a slightly better one, and that change is all that the generator learns from. Give the
-# discriminator a smaller step size, or fewer units.
+# **A saturated discriminator.** It is right about every real and every generated image. Where it is
+# so sure, its logit hardly differs between one image and a slightly better one, and that difference
+# is all that the generator learns from. Give the discriminator a smaller learning rate, or fewer
+# units.
 #
-# **Mode collapse.** The generator's loss asks of each sample alone whether it passes for real. Nothing in it asks that two samples
-# differ, so a generator that has found one picture that works may make it of every noise, until the discriminator has learnt
-# that picture, and then move on to the next. `diversity` in the run's curves is how far samples are from each other, to the nearest one and
-# on the whole, where as many real digits have 1: it falls to 0 for one picture over and over, and for a few as well. Larger batches let the
-# discriminator see more at once, label smoothing keeps it from being too sure, smaller steps give neither the time to run away.
+# **Mode collapse.** The generator's loss asks only whether each sample, on its own, passes for
+# real. Nothing in it asks two samples to differ. A generator that has found one image that works
+# may make it from any noise, until the discriminator has learned that image, and then move on to
+# the next. The curve `diversity` compares samples with as many real digits, which have 1 by
+# definition. It takes two distances, to the nearest other sample and over all pairs, and keeps the
+# smaller ratio. It falls to 0 if the generator repeats one image, or just a few. Larger batches let
+# the discriminator see more at once, label smoothing keeps it from being too sure, and smaller
+# learning rates give neither network time to run away.
 #
 # ## What to try next
 #
-# 1. Build the generator with `normalize=False`, and let a classifier count the digits that it makes:
-#    `load_feature_extractor("mnist5k").classify((gan.generate(2_000) + 1) / 2)`, with
-#    `load_feature_extractor` from `genai_keras.evaluation.features`. The data have a tenth of each. Which ones are rare now?
-# 2. Give the discriminator's Adam four times the step size. What do `d_real` and `d_fake` do? What do the
-#    pictures do?
-# 3. `gan.compile(..., label_smoothing=0.1)` makes 0.9 the target for real pictures. What is the least that
-#    the discriminator's loss can be now, and what does `d_real` become?
-# 4. Use `latent_dim=2`, for the network and for the noise by hand, and show `gan.decode(plane(14))`, with
-#    `plane` from `genai_keras.callbacks.latents`. Is each digit somewhere? Do neighbours resemble each other?
-# 5. The exercises: `exercises/chapter2.ipynb`, then `python -m genai_keras.check chapter2`.
-# 6. The command line does all this, too: `python -m genai_keras.train_gan --preset mlp`, or `dense`.
+# 1. Build the generator with `normalize=False`, and let a classifier count the digits that it
+#    makes: `load_feature_extractor("mnist5k").classify((gan.generate(2_000) + 1) / 2)`, with
+#    `load_feature_extractor` from `genai_keras.evaluation.features`. In the data, each digit makes
+#    up a tenth. Which ones are rare now?
+# 2. Give the discriminator's Adam four times the learning rate. What do `d_real` and `d_fake` do?
+#    What do the images do?
+# 3. `gan.compile(..., label_smoothing=0.1)` makes 0.9 the target for real images. What is the
+#    lowest value that the discriminator's loss can now reach, and what does `d_real` become?
+# 4. Use `latent_dim=2`, for the network and for the noise by hand, and show
+#    `gan.decode(plane(14))`, with `plane` from `genai_keras.callbacks.latents`. Does every digit
+#    appear somewhere? Do neighbours resemble each other?
+# 5. Do the exercises in `exercises/chapter2.ipynb`, then run
+#    `python -m genai_keras.check chapter2`.
+# 6. Do all this from the command line, too: `python -m genai_keras.train_gan --preset mlp`, or
+#    `dense`.

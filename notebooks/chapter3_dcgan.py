@@ -5,13 +5,14 @@
 # [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/genai-keras/genai_keras/main?labpath=notebooks/chapter3_dcgan.ipynb)
 #
 # **What you will learn**
-# - how a transposed convolution turns a small map into one of twice the side, 7 -> 14 -> 28;
-# - why its kernel should be a multiple of its stride;
+# - how a transposed convolution doubles the side of a small map, 7 -> 14 -> 28;
+# - why its kernel size should be a multiple of its stride;
 # - what batch normalization, LeakyReLU and `tanh` are for in a GAN;
 # - what the averaged generator is, and what it is good for;
-# - how to walk through the noise, and why on a sphere.
+# - how to walk through the noise, and why to stay on a sphere.
 #
-# About one and a half minutes on two CPU cores. The game itself, with its two losses, is that of chapter 2.
+# About one and a half minutes on two CPU cores. The game itself, with its two losses, is that of
+# chapter 2.
 
 # %%
 # On Colab and Binder this installs genai_keras; anywhere else it does nothing.
@@ -57,7 +58,7 @@ keras.utils.set_random_seed(0)
 # %% [markdown]
 # ## A small batch and its shapes
 #
-# The digits of chapter 2: 4,500 to learn from, black is -1 and white is 1.
+# The digits are those of chapter 2, 4,500 of them for training. Black is -1 and white is 1.
 
 # %%
 train, validation = load_images("mnist5k", batch_size=64)
@@ -73,9 +74,10 @@ show_images(batch[:16], columns=8)
 #
 # ### Transposed convolution
 #
-# A convolution of stride 2 halves a picture: each output looks at a patch of the input. The transposed one
-# goes the other way: each input *stamps* its kernel, times its value, onto the output, two pixels from its
-# neighbour's stamp, and where stamps overlap they are added. One input of 1, in the middle of zeros:
+# A convolution of stride 2 halves an image: each output looks at a patch of the input. A transposed
+# convolution goes the other way. Each input *stamps* its kernel, multiplied by its value, onto the
+# output. Neighbouring stamps are two pixels apart, and where they overlap, they add up. Here is a
+# single 1 among zeros:
 
 # %%
 dot = np.zeros((1, 5, 5, 1), "float32")
@@ -94,8 +96,8 @@ for axis, (name, picture) in zip(
 plt.show()
 
 # %% [markdown]
-# **Guess:** all inputs are 1 and so is the whole kernel. Each output then counts how many stamps it got.
-# Is that the same number everywhere, with a kernel of 4? With a kernel of 5?
+# **Guess:** all inputs are 1, and so are all weights of the kernel. Each output then counts how
+# many stamps it received. Is that number the same everywhere, with a kernel size of 4? With 5?
 
 # %%
 _, axes = plt.subplots(1, 2, figsize=(5, 2.7))
@@ -111,14 +113,15 @@ for axis, size in zip(axes, (4, 5), strict=True):
 plt.show()
 
 # %% [markdown]
-# With 4, a multiple of the stride, all get 4 but those at the border. With 5 there is a checkerboard before
-# anything is learned, which the network then must learn to undo. So the generator's kernels here are 4x4.
+# With 4, a multiple of the stride, every output except those at the border gets 4 stamps. With 5,
+# there is a checkerboard before anything is learned, and the network has to learn to undo it. So
+# the generator's kernels here are 4x4.
 #
 # ### The generator, layer by layer
 #
-# A dense layer makes a small map with many channels: 7x7 places, at each of which a few numbers say what is
-# to be drawn there. Two transposed convolutions double it. The widths are half of the default's, so that
-# the chapter is short.
+# A dense layer makes a small map with many channels: at each of 7x7 places, a few numbers say what
+# to draw there. Two transposed convolutions each double its side. The widths are half the default,
+# to keep the chapter short.
 
 # %%
 generator = build_dcgan_generator(latent_dim=64, image_shape=(28, 28, 1), widths=(32, 16))
@@ -128,10 +131,12 @@ for layer in generator.layers:
 print(f"{generator.count_params():,} weights in all; the dense one of chapter 2 had 1,491,728")
 
 # %% [markdown]
-# Nearly all weights are in the dense layer. A convolution uses the same kernel everywhere, so it needs few, and
-# a stroke that it learns to draw at one place it can draw at all others.
+# Nearly all weights are in the dense layer. A convolution uses the same kernel everywhere, so it
+# needs few weights. If it learns to draw a stroke in one place, it can draw that stroke in all
+# others.
 #
-# The discriminator goes the other way, from 28 to 14 to 7 by convolutions of stride 2, to one logit:
+# The discriminator goes the other way. Convolutions of stride 2 lead from 28 to 14 to 7, and then
+# comes one logit:
 
 # %%
 discriminator = build_dcgan_discriminator((28, 28, 1), widths=(16, 32))
@@ -145,18 +150,19 @@ show_source(build_dcgan_discriminator)
 # %% [markdown]
 # ### Three rules of the paper
 #
-# **Batch normalization** shifts and scales each channel to mean 0 and standard deviation 1 over the batch,
-# and then by two numbers that are learned. The first weights are small, from $\mathcal N(0, 0.02^2)$;
-# without it the signal would fade from layer to layer. (A generator that is used and no longer trained takes
-# running averages of mean and deviation, so that a picture does not depend on those made beside it.)
+# **Batch normalization** shifts and scales each channel to mean 0 and standard deviation 1 over the
+# batch, and then scales and shifts it by two learned numbers. The initial weights are small, drawn
+# from $\mathcal N(0, 0.02^2)$. Without batch normalization, the signal would fade from layer to
+# layer. (A generator in use, after training, takes running averages of mean and deviation, so that
+# an image does not depend on the others in its batch.)
 #
-# **LeakyReLU** in the discriminator, $\max(l, 0.2\,l)$: the generator learns from nothing but the gradient
-# that comes back through the discriminator, and where a ReLU is 0, none comes back.
+# **LeakyReLU** in the discriminator, $\max(l, 0.2\,l)$: the generator learns only from the gradient
+# that comes back through the discriminator, and where a ReLU is 0, no gradient comes back.
 #
-# **tanh** at the generator's end, since the data are in [-1, 1], and neither normalization nor another
-# activation there.
+# **tanh** at the generator's output, because the data are in [-1, 1]. The output layer has no
+# normalization and no other activation.
 #
-# The first two as numbers:
+# Here are the first two in numbers:
 
 # %%
 normalize = next(
@@ -180,8 +186,8 @@ for activation in (tf.nn.relu, tf.nn.leaky_relu):
 # %% [markdown]
 # ## One training step by hand
 #
-# **Guess first:** with first weights as small as these, how near to $2\log 2 = 1.386$ and
-# $\log 2 = 0.693$ will the losses be, compared with those of chapter 2, 1.50 and 0.74?
+# **Guess first:** with initial weights this small, how close to $2\log 2 = 1.386$ and
+# $\log 2 = 0.693$ will the losses be? In chapter 2 they were 1.50 and 0.74.
 
 # %%
 fake = generator(noise, training=True)  # (64, 28, 28, 1)
@@ -193,10 +199,10 @@ print(f"discriminator loss {losses.discriminator_loss(real_logits, fake_logits):
 print(f"generator loss     {losses.non_saturating_generator_loss(fake_logits):.4f}")
 
 # %% [markdown]
-# Some three times nearer. They are not nearer still because the discriminator's last layer adds up 1,568
-# numbers that batch normalization has brought to a size of about 1.
+# About three times closer. They are not closer still because the discriminator's last layer sums
+# 1,568 numbers that batch normalization has scaled to about 1.
 #
-# Three steps of the model, all with the same digits:
+# Three steps of the model, all on the same digits:
 
 # %%
 gan = GAN(generator, discriminator, seed=0)
@@ -207,23 +213,25 @@ for step in range(1, 4):
     print(step, values)
 
 # %% [markdown]
-# The first step shows what we computed, with other noise. By the third, `d_real` is far above `d_fake`: the
-# discriminator can tell. It says "real" of everything, of digits only more surely, and learns by and by where
-# to draw the line.
+# The first step shows what we computed, but with other noise. By the third, `d_real` is far above
+# `d_fake`: the discriminator can tell the two apart. It still says "real" of everything, only more
+# surely of digits. It learns gradually where to draw the line.
 #
 # ### The averaged generator
 #
-# Each step pulls the generator towards what deceives the discriminator *now*, and the next step may pull it
-# back. The average of its weights over the last steps is calmer. The model keeps one, and `generate` uses
-# it. It has no gradient of its own, and the discriminator does not learn from it.
+# Each step pulls the generator towards what deceives the discriminator *now*, and the next step may
+# pull it back. The average of its weights over the last steps is calmer. The model keeps such an
+# average, and `generate` uses it. The averaged generator gets no gradients of its own, and the
+# discriminator does not learn from it.
 
 # %%
 show_source(GAN._average)
 
 # %% [markdown]
-# An *exponential* moving average: each step keeps a share `decay` of it. With 0.999 that is a memory of some
-# thousand steps, too long for a start from random weights, so the decay rises slowly. **Guess:** what is it
-# in step 1, and after how many steps is it 0.99?
+# This is an *exponential* moving average: each step keeps a fraction `decay` of the old average.
+# With 0.999, it remembers about a thousand steps. That is too long when training starts from random
+# weights, so the decay rises slowly. **Guess:** what is it in step 1, and after how many steps is
+# it 0.99?
 
 # %%
 steps = np.array([1, 3, 10, 100, 890, 2800, 10_000])
@@ -247,13 +255,14 @@ history = gan.fit(
 plot_history(history, ["generator_loss", "discriminator_loss"], ["d_real", "d_fake"])
 
 # %% [markdown]
-# As in chapter 2 the curves soon settle, and that is no sign that nothing is learned: see below. The
-# discriminator stays further ahead than there, with some 0.7 for real pictures and 0.3 for generated ones.
+# As in chapter 2, the curves soon change only slowly. That does not mean that nothing is learned,
+# as you will see below. The discriminator stays further ahead than in chapter 2, at about 0.7 for
+# real images and 0.3 for generated ones.
 #
 # ## Samples
 #
-# The callback drew pictures from the same noise before training and after each epoch. Each row is an epoch,
-# each column one noise vector:
+# The callback drew images from the same noise before training and after each epoch. Each row is an
+# epoch, each column one noise vector:
 
 # %%
 files = grid.shown()
@@ -268,8 +277,9 @@ plt.tight_layout()
 plt.show()
 
 # %% [markdown]
-# Flat grey, then strokes, then strokes that belong together. In epochs 1 and 2 one sees the stamps, dot by
-# dot: kernels of 4x4 overlap evenly, but what is in them is not smooth before it has been learned.
+# First there is flat grey, then strokes, then strokes that belong together. In epochs 1 and 2 you
+# can see the stamps, dot by dot. Kernels of 4x4 overlap evenly, but their contents are not smooth
+# before they have been learned.
 #
 # Sixty digits that nobody wrote:
 
@@ -277,14 +287,15 @@ plt.show()
 show_images(gan.generate(60, seed=1), columns=12)
 
 # %% [markdown]
-# The strokes are sharp and the black is black, unlike chapter 2's, with a fourteenth of its generator's
-# weights. Most can be read; some are blots, or half of one digit and half of another. That is as far as so
-# short a training of so small a network gets: `make gan` has twice the widths and twice the epochs.
+# Unlike in chapter 2, the strokes are sharp and the black is black, and this generator has a
+# fourteenth of the weights. Most digits are readable. Some are blots, or half of one digit and half
+# of another. A network this small gets no further in a training this short; `make gan` has twice
+# the widths and twice the epochs.
 #
 # ### What the average is good for
 #
-# We train on for 24 steps, and after each look at what both generators make of the same noise: how far is it
-# from what they made after the first of these steps?
+# We train for 24 more steps, and after each we look at what both generators make from the same
+# noise. How far is it from what they made after the first of these steps?
 
 # %%
 some = tf.random.stateless_normal((24, 64), seed=(2, 0))
@@ -305,9 +316,9 @@ plt.legend()
 plt.show()
 
 # %% [markdown]
-# The learning generator never stands still, and what you get from it depends on the step at which you stop.
-# The averaged one hardly moves. Is it also better? Chapter 7 has a distance between generated and real
-# digits; less is better:
+# The learning generator never stands still, and what you get from it depends on the step at which
+# you stop. The averaged one hardly moves. Is it also better? Chapter 7 has a distance between
+# generated and real digits; smaller is better:
 
 # %%
 extractor = load_feature_extractor("mnist5k")
@@ -320,14 +331,15 @@ for name, each in generators.items():
     print(f"{name}: Frechet distance {frechet_distance(features, real_features):.2f}")
 
 # %% [markdown]
-# No gain: the averaged one is no nearer. So here it is the calm that the average gives, and not better digits: after 2,800
-# steps both still improve, and an average of a few hundred steps lags behind a little. Measure again after a
-# long training.
+# The averaged generator is slightly closer to the real digits here, but one run with one seed does
+# not prove that averaging helps. What the average does give is calm. After 2,800 steps both
+# generators still improve, and an average over a few hundred steps lags behind a little. Measure
+# again after a long training.
 #
-# ### How a digit comes to be
+# ### How a digit emerges
 #
-# One noise vector on its way through the trained generator: the 32 channels of 7x7, the 16 of 14x14, and the
-# picture. White is where a channel has much to say.
+# One noise vector on its way through the trained generator: the 32 channels of 7x7, the 16 of
+# 14x14, and the image. A channel is white where it is strongly active.
 
 # %%
 trained = gan.averaged_generator
@@ -347,8 +359,8 @@ plt.show()
 # %% [markdown]
 # ### A walk
 #
-# Between two noise vectors lie others. Do they make digits, too? First, where noise is at all: **guess** the
-# length of a vector of 64 numbers from $\mathcal N(0, 1)$.
+# Between any two noise vectors there are others. Do they make digits, too? First, where does noise
+# lie at all? **Guess** the length of a vector of 64 numbers from $\mathcal N(0, 1)$.
 
 # %%
 lengths = np.linalg.norm(noise, axis=1)
@@ -360,15 +372,16 @@ for method in ("linear", "spherical"):
     show_images(gan.decode(path), columns=12)
 
 # %% [markdown]
-# All noise lies near a sphere of radius 8. The straight way leaves it in the middle, where the generator has
-# hardly ever been asked for a picture; the spherical one stays. Five more walks of that kind:
+# All noise lies near a sphere of radius 8. The straight path leaves it in the middle, where the
+# generator has hardly ever been asked for an image. The spherical path stays on it. Here are five
+# more walks of the spherical kind:
 
 # %%
 show_images(np.concatenate(list(gan.walks(5, steps=12, seed=3))), columns=12)
 
 # %% [markdown]
-# Three noise vectors span a piece of the sphere, and two angles say where on it one is. (The strips are for
-# where the sliders do not run; below them, move the sliders.)
+# Three noise vectors span a piece of the sphere, and two angles give a position on it. (The strips
+# are for pages on which sliders do not work. The sliders are below them.)
 
 
 # %%
@@ -384,8 +397,8 @@ explore(digit_at, longitude=(0.0, 6.2), latitude=(-1.5, 1.5))
 # %% [markdown]
 # ## TensorBoard
 #
-# Curves under *Scalars*, the 64 pictures of each epoch under *Images*: pull the slider there. (The page is
-# live: it shows where the notebook runs, not where it is only read.)
+# The curves are under *Scalars*. The 64 images of each epoch are under *Images*, with a slider.
+# (The page is live: it works only where the notebook is running.)
 
 # %%
 show_tensorboard(run / "tensorboard")
@@ -393,15 +406,17 @@ show_tensorboard(run / "tensorboard")
 # %% [markdown]
 # ## What to try next
 #
-# 1. Give `build_dcgan_generator` the argument `kernel_size=5`. Do you find the checkerboard in the first epochs'
-#    pictures? Is it still there in the end?
-# 2. `GAN(..., ema_decay=0.9999)` instead of 0.999 changes nothing at all here. Why? (The table of the decay
-#    knows.) And `ema_decay=0.0`?
-# 3. Learn less: `limit=500` and, in `fit`, `validation_data=validation.in_order()`. What does it say of the
-#    discriminator when `d_real` is far above `val_d_real`? What do the samples look like?
-# 4. Leave out LeakyReLU's slope or the batch normalization: copy a builder from the package, change it, and
-#    give the result to `GAN`. Which of the rules can you do without?
-# 5. The exercises: `exercises/chapter3.ipynb`, then `python -m genai_keras.check chapter3`.
-# 6. The command line does all this: `python -m genai_keras.train_gan`, or `make gan`, with twice the widths and
-#    80 epochs; this chapter's is `python -m genai_keras.train_gan --epochs 40 --learning-rate 2e-3
-#    --generator-widths 32 16 --discriminator-widths 16 32`.
+# 1. Give `build_dcgan_generator` the argument `kernel_size=5`. Do you find the checkerboard in the
+#    images of the first epochs? Is it still there at the end?
+# 2. `GAN(..., ema_decay=0.9999)` instead of 0.999 changes nothing at all here. Why? (The table of
+#    decays has the answer.) And `ema_decay=0.0`?
+# 3. Learn from less: `limit=500` and, in `fit`, `validation_data=validation.in_order()`. What does
+#    it say about the discriminator when `d_real` is far above `val_d_real`? What do the samples
+#    look like?
+# 4. Leave out LeakyReLU's slope or the batch normalization: copy a builder from the package, change
+#    it, and pass the result to `GAN`. Which of the rules can you do without?
+# 5. Do the exercises in `exercises/chapter3.ipynb`, then run
+#    `python -m genai_keras.check chapter3`.
+# 6. Do all this from the command line: `python -m genai_keras.train_gan`, or `make gan`, with twice
+#    the widths and 80 epochs. For the settings of this chapter, run
+#    `python -m genai_keras.train_gan --epochs 40 --learning-rate 2e-3 --generator-widths 32 16 --discriminator-widths 16 32`.

@@ -55,9 +55,10 @@ keras.utils.set_random_seed(0)
 # %% [markdown]
 # ## A small batch and its shapes
 #
-# 5,000 real handwritten digits come with a package that is already installed. A tenth of them is put
-# aside: what the model never sees is what we judge it by. Each pixel is drawn black or white with its
-# grey value as probability, anew in each batch, so a Bernoulli distribution describes it exactly.
+# 5,000 real handwritten digits come with a package that is already installed. A tenth of them is
+# held out: we judge the model by digits that it never sees in training. Each pixel is drawn black
+# or white, with its grey value as the probability of white, and drawn again for every batch. So a
+# Bernoulli distribution describes it exactly.
 
 # %%
 train, validation = load_images("mnist5k", batch_size=64, value_range=(0, 1), binarize=True)
@@ -69,10 +70,10 @@ show_images(batch[:16], columns=8, value_range=(0, 1))
 # %% [markdown]
 # ## The network
 #
-# The **encoder** answers with a distribution, not with a point: for each digit $x$ a mean and a
-# log-variance for each of two latents, $q(z\mid x) = \mathcal N(\mu, \sigma^2)$. The **decoder** goes
-# the other way, from $z$ to one logit a pixel, $p(x\mid z)$. Two latents are few. We take them because
-# one can then draw the whole latent space on a page.
+# The **encoder** returns a distribution rather than a point. For each digit $x$, it gives a mean
+# and a log-variance for each of two latents, $q(z\mid x) = \mathcal N(\mu, \sigma^2)$. The
+# **decoder** goes the other way, from $z$ to one logit per pixel, $p(x\mid z)$. Two latents are
+# few. We use two because the whole latent space then fits on a page.
 
 # %%
 encoder = build_dense_encoder((28, 28, 1), latent_dim=2, widths=(512, 256))
@@ -84,16 +85,17 @@ print("z", mean.shape, "-> logits", logits.shape)
 print(f"{encoder.count_params():,} and {decoder.count_params():,} weights")
 
 # %% [markdown]
-# Between the two, $z$ is drawn. A draw has no derivative. The trick: draw $\epsilon$ from
-# $\mathcal N(0, 1)$, which depends on nothing, and compute $z = \mu + \sigma\epsilon$, which is an
-# ordinary formula of $\mu$ and $\sigma$. This is the whole layer:
+# Between the two, $z$ is drawn at random, and a random draw has no derivative. The trick is to draw
+# $\epsilon$ from $\mathcal N(0, 1)$, which depends on nothing, and to compute
+# $z = \mu + \sigma\epsilon$, which is an ordinary function of $\mu$ and $\sigma$. This is the whole
+# layer:
 
 # %%
 show_source(Reparameterization.call)
 
 # %% [markdown]
-# Is the gradient there? With $z = \mu + e^{v/2}\epsilon$ we expect $\partial z/\partial\mu = 1$ and
-# $\partial z/\partial v = \epsilon\,e^{v/2}/2 = (z-\mu)/2$.
+# Does the gradient get through? With $z = \mu + e^{v/2}\epsilon$ we expect
+# $\partial z/\partial\mu = 1$ and $\partial z/\partial v = \epsilon\,e^{v/2}/2 = (z-\mu)/2$.
 
 # %%
 mu, v = tf.constant([[0.5]]), tf.constant([[-1.0]])
@@ -106,12 +108,13 @@ print("dz/dv  =", float(tape.gradient(z, v)[0, 0]), "expected", float((z - mu)[0
 # %% [markdown]
 # ## One training step by hand
 #
-# The loss is the negative ELBO, in nats a digit:
+# The loss is the negative ELBO, in nats per digit:
 # $$-\mathrm{ELBO} = \underbrace{-\mathbb E_q[\log p(x\mid z)]}_{\text{reconstruction}} +
 # \underbrace{\mathrm{KL}(q(z\mid x)\,\|\,\mathcal N(0, 1))}_{\text{price of the code}}$$
 #
-# **Before you run the next cell, guess:** the network is untrained, so each pixel is about as likely
-# black as white. There are 784 pixels. What is the reconstruction term, about?
+# **Before you run the next cell, guess:** the network is untrained, so it finds black and white
+# about equally likely for every pixel. There are 784 pixels. Roughly how large is the
+# reconstruction term?
 
 # %%
 vae = VAE(encoder, decoder, likelihood="bernoulli", seed=0)
@@ -124,9 +127,9 @@ print(f"reconstruction {np.mean(reconstruction):7.2f} nats; 784 log 2 = {784 * n
 print(f"KL             {np.mean(kl):7.2f} nats")
 
 # %% [markdown]
-# The divergence is nearly nothing: an untrained encoder says of every digit that its code is somewhere
-# around $\mathcal N(0, 1)$, so the code says nothing. Now a step of the model itself, and the same batch
-# again: the loss must have fallen.
+# The divergence is almost 0. An untrained encoder gives nearly the same distribution, close to
+# $\mathcal N(0, 1)$, for every digit, so the code carries no information. Now the model takes a
+# step of its own and then sees the same batch again. The loss must have fallen.
 
 # %%
 show_source(VAE.train_step)
@@ -141,8 +144,8 @@ for name in ("loss", "reconstruction", "kl"):
 # %% [markdown]
 # ## A short `fit`
 #
-# `fit` repeats that step. The callbacks draw pictures after each epoch and write them, and the curves,
-# for TensorBoard.
+# `fit` repeats that step. After each epoch, the callbacks draw images and write them for
+# TensorBoard, together with the curves.
 
 # %%
 run = new_run("chapter4")
@@ -164,13 +167,13 @@ history = vae.fit(
 plot_history(history, ["loss"], ["reconstruction"], ["kl"])
 
 # %% [markdown]
-# The KL *rises*: the model buys information about the digit, some six nats of it, and each nat pays for
-# itself several times in reconstruction. The distance between the full and the dashed line is what the
-# model knows by heart.
+# After the first epoch, the KL *rises*: the model buys information about the digit, about six nats
+# of it, and each nat pays for itself several times over in reconstruction. The gap between the
+# solid and the dashed line is what the model has memorized.
 #
 # ## Samples
 #
-# Left to right, top to bottom: held-out digits, and below each what the decoder makes of the mean of its
+# The odd rows show held-out digits. Below each digit is what the decoder makes from the mean of its
 # code.
 
 # %%
@@ -180,21 +183,21 @@ pairs = np.concatenate([pairs, originals[8:], vae.reconstruct(originals[8:])])
 show_images(pairs, columns=8, value_range=(0, 1))
 
 # %% [markdown]
-# And digits that nobody wrote: draw $z$ from $\mathcal N(0, 1)$ and decode. A plain autoencoder cannot
-# do this: nothing tells it which codes there are.
+# And here are digits that nobody wrote: draw $z$ from $\mathcal N(0, 1)$ and decode it. A plain
+# autoencoder cannot do this, because nothing tells it which codes exist.
 
 # %%
 show_images(vae.generate(32, seed=1), columns=8, value_range=(0, 1))
 
 # %% [markdown]
-# The whole latent space: the points of the grid are quantiles of $\mathcal N(0, 1)$, so each picture
-# stands for an equal share of what the model can make.
+# This is the whole latent space. The grid points are quantiles of $\mathcal N(0, 1)$, so each image
+# stands for an equal fraction of what the model can make.
 
 # %%
 show_images(vae.decode(plane(14)), columns=14, value_range=(0, 1))
 
 # %% [markdown]
-# Where are the held-out digits in it? Each point is the mean of a digit's code.
+# Where in this space are the held-out digits? Each point is the mean of a digit's code.
 
 # %%
 codes, _ = vae.encode(held_out)
@@ -206,8 +209,8 @@ plt.ylabel("z2")
 plt.show()
 
 # %% [markdown]
-# Walk through it. The strips are for where the sliders do not run (on the web page of the repository,
-# for one); below them, move the sliders.
+# Walk through the space. (The strips are for pages on which sliders do not work, such as the
+# repository's web page. The sliders are below them.)
 
 
 # %%
@@ -222,8 +225,8 @@ explore(digit_at, z1=(-3.0, 3.0), z2=(-3.0, 3.0))
 # %% [markdown]
 # ## TensorBoard
 #
-# Curves under *Scalars*, the pictures of all epochs under *Images*: pull the slider there and watch the
-# latent space unfold. (The page is live: it shows where the notebook runs, not where it is only read.)
+# The curves are under *Scalars*. The images of all epochs are under *Images*: move the slider and
+# watch the latent space unfold. (The page is live: it works only where the notebook is running.)
 
 # %%
 show_tensorboard(run / "tensorboard")
@@ -231,26 +234,29 @@ show_tensorboard(run / "tensorboard")
 # %% [markdown]
 # ## When it goes wrong
 #
-# `python -m genai_keras.train_vae` has a training doctor that watches for these.
+# `python -m genai_keras.train_vae` has a training doctor that watches for these problems.
 #
-# **Collapsed latents.** Each nat that z tells of x costs a nat of KL. While the decoder is still poor, z is not worth its price, and
-# the encoder may give up: q(z | x) = N(0, 1) for every x, the KL is 0, and the decoder learns to do without z. Then
-# every reconstruction is the same mean picture. `--warmup-epochs` lets the price rise slowly from 0, `--free-bits` makes the first nats of each
-# latent free, a smaller `--beta` makes all of them cheaper.
+# **Collapsed latents.** Each nat of information that z carries about x costs a nat of KL. While the
+# decoder is still poor, z is not worth its price, and the encoder may give up: q(z | x) = N(0, 1)
+# for every x, the KL is 0, and the decoder learns to do without z. Then every reconstruction is the
+# same mean image. `--warmup-epochs` lets the price rise slowly from 0, `--free-bits` makes the
+# first nats of each latent free, and a smaller `--beta` makes all of them cheaper.
 #
-# **Log-variances at their clip.** They are held to -14 to 14, so that exp() stays finite. At a bound the gradient is 0: such a
-# latent learns no more. It happens when steps are too large.
+# **Log-variances at their bounds.** They are limited to the range from -14 to 14, so that exp()
+# stays finite. At either bound the gradient is 0, and the latent stops learning. This happens when
+# the learning rate is too large.
 #
-# **Overfitting.** The ELBO of validation falls while that of training rises: the model learns the training pictures by heart. Stop
-# where validation was best, take more data, or a smaller network.
+# **Overfitting.** The validation ELBO falls while the training ELBO rises: the model memorizes the
+# training images. Stop where validation was best, use more data, or use a smaller network.
 #
 # ## What to try next
 #
-# 1. Use `latent_dim=16`. Which term of the ELBO improves? Why does the picture of random samples get
-#    worse in some places and sharper in others?
-# 2. Give `VAE` the argument `beta=4`. Look at `kl` and at the samples. Then `beta=0`: what is left is
-#    an autoencoder. What do its samples look like, and why?
-# 3. `vae.interpolate(held_out[0], held_out[1], steps=8)` walks from one digit to another. Do all points of
-#    the walk look like digits?
-# 4. The exercises: `exercises/chapter4.ipynb`, then `python -m genai_keras.check chapter4`.
-# 5. The command line does all this, too: `python -m genai_keras.train_vae --latent-dim 2`.
+# 1. Use `latent_dim=16`. Which term of the ELBO improves? Why do random samples get worse in some
+#    places and sharper in others?
+# 2. Give `VAE` the argument `beta=4`. Look at `kl` and at the samples. Then try `beta=0`: what is
+#    left is an autoencoder. What do its samples look like, and why?
+# 3. `vae.interpolate(held_out[0], held_out[1], steps=8)` walks from one digit to another. Do all
+#    points on the way look like digits?
+# 4. Do the exercises in `exercises/chapter4.ipynb`, then run
+#    `python -m genai_keras.check chapter4`.
+# 5. Do all this from the command line, too: `python -m genai_keras.train_vae --latent-dim 2`.

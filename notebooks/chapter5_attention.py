@@ -5,12 +5,12 @@
 # [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/genai-keras/genai_keras/main?labpath=notebooks/chapter5_attention.ipynb)
 #
 # **What you will learn**
-# - what a dense layer cannot do for a sequence, and attention can;
+# - what attention can do for a sequence that a dense layer cannot;
 # - queries, keys and values, worked out in NumPy and then found again in the layer;
 # - the causal mask, and positions;
 # - the Transformer block, and an encoder-decoder that learns to sort.
 #
-# About a minute on two CPU cores.
+# About one minute on two CPU cores.
 
 # %%
 # On Colab and Binder this installs genai_keras; anywhere else it does nothing.
@@ -54,9 +54,9 @@ keras.utils.set_random_seed(0)
 # %% [markdown]
 # ## A small batch and its shapes
 #
-# A sequence is an array `(batch, length, width)`: a vector of `width` numbers at each position. Our data are
-# lists of six digits, and the same digits sorted. Each character is a token, a whole number; 0 is padding,
-# and 1 ends a target.
+# A sequence is an array `(batch, length, width)`: a vector of `width` numbers at each position. Our
+# data are lists of six digits, and the same digits sorted. Each character is a token, an integer. 0
+# is padding, and 1 ends a target.
 
 # %%
 pairs = load_pairs("sort", batch_size=64)
@@ -67,8 +67,8 @@ for row in range(3):
 print("as text:", pairs.validation_texts[0])
 
 # %% [markdown]
-# A dense layer works on each position alone: what comes out at one does not depend on the others. Change
-# the last position, and look where the output changes.
+# A dense layer works on each position alone: the output at one position does not depend on the
+# others. Change the last position and see where the output changes.
 
 # %%
 rng = np.random.default_rng(0)
@@ -82,15 +82,16 @@ for name, layer in (("dense", dense), ("attention", attention)):
     print(f"{name:10}", difference.round(4))
 
 # %% [markdown]
-# To sort, the first output has to know the smallest of all digits. No stack of such dense layers can do
-# it. Attention moves information between positions.
+# To sort, the first output has to know the smallest of all digits. No stack of such dense layers
+# can do that. Attention moves information between positions.
 #
 # ## The network
 #
 # ### Attention by hand
 #
-# Three matrices make of each position a **query** (what it looks for), a **key** (what it is found by) and a
-# **value** (what it hands over). The layer has the three side by side in one matrix; we take it apart.
+# Three matrices turn each position into a **query** (what it looks for), a **key** (what it is
+# found by) and a **value** (what it hands over). The layer stores the three side by side in one
+# matrix. We take it apart.
 
 # %%
 width = 8
@@ -106,12 +107,12 @@ print(weights.round(2))
 print("largest difference to the layer:", np.abs(by_hand - attention(x)[0]).max())
 
 # %% [markdown]
-# Why divide by $\sqrt{\text{width}}$? The dot product of two random vectors of $d$ numbers of variance 1 has the
-# variance $d$. Without the division wide vectors have large scores, the softmax picks one key, and its
-# gradient is nearly nothing.
+# Why divide by $\sqrt{\text{width}}$? The dot product of two random vectors, each of $d$ numbers
+# with variance 1, has variance $d$. Without the division, wide vectors would have large scores, the
+# softmax would pick one key, and its gradient would almost vanish.
 #
-# Pull the slider: it multiplies the scores. At 0 each query takes the mean of all values, at large factors the
-# value of one key. (The strip is for where sliders do not run.)
+# Move the slider: it multiplies the scores. At 0, each query takes the mean of all values; at large
+# factors, it takes the value of one key. (The strip is for pages on which sliders do not work.)
 
 
 # %%
@@ -127,9 +128,9 @@ explore(sharper, factor=(0.0, 20.0))
 # %% [markdown]
 # ### The causal mask
 #
-# A model that writes must not look at what it has not written yet. Scores of later keys are replaced by -1e9
-# before the softmax, so their weight is exactly 0. The law to check: a change at position 3 changes nothing
-# before it.
+# A model that writes must not look at what it has not written yet. The scores of later keys are
+# replaced by -1e9 before the softmax, so their weights are exactly 0. Check that a change at
+# position 3 changes nothing before it:
 
 # %%
 print(make_attention_mask(5, 5, causal=True)[0, 0].numpy().astype(int))
@@ -141,9 +142,9 @@ print("change at each position:", difference.round(4))
 # %% [markdown]
 # ### Positions
 #
-# Attention is a mean, and a mean does not know an order: shuffle the positions, and the outputs are shuffled
-# in the same way, with the same values. So the position itself has to be added to what is in it, as sines and cosines of many
-# wavelengths.
+# Attention is a mean, and a mean ignores order: shuffle the positions, and you get the same
+# outputs, shuffled in the same way. So each position has to be added to the vector there, as sines
+# and cosines of many wavelengths.
 
 # %%
 order = [3, 0, 4, 1, 2]
@@ -162,9 +163,9 @@ plt.show()
 # %% [markdown]
 # ### The block
 #
-# A Transformer block is attention, which mixes positions, and a dense network, which works on each
-# position. Both have a residual connection: a block adds to what it is given, so gradients have
-# a straight way through a deep stack. Each branch begins with a layer normalization.
+# A Transformer block consists of attention, which mixes positions, and a dense network, which works
+# on each position. Both have a residual connection: each branch adds to its input, so gradients
+# have a direct path through a deep stack. Each branch begins with a layer normalization.
 
 # %%
 show_source(EncoderBlock.call)
@@ -174,8 +175,9 @@ block = EncoderBlock(num_heads=2, hidden_units=32)
 print(x.shape, "->", block(x).shape, f"{block.count_params():,} weights")
 
 # %% [markdown]
-# An encoder of such blocks reads the source. A decoder writes the target: its blocks have a second attention,
-# whose queries come from the target and whose keys and values come from the encoder ("cross-attention").
+# An encoder made of such blocks reads the source. A decoder writes the target. Its blocks have a
+# second attention, whose queries come from the target and whose keys and values come from the
+# encoder ("cross-attention").
 
 # %%
 (source_length,), (target_length,) = pairs.train.element_shape
@@ -203,11 +205,11 @@ print("logits", logits.shape, f"{model.count_params():,} weights")
 # %% [markdown]
 # ## One training step by hand
 #
-# While it learns, the decoder is given the true target and predicts each token from those before it. The
-# loss is $-\log p(\text{next token})$, in nats, averaged over all tokens that are no padding.
+# During training, the decoder gets the true target and predicts each token from those before it.
+# The loss is $-\log p(\text{next token})$, in nats, averaged over all tokens except padding.
 #
-# **Before you run the next cell, guess:** there are 13 tokens. An untrained model finds all alike. What is its
-# loss?
+# **Before you run the next cell, guess:** there are 13 tokens, and an untrained model finds them
+# all about equally likely. What is its loss?
 
 # %%
 log_p = tf.nn.log_softmax(logits).numpy()  # (batch, length, vocabulary)
@@ -236,8 +238,8 @@ print(f"the same batch after ten more: {float(model.test_step((source, target))[
 # %% [markdown]
 # ## A short `fit`
 #
-# New lists in every batch: there are a million, and the model sees less than a tenth of them. 5,000 others are
-# put aside.
+# Every batch has new lists. There are a million lists, and the model sees fewer than a tenth of
+# them. Another 5,000 are held out for validation.
 
 # %%
 run = new_run("chapter5")
@@ -263,7 +265,8 @@ plot_history(history, ["nats"], ["token_accuracy"], ["exact_match"])
 # %% [markdown]
 # ## Samples
 #
-# Lists that it has never seen. It writes them digit by digit, each time reading what it has written so far.
+# These are lists that the model has never seen. It writes each answer digit by digit, and each time
+# it reads what it has written so far.
 
 # %%
 tokens = model.generate(held_out)
@@ -274,8 +277,9 @@ for (given, _), made in list(zip(pairs.validation_texts, texts, strict=False))[:
 print(f"{right} of {len(texts)} unseen lists sorted without a mistake")
 
 # %% [markdown]
-# Where does it look while it writes? A row for each written character, a column for each of the source. Follow
-# the rows from top to bottom: the digits in order of size.
+# Where does it look while it writes? There is a row for each written character and a column for
+# each character of the source. Follow the rows from top to bottom: the model looks at the digits in
+# order of size.
 
 # %%
 attention_weights = model.attention_weights((held_out[:1], answers[:1]))
@@ -288,8 +292,8 @@ plt.show()
 # %% [markdown]
 # ## TensorBoard
 #
-# Under *Images* there is the same picture after each epoch: pull the slider and see when the heads find their
-# work.
+# Under *Images* you find these maps after each epoch. Move the slider and see when the heads find
+# their work.
 
 # %%
 show_tensorboard(run / "tensorboard")
@@ -297,10 +301,12 @@ show_tensorboard(run / "tensorboard")
 # %% [markdown]
 # ## What to try next
 #
-# 1. Take `positions` out of what the *encoder* does: would sorting suffer? Think first: does the answer depend on
-#    the order of the digits? And the *decoder's* positions?
+# 1. Suppose the *encoder* had no `positions`: would sorting suffer? Think first: does the answer
+#    depend on the order of the digits? And what about the *decoder's* positions?
 # 2. Give the model one head instead of four, with the same width. What do you expect of the maps?
-# 3. The dates: `load_pairs("dates")` in place of `"sort"`. Which head looks at the year?
-# 4. `encode_sources(["998877"], pairs.source_tokenizer, source_length)` makes a source of your own. Try lists of equal digits.
-# 5. The exercises: `exercises/chapter5.ipynb`, then `python -m genai_keras.check chapter5`.
-# 6. The command line: `python -m genai_keras.train_seq2seq --dataset sort`.
+# 3. Try the dates: `load_pairs("dates")` in place of `"sort"`. Which head looks at the year?
+# 4. `encode_sources(["998877"], pairs.source_tokenizer, source_length)` makes a source of your own.
+#    Try lists of equal digits.
+# 5. Do the exercises in `exercises/chapter5.ipynb`, then run
+#    `python -m genai_keras.check chapter5`.
+# 6. Use the command line: `python -m genai_keras.train_seq2seq --dataset sort`.

@@ -5,10 +5,11 @@
 # [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/genai-keras/genai_keras/main?labpath=notebooks/chapter6_writing.ipynb)
 #
 # **What you will learn**
-# - $p(x) = \prod_i p(x_i\mid x_1\dots x_{i-1})$: a model that predicts the next token is a model of whole texts;
-# - what the first loss must be, before any training, and what bits a character mean;
+# - $p(x) = \prod_i p(x_i\mid x_1\dots x_{i-1})$: a model that predicts the next token is a model of
+#   whole texts;
+# - what the first loss must be, before any training, and what bits per character mean;
 # - how to choose the next token: temperature, top-k and top-p;
-# - the same network draws digits, pixel by pixel, and knows the exact probability of each.
+# - how the same network draws digits, pixel by pixel, and knows the exact probability of each.
 #
 # About two minutes on two CPU cores.
 
@@ -58,9 +59,9 @@ keras.utils.set_random_seed(0)
 # %% [markdown]
 # ## A small batch and its shapes
 #
-# The text is Python's own manual, the part that `help()` shows: it is in every Python. Each character is a
-# token. An element of a batch has one token more than the model's context: the first 64 are read, and the last 64 are
-# what should be predicted, each from those before it.
+# The text is Python's own manual, the part that `help()` shows; every Python includes it. Each
+# character is a token. An element of a batch has one token more than the model's context. The model
+# reads the first 64 and predicts the last 64, each from those before it.
 
 # %%
 text = load_text("python-docs", context_length=64, batch_size=24)
@@ -74,8 +75,8 @@ print("predict:", repr(tokenizer.decode(targets[0].numpy())))
 # %% [markdown]
 # ## The network
 #
-# A decoder: the blocks of chapter 5 with the causal mask, and at the end a logit for each token that might come
-# next. All 64 predictions of a text come from one pass.
+# The network is a decoder: the blocks of chapter 5 with the causal mask, and at the end a logit for
+# each possible next token. One pass gives all 64 predictions for a text.
 
 # %%
 decoder = TransformerDecoder(
@@ -88,11 +89,11 @@ print("tokens", inputs.shape, "-> logits", logits.shape, f"{decoder.count_params
 # %% [markdown]
 # ## One training step by hand
 #
-# **Before you run the next cell, guess:** the model is untrained, so it finds all tokens alike. There are V of them.
-# What is $-\log p$ of the right one, on average?
+# **Before you run the next cell, guess:** the model is untrained, so it finds all tokens about
+# equally likely. There are V of them. What is $-\log p$ of the right one, on average?
 
 # %%
-highest = np.max(logits, axis=-1, keepdims=True)  # subtracted, so that exp cannot overflow
+highest = np.max(logits, axis=-1, keepdims=True)  # subtracted so that exp cannot overflow
 log_sum = highest + np.log(np.sum(np.exp(logits - highest), axis=-1, keepdims=True))
 log_p = logits - log_sum  # (batch, 64, vocabulary): a log-softmax
 nats = -np.take_along_axis(np.array(log_p), targets.numpy()[..., None], axis=-1)  # (batch, 64, 1)
@@ -101,8 +102,8 @@ print(f"first loss {np.mean(nats):.3f} nats; log V = {math.log(tokenizer.vocabul
 print(f"that is {np.mean(nats) / math.log(2):.2f} bits a character")
 
 # %% [markdown]
-# Another first loss than log V is a bug: targets that are not shifted, a softmax that is applied twice, weights that are far
-# too large. Now the step itself.
+# A first loss far from log V points to a bug: targets that are not shifted, a softmax applied
+# twice, or weights that are far too large. Now the step itself.
 
 # %%
 show_source(LanguageModel.train_step)
@@ -122,7 +123,7 @@ untrained = tokenizer.decode(model.generate(tokenizer.encode("The "), 120, seed=
 # %% [markdown]
 # ## A short `fit`
 #
-# Some hundred steps, new pieces of text in each. Validation is on the last tenth of the manual.
+# 600 steps, each with new pieces of text. Validation uses the last tenth of the manual.
 
 # %%
 run = new_run("chapter6")
@@ -140,7 +141,8 @@ plot_history(history, ["loss"], ["bits_per_character"], ["token_accuracy"])
 # %% [markdown]
 # ## Samples
 #
-# Before and after. It draws each letter from the distribution that it predicts, appends it, and reads on.
+# Before and after training. The model draws each character from the distribution that it predicts,
+# appends it, and continues.
 
 # %%
 print("before:", untrained)
@@ -150,14 +152,15 @@ for seed in range(3):
     print(f"\nafter, seed {seed}:", tokenizer.decode(written))
 
 # %% [markdown]
-# It has words and something like the layout of the manual; it makes no sense. That takes more weights, more steps and a longer context
-# than a minute allows.
+# The text has words and something like the layout of the manual, but it makes no sense. That takes
+# more weights, more steps and a longer context than a minute allows.
 #
 # ### Choosing the next token
 #
-# After one beginning, the twelve likeliest next letters. **Temperature** divides the logits: below 1 it sharpens, above 1 it flattens.
-# **top-k** keeps the k likeliest. **top-p** keeps the fewest whose probabilities reach p together: few where the
-# model is sure, many where it is not.
+# The plots show the twelve most likely next characters after one beginning. **Temperature** divides
+# the logits: below 1 it sharpens the distribution, above 1 it flattens it. **top-k** keeps the k
+# most likely tokens. **top-p** keeps the smallest set of most likely tokens whose probabilities
+# together reach p: few where the model is sure, many where it is not.
 
 # %%
 beginning = "The function is c"
@@ -178,7 +181,7 @@ for axis, (name, chosen) in zip(axes, choices.items(), strict=True):
 plt.show()
 
 # %% [markdown]
-# The slider sets the temperature. (The strip is for where sliders do not run.)
+# The slider sets the temperature. (The strip is for pages on which sliders do not work.)
 
 
 # %%
@@ -200,8 +203,9 @@ for temperature in (0.2, 1.0, 2.0):
 # %% [markdown]
 # ## Pixels are tokens, too
 #
-# A black-and-white digit of 14 x 14 pixels, read row by row, is a sequence of 196 tokens, each 0 or 1. The same
-# network learns to write it. (A start token stands before the first pixel, so that it is predicted as well.)
+# A black-and-white digit of 14 x 14 pixels, read row by row, is a sequence of 196 tokens, each 0
+# or 1. The same kind of network learns to write it. (A start token stands before the first pixel,
+# so that the first pixel is predicted as well.)
 
 # %%
 side = 14
@@ -237,14 +241,16 @@ history = painter.fit(
 plot_history(history, ["nats_per_image"], ["token_accuracy"])
 
 # %% [markdown]
-# Untrained, it is not exactly at 196 log 2: with two tokens only, its random weights lean to one of them, and most pixels are black.
+# The untrained model is not exactly at 196 log 2. With only two tokens, its random weights lean
+# towards one of them, and most pixels are black.
 #
-# The model gives each picture a probability: the product of 196 factors, and the probabilities of all $2^{196}$ pictures sum to 1, as
-# each factor does. So $\log p(x)$ is known exactly. A VAE has only bounds on it (chapter 7 lays both side by side), and a
-# GAN has none at all.
+# The model gives each image a probability, the product of 196 factors. Each factor is a
+# distribution that sums to 1, so the probabilities of all $2^{196}$ images sum to 1 as well. So
+# $\log p(x)$ is known exactly. For a VAE, there are only bounds on it (chapter 7 puts the two side
+# by side). A GAN does not even give bounds.
 #
-# Is it so? $2^{196}$ pictures are too many to add up, but of 3 x 3 pixels there are only 512. Any
-# decoder must do, an untrained one, too:
+# Is this true? $2^{196}$ images are too many to add up, but there are only 512 images of 3 x 3
+# pixels. The sum must be 1 for any decoder, even an untrained one:
 
 # %%
 tiny = LanguageModel(TransformerDecoder(2, 9, width=8, num_layers=1, num_heads=2, start_token=True))
@@ -252,8 +258,8 @@ every_picture = np.array(list(itertools.product((0, 1), repeat=9)), "int32")  # 
 print("the probabilities of all sum to", np.exp(tiny.log_likelihood(every_picture)).sum().round(6))
 
 # %% [markdown]
-# What is a good figure? A model that knows no more than how often each pixel is white, and draws all
-# of them independently, is the one to beat.
+# What is a good value? The model to beat knows only how often each pixel is white, and draws all
+# pixels independently.
 
 # %%
 held_out = validation.first(setting(500, fast=20))
@@ -270,7 +276,7 @@ print("the eight least and the eight most likely of them:")
 show_images(to_images(held_out[[*order[:8], *order[-8:]]]), columns=8, value_range=(0, 1))
 
 # %% [markdown]
-# Samples, then completions: a digit, its upper half, and three ways in which the model goes on.
+# First samples, then completions: a digit, its upper half, and three continuations by the model.
 
 # %%
 show_images(
@@ -287,7 +293,7 @@ plt.show()
 # %% [markdown]
 # ## TensorBoard
 #
-# Both trainings side by side: `text` and `pixels` on the left choose between them.
+# Both trainings are side by side. Choose between `text` and `pixels` on the left.
 
 # %%
 show_tensorboard(run)
@@ -295,22 +301,25 @@ show_tensorboard(run)
 # %% [markdown]
 # ## When it goes wrong
 #
-# `python -m genai_keras.train_lm` has a training doctor that watches for these.
+# `python -m genai_keras.train_lm` has a training doctor that watches for these problems.
 #
-# **A first loss far from log V.** A model that has learnt nothing should find all V tokens about alike. A much larger loss says that it is
-# sure of something, and wrong: its weights begin too large. A much smaller one says that it knows something already: mostly, that it
-# sees what it should predict.
+# **A first loss far from log V.** A model that has learned nothing should find all V tokens about
+# equally likely. A much larger loss means that the model is sure of something and wrong: its
+# initial weights are too large. A much smaller loss means that it already knows something: usually,
+# it sees what it should predict.
 #
-# **Overfitting.** The validation loss rises while the training loss falls: the model learns the text by heart. Stop where validation
-# was best, take more text or a smaller network, or use `--dropout`.
+# **Overfitting.** The validation loss rises while the training loss falls: the model memorizes the
+# text. Stop where validation was best, use more text or a smaller network, or use `--dropout`.
 #
 # ## What to try next
 #
-# 1. Train the text model for one step with `targets = inputs` in your head: what would the loss fall to, and what would the
-#    model write? (Why must the targets be shifted?)
+# 1. In your head, train the text model for one step with `targets = inputs`: what would the loss
+#    fall to, and what would the model write? (Why must the targets be shifted?)
 # 2. Write with `temperature=0`. Why does the text soon repeat itself?
-# 3. `load_text("python-docs", tokenizer="bpe", vocabulary_size=500)`: what is log V now? Why are *bits a character* the
-#    number to compare, and not nats a token?
+# 3. `load_text("python-docs", tokenizer="bpe", vocabulary_size=500)`: what is log V now? Why should
+#    you compare *bits per character*, and not nats per token?
 # 4. Which digits are least likely, and why? Does a likely digit look typical, or plain?
-# 5. The exercises: `exercises/chapter6.ipynb`, then `python -m genai_keras.check chapter6`.
-# 6. The command line, with more steps and weights: `python -m genai_keras.train_lm` and `... --preset pixels`.
+# 5. Do the exercises in `exercises/chapter6.ipynb`, then run
+#    `python -m genai_keras.check chapter6`.
+# 6. Use the command line, with more steps and weights: `python -m genai_keras.train_lm` and
+#    `... --preset pixels`.

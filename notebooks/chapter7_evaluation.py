@@ -5,10 +5,10 @@
 # [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/genai-keras/genai_keras/main?labpath=notebooks/chapter7_evaluation.ipynb)
 #
 # **What you will learn**
-# - how pictures become features, and features become a distance;
-# - what precision, recall and class coverage see, by damaging real digits on purpose;
+# - how images become features, and features become a distance;
+# - what precision, recall and class coverage detect, by damaging real digits on purpose;
 # - the likelihood ladder: lower bounds of a VAE beside the exact likelihood of a pixel model;
-# - how to ask honestly whether generated pictures help a classifier.
+# - how to ask honestly whether generated images help a classifier.
 #
 # About two minutes on two CPU cores.
 
@@ -68,10 +68,10 @@ keras.utils.set_random_seed(0)
 # %% [markdown]
 # ## The digits and their shapes
 #
-# We measure in two ways, and each has its own pictures. For *distances* we keep grey digits of
-# 28 x 28 pixels. For *likelihoods* we take the same digits at 8 x 8, each pixel drawn black or
-# white: as pictures for a VAE, and as sequences of 64 tokens for a pixel model. Both models are
-# judged on the very same drawn pictures.
+# We measure in two ways, each with its own images. For *distances* we use grey digits of 28 x 28
+# pixels. For *likelihoods* we use the same digits at 8 x 8, each pixel drawn black or white: as
+# images for a VAE, and as sequences of 64 tokens for a pixel model. Both models are judged on the
+# very same drawn images.
 
 # %%
 SIDE = 8
@@ -88,13 +88,13 @@ show_images(to_images(small[:12]), columns=12, value_range=(0, 1))
 # %% [markdown]
 # ## The network that measures
 #
-# The feature extractor is a LeNet that comes with the package: a small classifier of digits. Its
-# last hidden layer describes each picture by 84 numbers. Two pictures with similar features look
-# like the same digit, written alike, even if few of their pixels agree.
+# The feature extractor is a LeNet that comes with the package, a small classifier of digits. Its
+# last hidden layer describes each image by 84 numbers. Two images with similar features look like
+# the same digit in the same handwriting, even if few of their pixels agree.
 #
-# A caveat: this LeNet was trained on all of MNIST's training pictures, and `mnist5k` is taken from
-# them. It has seen our "held-out" pictures. The generative models have not, so a comparison between
-# them is fair, but the accuracy of this LeNet here says little about new digits.
+# A caveat: this LeNet was trained on all training images of MNIST, and `mnist5k` is taken from
+# them. So it has seen our "held-out" images. The generative models have not, so a comparison
+# between them is fair. But the accuracy of this LeNet here says little about new digits.
 
 # %%
 extractor = load_feature_extractor("mnist5k")
@@ -106,11 +106,11 @@ print(
 )
 
 # %% [markdown]
-# ## Two figures by hand
+# ## Two quantities by hand
 #
 # **The Frechet distance.** Fit a Gaussian to each of two samples of features. Their distance is
 # $$\|m_1 - m_2\|^2 + \mathrm{tr}\bigl(C_1 + C_2 - 2\,(C_1 C_2)^{1/2}\bigr).$$
-# Two samples of real digits first, with nothing but NumPy and a matrix root.
+# We start with two samples of real digits, with nothing but NumPy and a matrix square root.
 
 # %%
 seen = train.first(len(real))
@@ -125,8 +125,8 @@ print(f"by hand     {of_means + of_covariances:.4f}")
 print(f"the package {distances.frechet_distance(features, seen_features):.4f}")
 
 # %% [markdown]
-# Both samples are real, and the distance is not 0. **Before you run the next cell, guess:** what
-# happens to it with fewer pictures?
+# Both samples are real, yet the distance is not 0. **Before you run the next cell, guess:** how
+# does it change with fewer images?
 
 # %%
 for count in (len(real) // 4, len(real) // 2, len(real)):
@@ -134,13 +134,13 @@ for count in (len(real) // 4, len(real) // 2, len(real)):
     print(f"{count:4} against {count:4} real digits: {found:.3f}")
 
 # %% [markdown]
-# The distance of real to real is the *real-data baseline*, and it depends on the number of
-# pictures: a covariance of 84 features is fitted badly by few of them. A Frechet distance without
-# its sample size means nothing.
+# The distance between two real samples is the *real-data baseline*. It depends on the number of
+# images, because few images give a poor estimate of a covariance of 84 features. A Frechet distance
+# without its sample size means nothing.
 #
 # **One importance weight.** A VAE cannot compute $p(x) = \int p(x\mid z)\,p(z)\,dz$. It can draw
-# $z$ from its encoder and weigh it: $\log w = \log p(x, z) - \log q(z\mid x)$. The mean of $w$ is
-# $p(x)$ in expectation. So the logarithm of a mean of $k$ weights is, on average, a lower bound on
+# $z$ from its encoder and weight it: $\log w = \log p(x, z) - \log q(z\mid x)$. The expectation of
+# $w$ is $p(x)$. So the logarithm of a mean of $k$ weights is, on average, a lower bound on
 # $\log p(x)$. The VAE is still untrained.
 
 # %%
@@ -162,8 +162,8 @@ print(f"- log q(z|x) {log_posterior[0]:.3f} = log w {log_weights[0]:.3f}")
 print(f"64 pixels by the toss of a coin: {-64 * np.log(2):.3f}")
 
 # %% [markdown]
-# The bounds with $k = 1, 10, 100$, of the same hundred weights. For $k = 10$ they make ten groups,
-# whose bounds are averaged.
+# These are the bounds with $k = 1, 10, 100$, all from the same hundred weights. For $k = 10$, the
+# weights form ten groups, and we average the bounds of the groups.
 
 # %%
 for k in (1, 10, 100):
@@ -176,11 +176,12 @@ for k in (1, 10, 100):
 show_source(losses.importance_weighted_bound)
 
 # %% [markdown]
-# They never fall as $k$ grows: the logarithm of a mean is at least the mean of the logarithms.
+# The bounds never fall as $k$ grows, because the logarithm of a mean is at least the mean of the
+# logarithms.
 #
 # ## A short `fit`
 #
-# Three models, none of them trained for long. First the VAE, on binary 8 x 8 pictures.
+# We train three models, none of them for long. The first is the VAE, on binary 8 x 8 images.
 
 # %%
 run = new_run("chapter7")
@@ -201,8 +202,8 @@ vae_history = vae.fit(
 plot_history(vae_history, ["loss"], ["reconstruction"], ["kl"])
 
 # %% [markdown]
-# Then a small Transformer that predicts each pixel from those before it, on the same pictures. Its
-# chain of conditional probabilities is $\log p(x)$ itself, no bound.
+# The second is a small Transformer that predicts each pixel from those before it, on the same
+# images. Its chain of conditional probabilities gives $\log p(x)$ itself, not a bound.
 
 # %%
 pixels = SIDE**2
@@ -228,8 +229,8 @@ pixel_history = pixel_model.fit(
 plot_history(pixel_history, ["nats_per_image"])
 
 # %% [markdown]
-# Last a GAN of dense layers, on grey 28 x 28 pictures in [-1, 1]. It has no likelihood at all: only
-# its pictures can be judged.
+# The third is a GAN of dense layers, on grey 28 x 28 images in [-1, 1]. It has no likelihood at
+# all, so we can judge only its images.
 
 # %%
 batches, _ = load_images("mnist5k", batch_size=64, value_range=(-1, 1))
@@ -256,8 +257,8 @@ plot_history(gan_history, ["generator_loss", "discriminator_loss"], ["d_real", "
 # %% [markdown]
 # ## Samples
 #
-# Rows of 8 x 8 pictures, two each: held-out ones; those of the VAE, binarized like the data; those
-# of the pixel model. Try to rank the two models by eye.
+# Three kinds of 8 x 8 images, two rows each: held-out ones, those of the VAE, binarized like the
+# data, and those of the pixel model. Try to rank the two models by eye.
 
 # %%
 probabilities = vae.generate(24, seed=1)  # (24, 8, 8, 1)
@@ -278,11 +279,11 @@ show_images(from_gan[:24], columns=12, value_range=(0, 1))
 # %% [markdown]
 # ## Damage on purpose
 #
-# Before we trust figures of the GAN, we look at what they say of pictures whose faults we know.
-# From real *training* digits we make four samples: exact copies, blurred ones, noisy ones, and one
-# digit again and again. The fifth is the GAN's.
+# Before we trust what the measures say about the GAN, we look at what they say about images whose
+# faults we know. From real *training* digits we make four samples: exact copies, blurred ones,
+# noisy ones, and one digit again and again. The fifth sample is the GAN's.
 #
-# **Before you run the cell, guess** which figure of the table each kind of damage spoils.
+# **Before you run the cell, guess** which measure in the table each kind of damage spoils.
 
 # %%
 copies = train.first(2 * len(real))[len(real) :]
@@ -306,26 +307,26 @@ for row in reports["GAN"]:
     print(f"  {row.name:18}{row.real_data:8.3f}")
 
 # %% [markdown]
-# Read it column by column, and hold each figure against its baseline.
-# - **Copies** score like real digits in every figure but one: `nearest_training` is 0, where
+# Read the table column by column, and compare each value with its baseline.
+# - **Copies** score like real digits in every measure but one: `nearest_training` is 0, where
 #   held-out digits have 1.9. A model that memorizes passes all the other tests.
-# - **Blurring** costs little precision, 0.89 in place of 0.94: for the LeNet a blurred digit is
-#   still a digit among the real ones. What it costs is recall, 0.07 in place of 0.93. Blurred
-#   digits are too alike: they leave most of the variety of real handwriting uncovered.
-# - **Noise** costs both, precision and recall.
+# - **Blurring** costs little precision, 0.89 instead of 0.94: to the LeNet, a blurred digit still
+#   lies among the real ones. It costs recall, 0.07 instead of 0.93. Blurred digits are too similar,
+#   and they leave most of the variety of real handwriting uncovered.
+# - **Noise** costs both precision and recall.
 # - **One digit** has perfect precision. Recall (0), class coverage (about a tenth) and both
 #   distances show what is wrong. Do not report precision alone.
-# - The **GAN** has the second largest Frechet distance, a low precision, and next to no recall, as
-#   the blurred digits have. Some classes come too often. After 600 steps, that is no surprise.
+# - The **GAN** has the second largest Frechet distance, low precision, and almost no recall, like
+#   the blurred digits. Some classes occur too often. After 600 steps, that is no surprise.
 #
-# No single number tells these faults apart. And `±` is part of the result: the kernel distance of
-# the copies is slightly below 0, which an unbiased estimate may be, and 0 lies well within its
+# No single number tells these faults apart. And `±` is part of the result. The kernel distance of
+# the copies is slightly below 0, as an unbiased estimate may be, and 0 lies well within its
 # interval.
 #
 # ## The likelihood ladder
 #
-# On the same held-out binary pictures: three bounds on $\log p(x)$ of the VAE, and the exact
-# $\log p(x)$ of the pixel model.
+# We compare four values on the same held-out binary images: three bounds on the VAE's $\log p(x)$,
+# and the exact $\log p(x)$ of the pixel model.
 
 # %%
 log_weights = likelihood.log_importance_weights(vae, to_images(small), samples=100)  # (100, 500)
@@ -349,8 +350,8 @@ for name, figure in figures.items():
     print(f"{name:20}{figure.value:8.2f}   95 %: {figure.low:.2f} to {figure.high:.2f}")
 
 # %% [markdown]
-# The intervals are wide because pictures differ: some digits have more uncertain pixels. But both
-# models have been given the same pictures, so we look at the difference on each of them.
+# The intervals are wide because images differ: some digits have more uncertain pixels. But both
+# models were given the same images, so we can look at the difference for each image.
 
 # %%
 for k in (1, 100):
@@ -358,23 +359,23 @@ for k in (1, 100):
     print(f"exact - bound of k = {k:3}: {gap.value:+.3f}   95 %: {gap.low:+.3f} to {gap.high:+.3f}")
 
 # %% [markdown]
-# What may be concluded? The pixel model's figure is exact, and it lies *below* the bounds of the
-# VAE. A bound is at most the truth, on average. So this VAE is better on these pictures than this
-# pixel model, by about 0.2 nats or more, and the interval of the difference does not hold 0. Had
-# the exact figure been *above* the bounds, the bounds alone would have proved nothing: the truth
-# about the VAE could still lie above it. From k = 10 to k = 100 the bound gains little, which
+# What can we conclude? The pixel model's value is exact, and it lies *below* the bounds of the VAE.
+# A bound is at most the truth, on average. So this VAE is better on these images than this pixel
+# model, by about 0.2 nats or more, and the interval of the difference does not contain 0. If the
+# exact value had been *above* the bounds, the bounds alone would have proved nothing: the truth
+# about the VAE could still have been higher. From k = 10 to k = 100 the bound gains little. That
 # suggests, but does not prove, that not much is missing.
 #
-# What may not be concluded: that VAEs are better than pixel models. Both were trained for seconds
-# only, with one seed, and 8 x 8 pixels drawn at random are to a good part coin tosses that no model
-# can predict. Nor does the ladder say whose pictures look better: the likelihood is another
-# question than those of the table above, and the GAN has none.
+# What can we not conclude? That VAEs are better than pixel models. Both were trained only for
+# seconds, with one seed, and 8 x 8 pixels drawn at random are largely coin tosses that no model can
+# predict. Nor does the ladder say whose images look better. Likelihood answers a different question
+# from the measures in the table above, and the GAN has no likelihood.
 #
-# ## Do generated pictures help a classifier?
+# ## Do generated images help a classifier?
 #
-# Take 10 real digits of each class. Train a conditional VAE on them, and a LeNet twice: on the real
-# digits alone, and on the real and the generated ones. All else is equal. Repeat it with other
-# seeds, and look at the differences.
+# Take 10 real digits of each class. Train a conditional VAE on them, and train a LeNet twice: on
+# the real digits alone, and on the real and generated ones together. Everything else is equal.
+# Repeat this with other seeds, and look at the differences.
 
 # %%
 (experiment,) = augmentation_experiment(
@@ -392,17 +393,17 @@ gain, half_width = (100 * each for each in experiment.interval)
 print(f"gain {gain:+.1f} points, 95 % interval +- {half_width:.1f}: {experiment.conclusion}")
 
 # %% [markdown]
-# Here they do harm, with each of the three seeds, and the interval lies below 0. The VAE has learnt
-# from the same hundred digits: it cannot know more about digits than they tell. Its pictures are
-# smooth probabilities, and two thirds of what the second LeNet sees are such pictures. The interval
-# is wide, as it must be with three seeds. A negative result with an interval is a result: for these
-# settings. Those of `python -m genai_keras.augment` are larger, with several numbers of real
-# pictures and longer training.
+# Here the generated images do harm, with each of the three seeds, and the interval lies below 0.
+# The VAE learned from the same hundred digits, so it cannot know more about digits than they tell.
+# Its images are smooth probabilities, and they make up two thirds of what the second LeNet sees.
+# The interval is wide, as it must be with three seeds. A negative result with an interval is still
+# a result, for these settings. `python -m genai_keras.augment` uses larger ones: several numbers of
+# real images and longer training.
 #
 # ## TensorBoard
 #
-# All three runs in one place: their curves under *Scalars*, the pictures after each epoch under
-# *Images*. (The page is live: it shows where the notebook runs, not where it is only read.)
+# All three runs are in one place: the curves under *Scalars*, the images after each epoch under
+# *Images*. (The page is live: it works only where the notebook is running.)
 
 # %%
 show_tensorboard(run)
@@ -410,14 +411,14 @@ show_tensorboard(run)
 # %% [markdown]
 # ## What to try next
 #
-# 1. Add to `samples` a model that leaves out half of the classes: `training[train.labels <
-#    5][:500]`. Which figures notice, and which do not?
-# 2. Use half the noise, then a quarter. Down to which level does the Frechet distance notice it, by
-#    its interval? Can you still see what the figure does not?
+# 1. Add to `samples` a model that leaves out half of the classes:
+#    `training[train.labels < 5][:500]`. Which measures notice, and which do not?
+# 2. Use half the noise, then a quarter. Down to which level does the Frechet distance notice it,
+#    judged by its interval? Can you still see what the measure does not?
 # 3. Draw `samples=1000` weights and compute the bounds with k = 100 and k = 1000 from them. How
 #    much is left to gain?
 # 4. Train the pixel model twice as long. Does the order on the ladder change? What would you have
 #    to show to say that one *kind* of model is better?
-# 5. The exercises: `exercises/chapter7.ipynb`, then `python -m genai_keras.check chapter7`. The
-#    commands `python -m genai_keras.evaluate RUN` and `python -m genai_keras.augment` do all this
-#    for whole runs.
+# 5. Do the exercises in `exercises/chapter7.ipynb`, then run
+#    `python -m genai_keras.check chapter7`. The commands `python -m genai_keras.evaluate RUN` and
+#    `python -m genai_keras.augment` do all this for whole runs.
