@@ -30,11 +30,11 @@ from genai_keras.course.marking import check
 # %% [markdown]
 # ## 1. The discriminator's loss
 #
-# $D$ is the sigmoid of a logit: the probability that a sample is real. Return the mean of $-\log
-# D(x)$ over the real samples plus the mean of $-\log(1 - D(G(z)))$ over the generated ones. Logits
-# may reach several hundred. There a float32 sigmoid is exactly 0 or 1, so $\log D$ or $\log(1 - D)$
-# is infinite. Use another form: $-\log \mathrm{sigmoid}(l) = \log(1 + e^{-l})$. That is
-# `np.logaddexp(0, -l)`, which is always finite.
+# $D$ is the sigmoid of a logit: the probability that a sample is real. Return the mean of
+# $-\log D(x)$ over the real samples plus the mean of $-\log(1 - D(G(z)))$ over the generated ones.
+# Logits may reach several hundred. There a float32 sigmoid is exactly 0 or 1, so $\log D$ or
+# $\log(1 - D)$ is infinite. Use another form: $-\log \mathrm{sigmoid}(l) = \log(1 + e^{-l})$. That
+# is `np.logaddexp(0, -l)`, which is always finite.
 
 
 # %% nbgrader={"grade": false, "grade_id": "discriminator_loss", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -93,7 +93,7 @@ def generator_loss(fake_logits):
 check(generator_loss)
 # D = 3/4 means odds of 3 to 1. The odds are e^logit, so the logit is log 3.
 np.testing.assert_allclose(generator_loss(np.log([[3.0]])), np.log(4 / 3), rtol=1e-5)
-# D surely sees through one sample, which costs 200 nats. The other fools D and costs nothing.
+# D sees through one sample for certain: 200 nats. The other fools D and costs nothing.
 np.testing.assert_allclose(generator_loss(np.array([[-200.0], [200.0]])), 100.0, rtol=1e-5)
 ### BEGIN HIDDEN TESTS
 assert check(generator_loss, seed=314)

@@ -63,9 +63,9 @@ assert check(inputs_and_targets, seed=314)
 # %% [markdown]
 # ## 2. The loss
 #
-# The softmax of a position's logits gives each token of the vocabulary a probability. Return $-\log
-# p(\text{target})$ in nats, averaged over all positions of all texts. Logits may be large, so do
-# not take the logarithm of a softmax.
+# The softmax of a position's logits gives each token of the vocabulary a probability. Return
+# $-\log p(\text{target})$ in nats, averaged over all positions of all texts. Logits may be large,
+# so do not take the logarithm of a softmax.
 
 
 # %% nbgrader={"grade": false, "grade_id": "next_token_loss", "locked": false, "schema_version": 3, "solution": true, "task": false}

@@ -74,12 +74,12 @@ assert check(frechet_distance, seed=314)
 # %% [markdown]
 # ## 2. A tighter bound than the ELBO
 #
-# A VAE's probability of an image is an integral over all $z$. Draw $z_1, \dots, z_k$ from $q(z\mid
-# x)$ and weight each sample by $w_i = p(x, z_i) / q(z_i\mid x)$. The mean of the weights estimates
-# $p(x)$ without bias. On average its logarithm, $\log \frac1k \sum_i w_i$, is a lower bound of
-# $\log p(x)$. You are given the *logarithms* of the weights. They may be around -2,000, where `exp`
-# gives 0. Subtract the maximum of an image's log weights before `exp` and add it back after the
-# logarithm, or use `special.logsumexp`.
+# A VAE's probability of an image is an integral over all $z$. Draw $z_1, \dots, z_k$ from
+# $q(z\mid x)$ and weight each sample by $w_i = p(x, z_i) / q(z_i\mid x)$. The mean of the weights
+# estimates $p(x)$ without bias. On average its logarithm, $\log \frac1k \sum_i w_i$, is a lower
+# bound of $\log p(x)$. You are given the *logarithms* of the weights. They may be around -2,000,
+# where `exp` gives 0. Subtract the maximum of an image's log weights before `exp` and add it back
+# after the logarithm, or use `special.logsumexp`.
 
 
 # %% nbgrader={"grade": false, "grade_id": "importance_weighted_bound", "locked": false, "schema_version": 3, "solution": true, "task": false}
