@@ -1,10 +1,11 @@
 # %% [markdown]
-# # Bug museum: a translation that depends on how long the batch is
+# # Bug museum: a translation that depends on the rest of the batch
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/genai-keras/genai_keras/blob/main/notebooks/bugs/cross_attention_mask.ipynb)
 # [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/genai-keras/genai_keras/main?labpath=notebooks/bugs/cross_attention_mask.ipynb)
 #
-# **Symptom.** A translator gives one answer for a sentence alone, and another for the same sentence in a batch with a longer one. (Chapters 5 and 6.)
+# **Symptom.** A translator gives one answer for a sentence on its own, and another for the same
+# sentence in a batch with a longer one. (Chapters 5 and 6.)
 
 # %%
 # On Colab and Binder this installs genai_keras; anywhere else it does nothing.
@@ -28,17 +29,18 @@ from genai_keras.course.notebook import outcome
 # %% [markdown]
 # ## The exhibit
 #
-# Cross-attention: each position of the translation looks at the source sentence. Both are padded to the longest of their batch, and padding is masked.
+# In cross-attention, each position of the translation looks at the source sentence. Both sentences
+# are padded to the longest of their batch, and padding is masked.
 
 
 # %% tags=["exhibit"]
 def attend(query, source, source_is_token, target_is_token):
-    """What each target position reads from the source, and its weights.
+    """What each target position reads from the source, and its attention weights.
 
     Args:
         query: (targets, width).
-        source: (sources, width), keys and values in one.
-        source_is_token, target_is_token: bool, False where there is padding.
+        source: (sources, width), used both as keys and as values.
+        source_is_token, target_is_token: bool, False at padding.
     """
     scores = query @ source.T / np.sqrt(query.shape[-1])  # (targets, sources)
     scores = np.where(target_is_token[:, None], scores, -1e9)
@@ -48,12 +50,13 @@ def attend(query, source, source_is_token, target_is_token):
 
 
 # %% [markdown]
-# A source of 4 tokens and 4 of padding, a target of 6 tokens and 2 of padding. How much does each target position look where?
+# The source has 4 tokens and 4 positions of padding; the target has 6 tokens and 2 positions of
+# padding. How much does each target position look at each source position?
 
 
 # %% tags=["setup"]
 def example(padding, seed=0):
-    """Query, source and which of their positions are tokens; the source has 4 tokens."""
+    """A query, a source, and which of their positions are tokens; the source has 4 tokens."""
     rng = np.random.default_rng(seed)
     query, source = rng.normal(size=(8, 16)), np.zeros((4 + padding, 16))
     source[:4] = rng.normal(size=(4, 16))
@@ -79,7 +82,8 @@ draw()
 # %% [markdown]
 # ## Find it
 #
-# The test does not look at the code, only at what it does. Change the exhibit above until it passes.
+# The test looks only at what the code does, not at how it is written. Change the exhibit above
+# until the test passes.
 
 
 # %% tags=["test"]
@@ -97,25 +101,26 @@ outcome(test)
 
 # %% [markdown]
 # <details><summary>A hint</summary>
-# The softmax runs along the rows. What does a mask do that is the same for a whole row?
+# The softmax runs along the rows. What does a mask do if it is the same for a whole row?
 # </details>
 #
 # ## The cure
 #
-# The mask of the *target* is laid on the scores, a whole row at a time. A row in which all scores are -1e9 has a softmax as even as can be, and
-# in the other rows nothing is masked at all: padding of the source gets weight, the more the longer the batch is. In cross-attention the
-# keys are the source's, so it is the source's mask that counts, along the keys. What a padded *target* position reads does not
-# matter: the loss leaves it out.
+# The mask of the *target* is applied to the scores, one whole row at a time. In a row whose scores
+# are all -1e9, the softmax is uniform. In the other rows nothing is masked at all. So the padding
+# of the source gets weight, and the longer the padding, the more weight it gets. In cross-attention
+# the keys come from the source, so the mask must be that of the source, along the keys. What a
+# padded *target* position reads does not matter, because the loss leaves it out.
 
 
 # %% tags=["cure"]
 def attend(query, source, source_is_token, target_is_token):
-    """What each target position reads from the source, and its weights.
+    """What each target position reads from the source, and its attention weights.
 
     Args:
         query: (targets, width).
-        source: (sources, width), keys and values in one.
-        source_is_token, target_is_token: bool, False where there is padding.
+        source: (sources, width), used both as keys and as values.
+        source_is_token, target_is_token: bool, False at padding.
     """
     scores = query @ source.T / np.sqrt(query.shape[-1])  # (targets, sources)
     scores = np.where(source_is_token[None, :], scores, -1e9)

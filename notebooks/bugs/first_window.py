@@ -1,10 +1,11 @@
 # %% [markdown]
-# # Bug museum: a writer that gets stuck after so many letters
+# # Bug museum: a writer that gets stuck after a fixed number of letters
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/genai-keras/genai_keras/blob/main/notebooks/bugs/first_window.ipynb)
 # [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/genai-keras/genai_keras/main?labpath=notebooks/bugs/first_window.ipynb)
 #
-# **Symptom.** A model of text goes on sensibly for a while. From one position on it writes the same few letters for ever. (Chapter 6.)
+# **Symptom.** A language model continues a text sensibly for a while. From one position on, it
+# writes the same few letters for ever. (Chapter 6.)
 
 # %%
 # On Colab and Binder this installs genai_keras; anywhere else it does nothing.
@@ -31,7 +32,8 @@ from genai_keras.course.notebook import outcome
 # %% [markdown]
 # ## The exhibit
 #
-# The model reads at most `context_length` tokens, so a longer text is cut before it is read.
+# The model reads at most `context_length` tokens, so a longer text is cut before the model reads
+# it.
 
 
 # %% tags=["exhibit"]
@@ -39,7 +41,7 @@ def continue_tokens(next_token, prompt, max_new_tokens, context_length):
     """Appends `max_new_tokens` tokens to a prompt.
 
     Args:
-        next_token: from at most `context_length` tokens to the next.
+        next_token: function of at most `context_length` tokens that returns the next one.
         prompt: a list of tokens.
     """
     tokens = list(prompt)
@@ -50,12 +52,14 @@ def continue_tokens(next_token, prompt, max_new_tokens, context_length):
 
 
 # %% [markdown]
-# The model is a table: how often each letter follows the three before it in Python's own manual. It writes 160 letters, with a context of 48. In the picture each letter has a height of its own.
+# The model is a table: how often each letter follows the three letters before it in Python's own
+# manual. It writes 160 letters with a context length of 48. In the plot, each letter has its own
+# height.
 
 
 # %% tags=["setup"]
 def table_of_letters(order=3):
-    """A function from some letters to a next one, drawn as often as the manual has it."""
+    """A function that draws the next letter, as often as it follows in the manual."""
     text = "\n".join(topics.values())
     counts = collections.defaultdict(collections.Counter)
     for i in range(order, len(text)):
@@ -91,12 +95,13 @@ draw()
 # %% [markdown]
 # ## Find it
 #
-# The test does not look at the code, only at what it does. Change the exhibit above until it passes.
+# The test looks only at what the code does, not at how it is written. Change the exhibit above
+# until the test passes.
 
 
 # %% tags=["test"]
 def test():
-    # Counts on from the last number it sees.
+    # This model counts on from the last number it sees.
     written = continue_tokens(lambda seen: seen[-1] + 1, [0], max_new_tokens=20, context_length=5)
     assert written == list(range(21)), f"a model that counts writes {written}"
     lengths = []
@@ -111,14 +116,15 @@ outcome(test)
 
 # %% [markdown]
 # <details><summary>A hint</summary>
-# Which tokens does the model see when it writes the 60th, and which when it writes the 61st?
+# Which tokens does the model see when it writes the 60th token, and which when it writes the 61st?
 # </details>
 #
 # ## The cure
 #
-# `tokens[:context_length]` keeps the *first* tokens. While the text is shorter than that, it is all of them. After that the model sees the same
-# beginning at every step: what it writes depends on nothing that it wrote. It draws from one distribution for ever; a greedy model would
-# write one letter. The *last* tokens are what the next one depends on.
+# `tokens[:context_length]` keeps the *first* tokens. While the text is shorter than that, these are
+# all of its tokens. After that the model sees the same beginning at every step, so what it writes
+# no longer depends on what it has just written. It samples from one distribution for ever; a greedy
+# model would repeat one letter. The next token depends on the *last* tokens.
 
 
 # %% tags=["cure"]
@@ -126,7 +132,7 @@ def continue_tokens(next_token, prompt, max_new_tokens, context_length):
     """Appends `max_new_tokens` tokens to a prompt.
 
     Args:
-        next_token: from at most `context_length` tokens to the next.
+        next_token: function of at most `context_length` tokens that returns the next one.
         prompt: a list of tokens.
     """
     tokens = list(prompt)

@@ -4,7 +4,9 @@
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/genai-keras/genai_keras/blob/main/notebooks/bugs/generator_step.ipynb)
 # [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/genai-keras/genai_keras/main?labpath=notebooks/bugs/generator_step.ipynb)
 #
-# **Symptom.** A GAN's generator has an excellent loss from the start, its discriminator never learns to tell anything, and samples do not become like the data. (Chapter 2.)
+# **Symptom.** A GAN's generator has an excellent loss from the start. Its discriminator never
+# learns to tell real from generated samples, and the samples do not become like the data. (Chapter
+# 2.)
 
 # %%
 # On Colab and Binder this installs genai_keras; anywhere else it does nothing.
@@ -32,7 +34,8 @@ from genai_keras.course.notebook import outcome, setting
 # %% [markdown]
 # ## The exhibit
 #
-# The generator's step: noise goes through both networks, and the loss is that of a discriminator that takes the result for real.
+# This is the generator's step. Noise goes through both networks, and the loss is the cross-entropy
+# with the label "real".
 
 
 # %% tags=["exhibit"]
@@ -46,12 +49,13 @@ def generator_step(generator, discriminator, optimizer, noise):
 
 
 # %% [markdown]
-# A small GAN on a mixture of two Gaussians. Left: what the discriminator thinks of real and of generated points, as it trains. Right: the points that are generated in the end, and the true density.
+# A small GAN trains on a mixture of two Gaussians. Left: what the discriminator says about real and
+# generated points during training. Right: the points generated at the end, and the true density.
 
 
 # %% tags=["setup"]
 def networks():
-    """A generator, a discriminator and an optimizer for each."""
+    """A generator, a discriminator, and an optimizer for each."""
     keras.utils.set_random_seed(0)
     both = [
         keras.Sequential(
@@ -67,7 +71,7 @@ def networks():
 
 
 def train_gan():
-    """Mean D(x) and D(G(z)) at each step, and 5,000 samples."""
+    """The mean D(x) and D(G(z)) at each step, and 5,000 samples."""
     generator, discriminator, generator_optimizer, optimizer = networks()
 
     @tf.function
@@ -108,7 +112,8 @@ draw(*train_gan())
 # %% [markdown]
 # ## Find it
 #
-# The test does not look at the code, only at what it does. Change the exhibit above until it passes.
+# The test looks only at what the code does, not at how it is written. Change the exhibit above
+# until the test passes.
 
 
 # %% tags=["test"]
@@ -129,15 +134,17 @@ outcome(test)
 
 # %% [markdown]
 # <details><summary>A hint</summary>
-# Whose weights are `gan.trainable_variables`?
+# Whose weights are in `gan.trainable_variables`?
 # </details>
 #
 # ## The cure
 #
-# `gan` is both networks in a row, so the step moves the discriminator's weights as well, and in the direction in which it calls generated points
-# real. One half of its training undoes the other. The generator's step must move the generator alone. (Setting
-# `discriminator.trainable = False` takes its variables out of `gan.trainable_variables`, too, but out of its own list as well:
-# its own step would then train nothing. Naming the variables that are meant is plainer.)
+# `gan` contains both networks, so the step moves the discriminator's weights as well. It moves them
+# in the direction that makes the discriminator call generated points real. One half of the
+# discriminator's training undoes the other. The generator's step must move the generator alone.
+# (Setting `discriminator.trainable = False` also removes the discriminator's variables from
+# `gan.trainable_variables`. But it removes them from the discriminator's own list too, so its own
+# step would train nothing. It is clearer to name the variables that you mean.)
 
 
 # %% tags=["cure"]

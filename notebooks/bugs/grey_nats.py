@@ -1,11 +1,11 @@
 # %% [markdown]
-# # Bug museum: a likelihood that is not one
+# # Bug museum: a likelihood that is not a likelihood
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/genai-keras/genai_keras/blob/main/notebooks/bugs/grey_nats.ipynb)
 # [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/genai-keras/genai_keras/main?labpath=notebooks/bugs/grey_nats.ipynb)
 #
-# **Symptom.** A VAE of grey pictures reports a log-likelihood in nats. Add up the probabilities of all that a pixel can be, and half or more is missing. (Chapters 4
-# and 7.)
+# **Symptom.** A VAE for grey images reports a log-likelihood in nats. Add up the probabilities of
+# all the values that a pixel can take, and half or more is missing. (Chapters 4 and 7.)
 
 # %%
 # On Colab and Binder this installs genai_keras; anywhere else it does nothing.
@@ -30,25 +30,26 @@ from genai_keras.course.notebook import outcome
 # %% [markdown]
 # ## The exhibit
 #
-# Minus the binary cross-entropy of a grey pixel x in [0, 1], given the decoder's logit for it. Summed over pixels, it is
-# reported as the log-likelihood of a picture, in nats.
+# The function is minus the binary cross-entropy of a grey pixel x in [0, 1], given the decoder's
+# logit for it. Its sum over pixels is reported as the log-likelihood of an image, in nats.
 
 
 # %% tags=["exhibit"]
 def log_likelihood(x, logits):
-    """Log-likelihood of grey pixels x in [0, 1], element by element."""
+    """Log-likelihood of grey pixels x in [0, 1], elementwise."""
     return x * logits - np.logaddexp(0, logits)
 
 
 # %% [markdown]
-# A likelihood of a pixel that may be any grey is a density. Left: exp of the function above, for five logits. Right: the area
-# below such a curve, which is the total probability of all greys, for any logit. The line printed is what a very small model
-# has for digits it was not fitted to: one logit a pixel, from the mean of the training digits.
-# (To hold all greys for equally likely has exactly 0 nats.)
+# If a pixel may be any grey, its likelihood is a density. Left: exp of the function above, for five
+# logits. Right: the area under such a curve for any logit, which is the total probability of all
+# greys. The printed line is the result of a very small model for digits that it was not fitted to:
+# one logit per pixel, from the mean of the training digits. (A model in which all greys are equally
+# likely has exactly 0 nats.)
 
 
 # %% tags=["setup"]
-GREYS = (np.arange(2_000) + 0.5) / 2_000  # middles of 2,000 equal parts of [0, 1]
+GREYS = (np.arange(2_000) + 0.5) / 2_000  # midpoints of 2,000 equal parts of [0, 1]
 
 
 def total_probability(logit):
@@ -81,7 +82,7 @@ draw()
 # %% [markdown]
 # ## Find it
 #
-# The test knows one thing about every density. Change the exhibit above until it passes.
+# The test checks a property of every density. Change the exhibit above until the test passes.
 
 
 # %% tags=["test"]
@@ -102,21 +103,24 @@ outcome(test)
 #
 # ## The cure
 #
-# Binary cross-entropy is the likelihood of a pixel that is 0 *or* 1: those two have probabilities that add up to 1. As a
-# density over all greys it integrates to tanh(l/2) / l, which is 1/2 at most. So the number was no log-likelihood, and
-# cannot be compared with that of a model whose density is one. Dividing by the integral gives the continuous
-# Bernoulli distribution (Loaiza-Ganem and Cunningham, 2019). The normaliser depends on the logit, so it changes what a model learns, too,
-# and the mean of this distribution is not sigmoid(l). That a digit has a positive log-likelihood now is no mistake: a density may be
-# above 1, and for pixels that are surely black it is.
+# Binary cross-entropy is the negative log-likelihood of a pixel that is 0 *or* 1: the probabilities
+# of these two values add up to 1. As a density over all greys, it integrates to tanh(l/2) / l,
+# which is at most 1/2. So the number was not a log-likelihood, and it cannot be compared with that
+# of a model whose density integrates to 1. Dividing by the integral gives the continuous Bernoulli
+# distribution (Loaiza-Ganem and Cunningham, 2019). The normaliser depends on the logit, so it also
+# changes what a model learns. The mean of this distribution is not sigmoid(l). It is no mistake
+# that a digit now has a positive log-likelihood: a density may be above 1, and for pixels that are
+# surely black it is.
 #
-# (The other cure leaves the function alone: draw each pixel 0 or 1 with its grey as the probability, as the option `binarize=True` of
-# `load_images` does. The result is in nats, but of binary pictures: not to be compared with those of grey ones.)
+# (The other cure leaves the function alone. It draws each pixel as 0 or 1, with its grey as the
+# probability of 1, as the option `binarize=True` of `load_images` does. The result is in nats, but
+# for binary images, so it cannot be compared with results for grey ones.)
 
 
 # %% tags=["cure"]
 def log_likelihood(x, logits):
-    """Log-likelihood of grey pixels x in [0, 1], element by element."""
-    near_zero = np.abs(logits) < 1e-3  # there the quotient below is 0 / 0
+    """Log-likelihood of grey pixels x in [0, 1], elementwise."""
+    near_zero = np.abs(logits) < 1e-3  # where the quotient below is 0 / 0
     safe = np.where(near_zero, 1.0, logits)
     log_normaliser = np.where(near_zero, np.log(2.0), np.log(safe / np.tanh(safe / 2)))
     return x * logits - np.logaddexp(0, logits) + log_normaliser

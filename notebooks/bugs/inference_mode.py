@@ -4,7 +4,8 @@
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/genai-keras/genai_keras/blob/main/notebooks/bugs/inference_mode.ipynb)
 # [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/genai-keras/genai_keras/main?labpath=notebooks/bugs/inference_mode.ipynb)
 #
-# **Symptom.** A GAN has batch normalization in its generator, and yet it trains like one without: for long its samples are alike, whatever the noise. (Chapter 3.)
+# **Symptom.** A GAN has batch normalization in its generator, yet it trains like a GAN without it.
+# For a long time its samples are alike, whatever the noise. (Chapter 3.)
 
 # %%
 # On Colab and Binder this installs genai_keras; anywhere else it does nothing.
@@ -31,7 +32,7 @@ from genai_keras.course.notebook import outcome, setting, show_images
 # %% [markdown]
 # ## The exhibit
 #
-# One step of a GAN, written as a function of the two networks.
+# This is one training step of a GAN, written as a function of the two networks.
 
 
 # %% tags=["exhibit"]
@@ -54,7 +55,8 @@ def train_step(generator, discriminator, generator_optimizer, discriminator_opti
 
 
 # %% [markdown]
-# A generator of three dense layers with batch normalization learns small digits. Each row is a time of the training, from a quarter of it to the end; the columns are 16 draws of the noise.
+# A generator of three dense layers with batch normalization learns small digits. Each row is one
+# moment of the training, from a quarter of it to the end. The columns are 16 draws of the noise.
 
 
 # %% tags=["setup"]
@@ -90,12 +92,12 @@ def networks(side, widths):
 
 
 def small():
-    """The DCGAN paper's weights: batch normalization makes up for their size."""
+    """The DCGAN paper's initial weights: batch normalization makes up for their small size."""
     return keras.initializers.RandomNormal(stddev=0.02)
 
 
 def samples():
-    """What becomes of 16 draws of the noise, at four times of the training."""
+    """Images generated from 16 draws of the noise at four moments of the training."""
     generator, discriminator, *optimizers = networks(14, [256] * 3)
     step = tf.function(lambda real: train_step(generator, discriminator, *optimizers, real))
     train, _ = load_images("mnist5k", batch_size=64, image_size=14)
@@ -118,7 +120,7 @@ draw()
 # %% [markdown]
 # ## Find it
 #
-# The test looks at what a step must leave behind. Change the exhibit above until it passes.
+# The test looks at what a step must leave behind. Change the exhibit above until the test passes.
 
 
 # %% tags=["test"]
@@ -143,10 +145,11 @@ outcome(test)
 #
 # ## The cure
 #
-# A network that is called by hand is in inference mode unless it is told otherwise. There batch normalization uses its running mean and variance, which are 0
-# and 1 until a training pass has changed them: it does nothing. Small weights then make each layer's output smaller than the one
-# before, and behind three of them the noise hardly shows. `fit` of an ordinary model passes `training=True` by itself; a `train_step` of one's own
-# has to.
+# A network that you call by hand is in inference mode unless you say otherwise. In this mode batch
+# normalization uses its running mean and variance. These are 0 and 1 until a training pass changes
+# them, so the layer does nothing. Small weights then make each layer's output smaller than the one
+# before, and after three layers the noise hardly shows. `fit` passes `training=True` to an ordinary
+# model for you. In a `train_step` of your own, you have to pass it yourself.
 
 
 # %% tags=["cure"]

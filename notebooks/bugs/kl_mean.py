@@ -1,10 +1,11 @@
 # %% [markdown]
-# # Bug museum: a VAE that rebuilds well and invents badly
+# # Bug museum: a VAE that reconstructs well and generates badly
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/genai-keras/genai_keras/blob/main/notebooks/bugs/kl_mean.ipynb)
 # [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/genai-keras/genai_keras/main?labpath=notebooks/bugs/kl_mean.ipynb)
 #
-# **Symptom.** A VAE rebuilds digits nicely, but what it makes of noise is no digit. (Chapter 4.)
+# **Symptom.** A VAE reconstructs digits nicely, but what it makes from noise is not a digit.
+# (Chapter 4.)
 
 # %%
 # On Colab and Binder this installs genai_keras; anywhere else it does nothing.
@@ -30,25 +31,25 @@ from genai_keras.course.notebook import outcome, setting, show_images
 # %% [markdown]
 # ## The exhibit
 #
-# The two terms of the loss, as a well-known pattern computes them. Something in here makes the model
-# what it is.
+# The function computes the two terms of the loss in a well-known pattern. Something in it causes
+# the symptom.
 
 
 # %% tags=["exhibit"]
 def negative_elbo(x, logits, mean, log_variance):
-    """Minus the ELBO of each picture: x and logits (batch, pixels), the others (batch, latents)."""
+    """Minus the ELBO of each image: x and logits (batch, pixels), the others (batch, latents)."""
     reconstruction = ops.sum(ops.softplus(logits) - x * logits, axis=-1)
     kl = 0.5 * (ops.exp(log_variance) + ops.square(mean) - 1.0 - log_variance)
     return reconstruction + ops.mean(kl, axis=-1)
 
 
 # %% [markdown]
-# A small VAE trains with it. Above: digits and what becomes of them. Below: samples.
+# A small VAE trains with this loss. Above: digits and their reconstructions. Below: samples.
 
 
 # %% tags=["setup"]
 def trained_samples():
-    """Digits, their reconstructions and samples of a VAE that was trained with `negative_elbo`."""
+    """Digits, their reconstructions, and samples from a VAE trained with `negative_elbo`."""
     keras.utils.set_random_seed(0)
     latents = 32
     train, _ = load_images("mnist5k", batch_size=64, value_range=(0, 1), binarize=True)
@@ -84,7 +85,8 @@ show_images(trained_samples(), columns=16, value_range=(0, 1))
 # %% [markdown]
 # ## Find it
 #
-# Run this test, which knows what an ELBO must satisfy. Change the exhibit above until it passes.
+# The test checks something that every ELBO must satisfy. Change the exhibit above until the test
+# passes.
 
 
 # %% tags=["test"]
@@ -105,19 +107,20 @@ outcome(test)
 
 # %% [markdown]
 # <details><summary>A hint</summary>
-# What happens to the price of a code if the same latents are there twice?
+# What happens to the cost of a code if the same latents are there twice?
 # </details>
 #
 # ## The cure
 #
-# The KL is *averaged* over latents while the reconstruction is *summed* over pixels. With 32 latents
-# that is a beta of 1/32: codes become cheap, the encoder puts them wherever it likes, and the decoder
-# has never seen the places that noise falls on. Divergences of independent latents add up:
+# The KL is *averaged* over latents, while the reconstruction term is *summed* over pixels. With 32
+# latents, this amounts to a beta of 1/32. Codes become cheap, and the encoder puts them wherever it
+# likes. The decoder has never seen the places where noise falls. The divergences of independent
+# latents add up:
 
 
 # %% tags=["cure"]
 def negative_elbo(x, logits, mean, log_variance):
-    """Minus the ELBO of each picture: x and logits (batch, pixels), the others (batch, latents)."""
+    """Minus the ELBO of each image: x and logits (batch, pixels), the others (batch, latents)."""
     reconstruction = ops.sum(ops.softplus(logits) - x * logits, axis=-1)
     kl = 0.5 * (ops.exp(log_variance) + ops.square(mean) - 1.0 - log_variance)
     return reconstruction + ops.sum(kl, axis=-1)

@@ -4,8 +4,9 @@
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/genai-keras/genai_keras/blob/main/notebooks/bugs/label_noise.ipynb)
 # [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/genai-keras/genai_keras/main?labpath=notebooks/bugs/label_noise.ipynb)
 #
-# **Symptom.** A GAN's discriminator is trained with a little noise on its labels, which is known to help. Its loss goes below zero, which no
-# cross-entropy should, and its logits grow as long as one lets it train. (Chapter 2.)
+# **Symptom.** A GAN's discriminator is trained with a little noise on its labels, which is known to
+# help. Its loss goes below zero, which no cross-entropy should do. Its logits grow for as long as
+# it trains. (Chapter 2.)
 
 # %%
 # On Colab and Binder this installs genai_keras; anywhere else it does nothing.
@@ -33,7 +34,8 @@ from genai_keras.course.notebook import outcome, setting
 # %% [markdown]
 # ## The exhibit
 #
-# Real samples have the label 1, generated ones 0, and each label gets some noise.
+# Real samples have the label 1 and generated ones the label 0. A little noise is added to each
+# label.
 
 
 # %% tags=["exhibit"]
@@ -46,7 +48,8 @@ def discriminator_loss(real_logits, fake_logits):
 
 
 # %% [markdown]
-# A discriminator learns to tell points of a mixture from points of N(0, 0.5), which overlap. A good one is unsure where they do.
+# A discriminator learns to tell the points of a mixture from those of a Gaussian with mean 0 and
+# standard deviation 0.5. The two overlap, and a good discriminator is unsure where they do.
 
 
 # %% tags=["setup"]
@@ -94,12 +97,13 @@ draw(train_discriminator())
 # %% [markdown]
 # ## Find it
 #
-# The test does not look at the code, only at what it does. Change the exhibit above until it passes.
+# The test looks only at what the code does, not at how it is written. Change the exhibit above
+# until the test passes.
 
 
 # %% tags=["test"]
 def test():
-    # The discriminator may be as sure of real samples as it likes: that must not pay without end.
+    # However sure the discriminator is of real samples, its loss must not fall without end.
     keras.utils.set_random_seed(0)
     sure = [
         float(discriminator_loss(tf.fill((512, 1), size), tf.zeros((512, 1))))
@@ -113,15 +117,16 @@ outcome(test)
 
 # %% [markdown]
 # <details><summary>A hint</summary>
-# Print the labels of the real samples. Which of them is a probability?
+# Print the labels of the real samples. Which of them are probabilities?
 # </details>
 #
 # ## The cure
 #
-# The noise is added to the ones as well, so targets lie between 1 and 1.1, and no probability reaches them. With a target of 1.05 the
-# cross-entropy is softplus(-l) - 0.05 l for a logit l: it falls for ever as l grows. The generator learns from an ever steeper and
-# ever less reliable judge. Noise must keep targets in [0, 1]; and only real labels should be smoothed, since a fake's target above 0 rewards
-# the generator for its present errors.
+# The noise is also added to the ones, so their targets lie between 1 and 1.1, and no probability
+# reaches them. With a target of 1.05, the cross-entropy is softplus(-l) - 0.05 l for a logit l. It
+# falls for ever as l grows. The generator learns from a judge that becomes ever steeper and ever
+# less reliable. Noise must keep targets in [0, 1]. Only real labels should be smoothed: a target
+# above 0 for a generated sample would reward the generator for its present errors.
 
 
 # %% tags=["cure"]

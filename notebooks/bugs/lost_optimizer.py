@@ -1,11 +1,11 @@
 # %% [markdown]
-# # Bug museum: a loss that jumps each morning
+# # Bug museum: a loss that jumps every morning
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/genai-keras/genai_keras/blob/main/notebooks/bugs/lost_optimizer.ipynb)
 # [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/genai-keras/genai_keras/main?labpath=notebooks/bugs/lost_optimizer.ipynb)
 #
-# **Symptom.** A training is saved in the evening and goes on the next day. Each time its loss jumps up first, although the weights are the same to the last bit.
-# (Chapters 2 to 7.)
+# **Symptom.** A training run is saved in the evening and continued the next day. Each time, its
+# loss first jumps up, although the weights are the same to the last bit. (Chapters 2 to 7.)
 
 # %%
 # On Colab and Binder this installs genai_keras; anywhere else it does nothing.
@@ -37,7 +37,7 @@ from genai_keras.course.notebook import outcome, setting
 
 # %% tags=["exhibit"]
 def save_and_load(model, folder):
-    """Puts a model down and takes it up again, as after a night."""
+    """Saves a model and loads it again, as after a night."""
     model.save_weights(folder / "model.weights.h5")
     again = network()
     again.load_weights(folder / "model.weights.h5")
@@ -46,12 +46,13 @@ def save_and_load(model, folder):
 
 
 # %% [markdown]
-# An autoencoder of digits trains three days of some steps each. The dashed line is the same training without a break.
+# An autoencoder trains on digits for three days, with the same small number of steps each day. The
+# dashed line is the same training without a break.
 
 
 # %% tags=["setup"]
 def network():
-    """A small autoencoder, always with the same weights at the beginning."""
+    """A small autoencoder that always starts with the same weights."""
     keras.utils.set_random_seed(0)
     return keras.Sequential(
         [keras.Input((784,)), keras.layers.Dense(64, "relu"), keras.layers.Dense(784)]
@@ -74,7 +75,7 @@ def digits():
 
 
 def losses(days, steps, between):
-    """The loss at each step; `between` turns the model of one day into that of the next."""
+    """The loss at each step; `between` turns one day's model into the next day's."""
     x, model, found = digits(), compiled(), []
     order = np.random.default_rng(0)
     for day in range(days):
@@ -106,7 +107,8 @@ draw()
 # %% [markdown]
 # ## Find it
 #
-# The test asks for a law: two days with a night between are the same as two days without. Change the exhibit above until it passes.
+# The test checks a simple law: two days with a night between them give the same losses as two days
+# without one. Change the exhibit above until the test passes.
 
 
 # %% tags=["test"]
@@ -127,15 +129,18 @@ outcome(test)
 #
 # ## The cure
 #
-# Adam keeps two moving averages for each weight, of the gradient and of its square, and counts its steps. Only the weights are saved here, and a new
-# Adam begins with empty averages: its first steps have the full size in each weight, in the direction of a single batch's gradient. A GAN, whose balance depends
-# on both optimizers, can lose it that way. `model.save` to a `.keras` file keeps the optimizer with the model. (Random states and the
-# place in the data have to be kept as well; `--resume` here goes on bit for bit.)
+# For each weight, Adam keeps two moving averages, one of the gradient and one of its square. It
+# also counts its steps. Here only the weights are saved, and a new Adam starts with empty averages.
+# Its first steps have full size for every weight, in the direction of a single batch's gradient. A
+# GAN depends on the balance between its two optimizers and can lose that balance this way.
+# `model.save` to a `.keras` file keeps the optimizer with the model. (The random states and the
+# position in the data have to be kept too. With `--resume`, the commands of this package continue
+# bit for bit.)
 
 
 # %% tags=["cure"]
 def save_and_load(model, folder):
-    """Puts a model down and takes it up again, as after a night."""
+    """Saves a model and loads it again, as after a night."""
     model.save(folder / "model.keras")
     return keras.saving.load_model(folder / "model.keras")
 

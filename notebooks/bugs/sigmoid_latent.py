@@ -1,10 +1,11 @@
 # %% [markdown]
-# # Bug museum: codes that cannot be where noise is
+# # Bug museum: codes that cannot go where the noise is
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/genai-keras/genai_keras/blob/main/notebooks/bugs/sigmoid_latent.ipynb)
 # [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/genai-keras/genai_keras/main?labpath=notebooks/bugs/sigmoid_latent.ipynb)
 #
-# **Symptom.** The data have ten kinds of digits, about as many of each. Most samples of a VAE are ones, or look like zeros or twos. (Chapter 4.)
+# **Symptom.** The data contain the ten digits about equally often. Yet most samples of a VAE are
+# ones, or look like zeros or twos. (Chapter 4.)
 
 # %%
 # On Colab and Binder this installs genai_keras; anywhere else it does nothing.
@@ -31,12 +32,12 @@ from genai_keras.course.notebook import outcome, setting, show_images
 # %% [markdown]
 # ## The exhibit
 #
-# The encoder of a VAE: a picture becomes the mean and the log variance of its code.
+# The encoder of a VAE turns an image into the mean and the log-variance of its code.
 
 
 # %% tags=["exhibit"]
 def build_encoder(latents):
-    """Pictures (batch, 28, 28, 1) to mean and log variance of their codes, each (batch, latents)."""
+    """Images (batch, 28, 28, 1) to mean and log-variance of their codes, each (batch, latents)."""
     pictures = keras.Input((28, 28, 1))
     hidden = keras.layers.Dense(256, activation="relu")(keras.layers.Flatten()(pictures))
     mean = keras.layers.Dense(latents, activation="sigmoid")(hidden)
@@ -45,14 +46,14 @@ def build_encoder(latents):
 
 
 # %% [markdown]
-# A small VAE trains with it. Left: one code drawn for each of 500 digits, coloured by class. Right: the
-# same number of draws from the prior N(0, 1), which the decoder gets when it is to make something new.
-# Below: what it makes of 64 of them.
+# A small VAE trains with this encoder. Left: one code sampled for each of 500 digits, coloured by
+# class. Right: 500 draws from the prior N(0, 1), which is what the decoder gets when it generates.
+# Below: the images that it makes from 64 of them.
 
 
 # %% tags=["setup"]
 def train_vae():
-    """Codes and labels of 500 digits, and samples of the prior."""
+    """Codes and labels of 500 digits, 500 draws from the prior, and images decoded from 64."""
     keras.utils.set_random_seed(0)
     encoder = build_encoder(2)
     decoder = keras.Sequential(
@@ -102,14 +103,15 @@ draw(*train_vae())
 # %% [markdown]
 # ## Find it
 #
-# The test does not look at the code, only at what it can do. Change the exhibit above until it passes.
+# The test looks only at what the encoder can do, not at how it is written. Change the exhibit above
+# until the test passes.
 
 
 # %% tags=["test"]
 def test():
     keras.utils.set_random_seed(0)
     encoder = build_encoder(2)
-    # Ten times as strong weights: an encoder that may send its codes far away does so.
+    # With weights ten times as large, an encoder that may send its codes far away does so.
     encoder.set_weights([10 * weights for weights in encoder.get_weights()])
     means = np.array(encoder(np.random.default_rng(0).random((256, 28, 28, 1)))[0])
     least, most = float(means.min()), float(means.max())
@@ -121,20 +123,22 @@ outcome(test)
 
 # %% [markdown]
 # <details><summary>A hint</summary>
-# Three quarters of the prior's draws have a negative number in them. Which pictures get such codes?
+# Three quarters of the draws from the prior have at least one negative number in them. Which images
+# get such codes?
 # </details>
 #
 # ## The cure
 #
-# The sigmoid keeps every mean between 0 and 1: in the grey square, where one draw of the prior in nine falls. The codes of all digits
-# together should be spread like N(0, 1), and here they cannot be. To tell digits apart all the same, the encoder makes the variances
-# small, at a price in KL. The decoder learns only about the square and its edge; elsewhere it extrapolates what is at the nearest edge.
-# A mean is any real number, so its layer is linear:
+# The sigmoid keeps every mean between 0 and 1, inside the grey square. Only one draw from the prior
+# in nine falls there. The codes of all digits together should be spread like N(0, 1), but here they
+# cannot be. To keep the digits apart all the same, the encoder makes the variances small, at a
+# price in KL. The decoder learns only about the square and its edge. Elsewhere it extrapolates from
+# the nearest edge. A mean may be any real number, so its layer is linear:
 
 
 # %% tags=["cure"]
 def build_encoder(latents):
-    """Pictures (batch, 28, 28, 1) to mean and log variance of their codes, each (batch, latents)."""
+    """Images (batch, 28, 28, 1) to mean and log-variance of their codes, each (batch, latents)."""
     pictures = keras.Input((28, 28, 1))
     hidden = keras.layers.Dense(256, activation="relu")(keras.layers.Flatten()(pictures))
     mean = keras.layers.Dense(latents)(hidden)

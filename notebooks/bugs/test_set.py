@@ -4,7 +4,8 @@
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/genai-keras/genai_keras/blob/main/notebooks/bugs/test_set.ipynb)
 # [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/genai-keras/genai_keras/main?labpath=notebooks/bugs/test_set.ipynb)
 #
-# **Symptom.** Someone checks generated digits with a classifier that has nearly all of its test digits right. On new digits it does far worse. (Chapter 7.)
+# **Symptom.** Someone checks generated digits with a classifier that gets nearly all of its test
+# digits right. On new digits it does far worse. (Chapter 7.)
 
 # %%
 # On Colab and Binder this installs genai_keras; anywhere else it does nothing.
@@ -30,28 +31,30 @@ from genai_keras.course.notebook import outcome, setting
 # %% [markdown]
 # ## The exhibit
 #
-# Digits are shuffled and divided: 300 to learn from, 300 to test with. Training pictures are few, so there is something to make them more.
+# The digits are shuffled and divided: 300 to learn from, 300 to test with. There are few training
+# images, so some copies are added.
 
 
 # %% tags=["exhibit"]
 def split(digits, labels):
-    """Digits and labels for training, and others for the test: `(x, y), (x_test, y_test)`."""
+    """Digits and labels for training, and others for testing: `(x, y), (x_test, y_test)`."""
     order = np.random.default_rng(0).permutation(len(digits))
     train, test_part = order[:300], order[300:600]
     x, y = digits[train], labels[train]
-    # Few digits: add to them copies that are a little brighter.
+    # There are few digits, so add copies that are a little brighter.
     more, more_y = np.minimum(1.0, 1.1 * digits[order[:600]]), labels[order[:600]]
     x, y = np.concatenate([x, more]), np.concatenate([y, more_y])
     return (x, y), (digits[test_part], labels[test_part])
 
 
 # %% [markdown]
-# A small network learns from the first part. Its accuracy on the test part, epoch by epoch, and on 1,000 digits that were in neither.
+# A small network learns from the first part. The plot shows its accuracy after each epoch on the
+# test part and on 1,000 digits that are in neither part.
 
 
 # %% tags=["setup"]
 def accuracies():
-    """Accuracy on the test part and on other digits after each epoch: two lists."""
+    """Accuracy on the test part and on other digits after each epoch, as two lists."""
     keras.utils.set_random_seed(0)
     data, _ = load_images("mnist5k", value_range=(0, 1))
     digits, labels = data.first(1_600), data.labels[:1_600]
@@ -86,14 +89,15 @@ draw(accuracies())
 # %% [markdown]
 # ## Find it
 #
-# The test does not look at the code, only at what it does. Change the exhibit above until it passes.
+# The test looks only at what the code does, not at how it is written. Change the exhibit above
+# until the test passes.
 
 
 # %% tags=["test"]
 def test():
     digits = np.random.default_rng(1).random((700, 4, 4, 1)).astype("float32")
     (x, _), (x_test, _) = split(digits, np.arange(700))
-    # A brighter or darker copy has the same direction: look for pairs with a correlation of one.
+    # A brighter or darker copy has the same direction, so look for pairs with a correlation of one.
     ours, theirs = (part.reshape(len(part), -1) for part in (x, x_test))
     ours, theirs = ((part - part.mean(1, keepdims=True)) for part in (ours, theirs))
     ours, theirs = (part / np.linalg.norm(part, axis=1, keepdims=True) for part in (ours, theirs))
@@ -111,18 +115,19 @@ outcome(test)
 #
 # ## The cure
 #
-# The copies are made of all 600 digits, the test part included, so the network has seen each test digit, only brighter. Published tutorials do the
-# same more plainly: they join training and test pictures before training a GAN, and then report how well test pictures are matched. Whatever
-# is done to the training data, it begins with the training part only.
+# The copies are made from all 600 digits, including the test part. So the network has seen each
+# test digit, only brighter. Published tutorials do the same more openly: they join training and
+# test images before they train a GAN, and then report how well it matches the test images. Whatever
+# you do to the training data, start from the training part alone.
 
 
 # %% tags=["cure"]
 def split(digits, labels):
-    """Digits and labels for training, and others for the test: `(x, y), (x_test, y_test)`."""
+    """Digits and labels for training, and others for testing: `(x, y), (x_test, y_test)`."""
     order = np.random.default_rng(0).permutation(len(digits))
     train, test_part = order[:300], order[300:600]
     x, y = digits[train], labels[train]
-    # Few digits: add to them copies that are a little brighter.
+    # There are few digits, so add copies that are a little brighter.
     more, more_y = np.minimum(1.0, 1.1 * x), y
     x, y = np.concatenate([x, more]), np.concatenate([y, more_y])
     return (x, y), (digits[test_part], labels[test_part])

@@ -4,10 +4,10 @@
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/genai-keras/genai_keras/blob/main/notebooks/exercises/chapter2.ipynb)
 # [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/genai-keras/genai_keras/main?labpath=notebooks/exercises/chapter2.ipynb)
 #
-# Fill in each function where it says `raise NotImplementedError()`, and run the cell below it: it
-# says whether the function is right, and if not, what is likely to be the matter. Outside the
-# notebook `python -m genai_keras.check chapter2` marks all of them. NumPy will do; `keras.ops`
-# works, too.
+# Fill in each function where it says `raise NotImplementedError()`, then run the cell below it.
+# That cell tells you whether the function is right and, if it is not, which mistake is likely.
+# Outside the notebook, `python -m genai_keras.check chapter2` marks all the functions. NumPy is
+# enough; `keras.ops` works too.
 
 # %%
 # On Colab and Binder this installs genai_keras; anywhere else it does nothing.
@@ -32,9 +32,9 @@ from genai_keras.course.marking import check
 #
 # $D$ is the sigmoid of a logit: the probability that a sample is real. Return the mean of
 # $-\log D(x)$ over the real samples plus the mean of $-\log(1 - D(G(z)))$ over the generated ones.
-# Logits may be several hundreds. A sigmoid in float32 is exactly 0 or 1 there; its logarithm, or
-# that of 1 minus it, is infinite. Use another form:
-# $-\log \mathrm{sigmoid}(l) = \log(1 + e^{-l})$, and `np.logaddexp(0, -l)` is that, always finite.
+# Logits may reach several hundred. There a float32 sigmoid is exactly 0 or 1, so $\log D$ or
+# $\log(1 - D)$ is infinite. Use another form: $-\log \mathrm{sigmoid}(l) = \log(1 + e^{-l})$. That
+# is `np.logaddexp(0, -l)`, which is always finite.
 
 
 # %% nbgrader={"grade": false, "grade_id": "discriminator_loss", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -55,10 +55,10 @@ def discriminator_loss(real_logits, fake_logits):
 
 # %% nbgrader={"grade": true, "grade_id": "test_discriminator_loss", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 check(discriminator_loss)
-# Logits of 0 are D = 1/2 for all: log 2 from either half.
+# Logits of 0 mean D = 1/2 for every sample: log 2 from each half.
 loss = discriminator_loss(np.zeros((3, 1)), np.zeros((3, 1)))
 np.testing.assert_allclose(loss, 2 * np.log(2), rtol=1e-5)
-# Sure and right costs nothing; sure and wrong about a real sample costs 200 nats.
+# To be sure and right costs nothing; to be sure and wrong about a real sample costs 200 nats.
 sure = np.array([[200.0]])
 np.testing.assert_allclose(discriminator_loss(sure, -sure), 0.0, atol=1e-6)
 np.testing.assert_allclose(discriminator_loss(-sure, -sure), 200.0, rtol=1e-5)
@@ -71,7 +71,7 @@ assert check(discriminator_loss, seed=314)
 #
 # The generator wants its samples to be taken for real. In the minimax game it would minimize
 # $\log(1 - D(G(z)))$, which is almost flat while $D$ wins easily. Return the non-saturating loss
-# instead, the mean of $-\log D(G(z))$. Again it must stay finite.
+# instead: the mean of $-\log D(G(z))$. This loss must stay finite too.
 
 
 # %% nbgrader={"grade": false, "grade_id": "generator_loss", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -91,9 +91,9 @@ def generator_loss(fake_logits):
 
 # %% nbgrader={"grade": true, "grade_id": "test_generator_loss", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 check(generator_loss)
-# D = 3/4 is a logit of log 3, since odds of 3 to 1 are e^logit.
+# D = 3/4 means odds of 3 to 1. The odds are e^logit, so the logit is log 3.
 np.testing.assert_allclose(generator_loss(np.log([[3.0]])), np.log(4 / 3), rtol=1e-5)
-# One sample is seen through for sure and costs 200 nats, one deceives D and costs none.
+# D sees through one sample for certain: 200 nats. The other fools D and costs nothing.
 np.testing.assert_allclose(generator_loss(np.array([[-200.0], [200.0]])), 100.0, rtol=1e-5)
 ### BEGIN HIDDEN TESTS
 assert check(generator_loss, seed=314)
@@ -102,18 +102,18 @@ assert check(generator_loss, seed=314)
 # %% [markdown]
 # ## 3. What D would say if it knew both densities
 #
-# Half of the samples that $D$ sees come from the data, half from the generator. Both have a
-# density. Bayes' rule then gives the best $D(x)$ there is: the probability that a sample found at
-# $x$ is real.
+# Half of the samples that $D$ sees come from the data, and half come from the generator. Each of
+# the two has a density. Bayes' rule then gives the best possible $D(x)$: the probability that a
+# sample found at $x$ is real.
 
 
 # %% nbgrader={"grade": false, "grade_id": "optimal_discriminator", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def optimal_discriminator(p_data, p_generator):
-    """The probability that a sample is real, by the two densities where it lies.
+    """The probability that a sample is real, given the two densities at its position.
 
     Args:
-        p_data: the density of the data at some points, `(points,)`.
-        p_generator: that of the generator at the same points; never are both 0.
+        p_data: density of the data at some points, `(points,)`.
+        p_generator: density of the generator at the same points; the two are never both 0.
 
     Returns:
         `(points,)`, in 0..1.
@@ -125,10 +125,10 @@ def optimal_discriminator(p_data, p_generator):
 
 # %% nbgrader={"grade": true, "grade_id": "test_optimal_discriminator", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 check(optimal_discriminator)
-# Three of four samples are real at the first point; at the second there is nothing but fakes.
+# At the first point three of four samples are real; at the second all are generated.
 best = optimal_discriminator(np.array([0.6, 0.0]), np.array([0.2, 0.5]))
 np.testing.assert_allclose(best, [0.75, 0.0], rtol=1e-5, atol=1e-6)
-# A perfect generator has the density of the data, and D can only guess.
+# A perfect generator has the density of the data, so D can only guess.
 best = optimal_discriminator(np.array([0.3, 1.2]), np.array([0.3, 1.2]))
 np.testing.assert_allclose(best, [0.5, 0.5], rtol=1e-5)
 ### BEGIN HIDDEN TESTS
@@ -138,14 +138,14 @@ assert check(optimal_discriminator, seed=314)
 # %% [markdown]
 # ## 4. One-sided label smoothing
 #
-# A discriminator that aims at 1 for real samples can always lower its loss by a larger logit. Let
-# it aim at 1 - smoothing there, such as 0.9, and still at 0 for generated samples: smoothing these,
-# too, would reward the generator for its present errors.
+# A discriminator whose target is 1 for real samples can always lower its loss with a larger logit.
+# Give it the target 1 - smoothing for them, such as 0.9. Keep the target 0 for generated samples:
+# smoothing these too would reward the generator for its present errors.
 
 
 # %% nbgrader={"grade": false, "grade_id": "smooth_targets", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def smooth_targets(labels, smoothing):
-    """The discriminator's targets, smoothed on the side of the real samples only.
+    """The discriminator's targets, smoothed for real samples only.
 
     Args:
         labels: `(batch,)` integers, 1 for a real sample and 0 for a generated one.
@@ -161,7 +161,7 @@ def smooth_targets(labels, smoothing):
 
 # %% nbgrader={"grade": true, "grade_id": "test_smooth_targets", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 check(smooth_targets)
-# 1 - 0.1 = 0.9 for what is real; 0 stays 0.
+# The target of a real sample is 1 - 0.1 = 0.9; 0 stays 0.
 targets = smooth_targets(np.array([1, 0, 1]), 0.1)
 np.testing.assert_allclose(targets, [0.9, 0.0, 0.9], rtol=1e-5, atol=1e-6)
 ### BEGIN HIDDEN TESTS

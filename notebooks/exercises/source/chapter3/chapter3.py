@@ -4,10 +4,10 @@
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/genai-keras/genai_keras/blob/main/notebooks/exercises/chapter3.ipynb)
 # [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/genai-keras/genai_keras/main?labpath=notebooks/exercises/chapter3.ipynb)
 #
-# Fill in each function where it says `raise NotImplementedError()`, and run the cell below it: it
-# says whether the function is right, and if not, what is likely to be the matter. Outside the
-# notebook `python -m genai_keras.check chapter3` marks all of them. NumPy will do; `keras.ops`
-# works, too.
+# Fill in each function where it says `raise NotImplementedError()`, then run the cell below it.
+# That cell tells you whether the function is right and, if it is not, which mistake is likely.
+# Outside the notebook, `python -m genai_keras.check chapter3` marks all the functions. NumPy is
+# enough; `keras.ops` works too.
 
 # %%
 # On Colab and Binder this installs genai_keras; anywhere else it does nothing.
@@ -28,22 +28,22 @@ import numpy as np
 from genai_keras.course.marking import check
 
 # %% [markdown]
-# ## 1. How large a transposed convolution makes a picture
+# ## 1. How large a transposed convolution makes an image
 #
-# Each input pixel paints a patch as wide as the kernel, and from one pixel to the next the patch
-# moves on by the stride. Where patches overlap they are added. How wide is the whole, from the
-# beginning of the first patch to the end of the last? Nothing is cut off: in Keras that is
-# `padding="valid"`. (The DCGAN uses `"same"`, which cuts the result to size times stride.)
+# Each input pixel paints a patch as wide as the kernel. From one input pixel to the next, the patch
+# moves on by the stride. Where patches overlap, they are added. How wide is the result, from the
+# start of the first patch to the end of the last? Nothing is cut off, which is `padding="valid"` in
+# Keras. (The DCGAN uses `"same"`, which cuts the result to size times stride.)
 
 
 # %% nbgrader={"grade": false, "grade_id": "transposed_convolution_size", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def transposed_convolution_size(size, stride, kernel):
-    """The side of the output of a transposed convolution, with `padding="valid"`.
+    """The side length of a transposed convolution's output, with `padding="valid"`.
 
     Args:
-        size: the side of the input, in pixels.
-        stride: how far the patch moves on for each input pixel.
-        kernel: the side of the kernel, at least as large as the stride.
+        size: side length of the input, in pixels.
+        stride: how far the patch moves from one input pixel to the next.
+        kernel: side length of the kernel, at least as large as the stride.
 
     Returns:
         An integer.
@@ -55,7 +55,7 @@ def transposed_convolution_size(size, stride, kernel):
 
 # %% nbgrader={"grade": true, "grade_id": "test_transposed_convolution_size", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 check(transposed_convolution_size)
-# Patches of 4 begin at 0, 2 and 4; the last ends at 8.
+# Patches of width 4 start at 0, 2 and 4; the last one ends at 8.
 assert transposed_convolution_size(3, 2, 4) == 8
 # One pixel paints one patch.
 assert transposed_convolution_size(1, 2, 5) == 5
@@ -66,14 +66,14 @@ assert check(transposed_convolution_size, seed=314)
 # %% [markdown]
 # ## 2. Pixels for tanh
 #
-# A generator that ends in tanh makes numbers from -1 to 1, and the real pictures must have the same
-# range. Pixels come as `uint8`: 0 is to become -1, and 255 exactly 1. Beware: an array of `uint8`
-# has no room for more than 255 or less than 0, and computes on with the remainder of 256.
+# A generator that ends in tanh produces numbers from -1 to 1, so the real images must have the same
+# range. Pixels come as `uint8`: 0 must become -1, and 255 must become exactly 1. Beware: a `uint8`
+# array cannot hold numbers below 0 or above 255. Its arithmetic wraps around modulo 256.
 
 
 # %% nbgrader={"grade": false, "grade_id": "scale_pixels", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def scale_pixels(pixels):
-    """Pixels 0..255 as numbers -1..1.
+    """Pixels in 0..255 as numbers in -1..1.
 
     Args:
         pixels: `(batch, height, width, channels)` uint8.
@@ -88,7 +88,7 @@ def scale_pixels(pixels):
 
 # %% nbgrader={"grade": true, "grade_id": "test_scale_pixels", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 check(scale_pixels)
-# 0 and 255 are the ends; 51 is a fifth of 255, so a fifth of the way from -1 to 1.
+# 0 and 255 are the ends; 51 is a fifth of 255, so it lies a fifth of the way from -1 to 1.
 pixels = np.array([0, 51, 255], "uint8").reshape(1, 1, 3, 1)
 np.testing.assert_allclose(np.ravel(scale_pixels(pixels)), [-1.0, -0.6, 1.0], rtol=1e-5)
 ### BEGIN HIDDEN TESTS
@@ -98,16 +98,17 @@ assert check(scale_pixels, seed=314)
 # %% [markdown]
 # ## 3. Batch normalization of feature maps
 #
-# Each channel is normalized by its own mean and variance, taken over the whole batch and over all
-# places in the picture. Then it is scaled by its $\gamma$ and shifted by its $\beta$:
+# Each channel is normalized with its own mean and variance, taken over the whole batch and over all
+# positions in the image. Then it is scaled by its $\gamma$ and shifted by its $\beta$:
 # $$y = \gamma\,\frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} + \beta$$
-# The variance is the mean of the squared deviations: the sum is divided by $n$, not by $n - 1$.
-# (This is what the layer does in training; afterwards it uses running averages of the moments.)
+# The variance is the mean of the squared deviations: divide their sum by $n$, not by $n - 1$.
+# (This is what the layer does in training. Afterwards it uses running averages of mean and
+# variance.)
 
 
 # %% nbgrader={"grade": false, "grade_id": "batch_normalization", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def batch_normalization(x, gamma, beta, epsilon):
-    """Batch normalization in training, by the statistics of the batch.
+    """Batch normalization in training mode, with the statistics of the batch.
 
     Args:
         x: `(batch, height, width, channels)`.
@@ -115,7 +116,7 @@ def batch_normalization(x, gamma, beta, epsilon):
         epsilon: a small positive number.
 
     Returns:
-        The shape of `x`.
+        An array with the shape of `x`.
     """
     ### BEGIN SOLUTION
     mean = np.mean(x, axis=(0, 1, 2))  # (channels,)
@@ -126,7 +127,7 @@ def batch_normalization(x, gamma, beta, epsilon):
 
 # %% nbgrader={"grade": true, "grade_id": "test_batch_normalization", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 check(batch_normalization)
-# Mean 3 and variance (4 + 4) / 2 = 4: with an epsilon of 5 the root is 3.
+# The mean is 3 and the variance is (4 + 4) / 2 = 4, so with an epsilon of 5 the root is 3.
 x = np.array([1.0, 5.0]).reshape(2, 1, 1, 1)
 y = batch_normalization(x, np.array([6.0]), np.array([10.0]), 5.0)
 np.testing.assert_allclose(np.ravel(y), [10 - 6 * 2 / 3, 10 + 6 * 2 / 3], rtol=1e-5)
@@ -137,10 +138,10 @@ assert check(batch_normalization, seed=314)
 # %% [markdown]
 # ## 4. Averaged weights
 #
-# The weights of a GAN do not come to rest. The pictures are made with an average of them, which
-# moves a little towards the new weights after each step: it keeps the share `decay` of itself, such
-# as 0.999, and takes the rest from the weights. Return a new array, and leave the old ones as they
-# are.
+# The weights of a GAN do not settle. Its images are therefore generated with a moving average of
+# the weights. After each step this average moves a little towards the new weights: it keeps a
+# fraction `decay` of itself, such as 0.999, and takes the rest from the new weights. Return a new
+# array and leave the old ones unchanged.
 
 
 # %% nbgrader={"grade": false, "grade_id": "exponential_moving_average", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -150,10 +151,10 @@ def exponential_moving_average(average, weights, decay):
     Args:
         average: the average so far, an array of any shape.
         weights: the new weights, of the same shape.
-        decay: the share that the average keeps, in 0..1.
+        decay: the fraction that the average keeps of itself, in 0..1.
 
     Returns:
-        The same shape.
+        An array of the same shape.
     """
     ### BEGIN SOLUTION
     return decay * average + (1 - decay) * weights
@@ -162,7 +163,7 @@ def exponential_moving_average(average, weights, decay):
 
 # %% nbgrader={"grade": true, "grade_id": "test_exponential_moving_average", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 check(exponential_moving_average)
-# Nine parts of the old and one of the new; what is equal already stays.
+# Nine parts old and one part new; a number that is equal in both stays.
 moved = exponential_moving_average(np.array([0.0, 5.0]), np.array([1.0, 5.0]), 0.9)
 np.testing.assert_allclose(moved, [0.1, 5.0], rtol=1e-5)
 ### BEGIN HIDDEN TESTS

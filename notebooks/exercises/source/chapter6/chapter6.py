@@ -4,10 +4,10 @@
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/genai-keras/genai_keras/blob/main/notebooks/exercises/chapter6.ipynb)
 # [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/genai-keras/genai_keras/main?labpath=notebooks/exercises/chapter6.ipynb)
 #
-# Fill in each function where it says `raise NotImplementedError()`, and run the cell below it: it
-# says whether the function is right, and if not, what is likely to be the matter. Outside the
-# notebook `python -m genai_keras.check chapter6` marks all of them. NumPy will do; `keras.ops`
-# works, too.
+# Fill in each function where it says `raise NotImplementedError()`, then run the cell below it.
+# That cell tells you whether the function is right and, if it is not, which mistake is likely.
+# Outside the notebook, `python -m genai_keras.check chapter6` marks all the functions. NumPy is
+# enough; `keras.ops` works too.
 
 # %%
 # On Colab and Binder this installs genai_keras; anywhere else it does nothing.
@@ -30,14 +30,14 @@ from genai_keras.course.marking import check
 # %% [markdown]
 # ## 1. What to predict
 #
-# A language model is trained on the text alone. At each place it has read the tokens up to there,
-# and it is to predict the one after. So a text of `length + 1` tokens makes `length` inputs and as
-# many targets.
+# A language model is trained on text alone. At each position it has read the tokens up to there and
+# must predict the next one. So a text of `length + 1` tokens gives `length` inputs and as many
+# targets.
 
 
 # %% nbgrader={"grade": false, "grade_id": "inputs_and_targets", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def inputs_and_targets(tokens):
-    """What the decoder reads, and for each input the token that comes after it.
+    """What the decoder reads and, for each input, the token that comes after it.
 
     Args:
         tokens: `(batch, length + 1)` integers.
@@ -52,7 +52,7 @@ def inputs_and_targets(tokens):
 
 # %% nbgrader={"grade": true, "grade_id": "test_inputs_and_targets", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 check(inputs_and_targets)
-# After 5 comes 6, after 6 comes 7. What comes after 7 is not known.
+# After 5 comes 6, and after 6 comes 7. What comes after 7 is unknown.
 inputs, targets = inputs_and_targets(np.array([[5, 6, 7]]))
 np.testing.assert_array_equal(inputs, [[5, 6]])
 np.testing.assert_array_equal(targets, [[6, 7]])
@@ -64,13 +64,13 @@ assert check(inputs_and_targets, seed=314)
 # ## 2. The loss
 #
 # The softmax of a position's logits gives each token of the vocabulary a probability. Return
-# $-\log p(\text{target})$ in nats, averaged over all positions of all texts. Logits may be large:
-# the log of a softmax will not do.
+# $-\log p(\text{target})$ in nats, averaged over all positions of all texts. Logits may be large,
+# so do not take the logarithm of a softmax.
 
 
 # %% nbgrader={"grade": false, "grade_id": "next_token_loss", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def next_token_loss(logits, targets):
-    """-log p(target) in nats, the mean over all positions of the batch.
+    """-log p(target) in nats, averaged over all positions of the batch.
 
     Args:
         logits: `(batch, length, vocabulary)`.
@@ -89,12 +89,12 @@ def next_token_loss(logits, targets):
 
 # %% nbgrader={"grade": true, "grade_id": "test_next_token_loss", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 check(next_token_loss)
-# Equal logits of four tokens: each has the probability 1/4, and -log(1/4) = log 4.
+# Four tokens with equal logits have a probability of 1/4 each, and -log(1/4) = log 4.
 np.testing.assert_allclose(
     next_token_loss(np.zeros((1, 2, 4)), np.array([[0, 3]])), np.log(4), rtol=1e-5
 )
 # exp of the logits is 3 and 1, so the tokens have the probabilities 3/4 and 1/4. The first target
-# has 3/4, the second 1/4.
+# has a probability of 3/4, the second one of 1/4.
 logits = np.array([[[np.log(3), 0.0], [np.log(3), 0.0]]])
 loss = next_token_loss(logits, np.array([[0, 1]]))
 np.testing.assert_allclose(loss, (np.log(4 / 3) + np.log(4)) / 2, rtol=1e-5)
@@ -105,18 +105,18 @@ assert check(next_token_loss, seed=314)
 # %% [markdown]
 # ## 3. What the model still sees
 #
-# A decoder reads so many tokens and no more: its context. When a text is longer, it reads the last
-# ones. (`LanguageModel.generate` moves the context by halves, for the sake of speed. Here it moves
-# with every token and is as full as can be.)
+# A decoder can read only a fixed number of tokens, its context length. When a text is longer, it
+# reads the last ones. (For speed, `LanguageModel.generate` moves the context by half its length at
+# a time. Here it moves with every token and is always as full as possible.)
 
 
 # %% nbgrader={"grade": false, "grade_id": "last_context", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def last_context(tokens, context_length):
-    """The last tokens of each text, as many as fit; the whole text if it is shorter than that.
+    """The last tokens of each text, as many as fit; the whole text if it is shorter.
 
     Args:
         tokens: `(batch, length)` integers.
-        context_length: how many tokens fit, at least 1.
+        context_length: number of tokens that fit, at least 1.
 
     Returns:
         `(batch, length)` or `(batch, context_length)`, whichever is shorter.
@@ -129,7 +129,7 @@ def last_context(tokens, context_length):
 
 # %% nbgrader={"grade": true, "grade_id": "test_last_context", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 check(last_context)
-# Two tokens fit: the last two. Five fit: the text has only three.
+# If two tokens fit, the last two are kept. If five fit, the text has only three.
 np.testing.assert_array_equal(last_context(np.array([[7, 8, 9]]), 2), [[8, 9]])
 np.testing.assert_array_equal(last_context(np.array([[7, 8, 9]]), 5), [[7, 8, 9]])
 ### BEGIN HIDDEN TESTS
@@ -139,13 +139,13 @@ assert check(last_context, seed=314)
 # %% [markdown]
 # ## 4. More daring, or less
 #
-# Before the softmax, the logits are divided by a temperature. Below 1 likely tokens become likelier
-# still, above 1 all tokens become more alike. Logits may be large.
+# Before the softmax, the logits are divided by a temperature. Below 1, likely tokens become even
+# likelier. Above 1, the probabilities become more alike. Logits may be large.
 
 
 # %% nbgrader={"grade": false, "grade_id": "softmax_with_temperature", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def softmax_with_temperature(logits, temperature):
-    """The probabilities of the tokens at a temperature.
+    """The probabilities of the tokens at a given temperature.
 
     Args:
         logits: `(batch, vocabulary)`.
@@ -163,7 +163,7 @@ def softmax_with_temperature(logits, temperature):
 
 # %% nbgrader={"grade": true, "grade_id": "test_softmax_with_temperature", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 check(softmax_with_temperature)
-# Divided by a half, log 3 is 2 log 3 = log 9: the odds are no longer 3 to 1, but 9 to 1.
+# log 3 divided by a half is 2 log 3 = log 9: the odds are no longer 3 to 1 but 9 to 1.
 cold = softmax_with_temperature(np.array([[np.log(3), 0.0]]), 0.5)
 np.testing.assert_allclose(cold, [[0.9, 0.1]], rtol=1e-5)
 ### BEGIN HIDDEN TESTS
@@ -173,18 +173,18 @@ assert check(softmax_with_temperature, seed=314)
 # %% [markdown]
 # ## 5. The nucleus
 #
-# Many tokens have a small probability each, and together not so small a one. Top-p sampling leaves
-# them out. Go from the likeliest token downwards, and keep tokens until their probabilities add up
-# to `p` or more. The others get 0, and the kept ones are divided by their sum. All tokens stay at
-# their places in the vocabulary.
+# Many tokens have a small probability each, but together they have a larger one. Top-p sampling
+# leaves them out. Start with the likeliest token and go down, keeping tokens until their
+# probabilities add up to `p` or more. The other tokens get 0, and the kept probabilities are
+# divided by their sum. All tokens stay at their places in the vocabulary.
 
 
 # %% nbgrader={"grade": false, "grade_id": "top_p", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def top_p(probabilities, p):
-    """The distribution of the fewest likeliest tokens whose probabilities add up to p or more.
+    """The distribution over the fewest, likeliest tokens whose probabilities add up to p or more.
 
     Args:
-        probabilities: `(vocabulary,)`, one distribution, all different.
+        probabilities: `(vocabulary,)`, one distribution; no two are equal.
         p: 0 < p <= 1.
 
     Returns:
@@ -202,10 +202,10 @@ def top_p(probabilities, p):
 
 # %% nbgrader={"grade": true, "grade_id": "test_top_p", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 check(top_p)
-# 0.5 is less than 0.7, 0.5 + 0.25 is more: two tokens stay, and 0.5 / 0.75 is two thirds.
+# 0.5 is less than 0.7, and 0.5 + 0.25 is more: two tokens stay, and 0.5 / 0.75 is two thirds.
 kept = top_p(np.array([0.15, 0.5, 0.25, 0.1]), 0.7)
 np.testing.assert_allclose(kept, [0, 2 / 3, 1 / 3, 0], rtol=1e-5)
-# The likeliest token alone has 0.5: no more is asked for.
+# The likeliest token alone reaches 0.5, so no other token is kept.
 np.testing.assert_allclose(top_p(np.array([0.15, 0.5, 0.25, 0.1]), 0.5), [0, 1, 0, 0])
 ### BEGIN HIDDEN TESTS
 assert check(top_p, seed=314)
