@@ -1,4 +1,4 @@
-"""Measures whether generated images help a classifier that has few real ones."""
+"""Measures how much generated images help a classifier."""
 
 import sys
 
@@ -9,8 +9,8 @@ from genai_keras.files import check_folder, write_text
 
 @command(AugmentConfig)
 def main(config):
-    """Measures whether generated images help a classifier that has few real ones."""
-    # Imported here: TensorFlow takes seconds, and --help should not.
+    """Measures how much generated images help a classifier."""
+    # Imported here because TensorFlow takes seconds, and --help should not.
     import dataclasses
     import json
 

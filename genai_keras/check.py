@@ -1,4 +1,4 @@
-"""Marks the answers to a chapter's exercises, and names the likely mistakes."""
+"""Marks the answers to exercises and names the likely mistakes."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ PLACES = (Path(), Path("notebooks/exercises"), Path("exercises"))
 
 @command(CheckConfig)
 def main(config):
-    """Marks the answers to a chapter's exercises, and names the likely mistakes."""
+    """Marks the answers to exercises and names the likely mistakes."""
     from genai_keras.course.answers import mark_file
     from genai_keras.course.marking import exercises_of
 

@@ -1,4 +1,4 @@
-"""Measures finished runs: images, likelihoods, text, translations, each with an interval."""
+"""Evaluates finished runs, with an interval for each metric."""
 
 import sys
 
@@ -9,8 +9,8 @@ from genai_keras.files import check_folder, write_text
 
 @command(EvaluateConfig)
 def main(config):
-    """Measures finished runs: images, likelihoods, text, translations, each with an interval."""
-    # Imported here: TensorFlow takes seconds, and --help should not.
+    """Evaluates finished runs, with an interval for each metric."""
+    # Imported here because TensorFlow takes seconds, and --help should not.
     import json
 
     from genai_keras.evaluation.report import as_json, comparison, ladders, table

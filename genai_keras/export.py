@@ -1,4 +1,4 @@
-"""Exports a finished run for TensorFlow Serving, or any program that has TensorFlow alone."""
+"""Exports a run for TensorFlow Serving or any TensorFlow program."""
 
 import sys
 
@@ -9,8 +9,8 @@ from genai_keras.errors import UserError
 
 @command(ExportConfig)
 def main(config):
-    """Exports a finished run for TensorFlow Serving, or any program that has TensorFlow alone."""
-    # Imported here: TensorFlow takes seconds, and --help should not.
+    """Exports a run for TensorFlow Serving or any TensorFlow program."""
+    # Imported here because TensorFlow takes seconds, and --help should not.
     from genai_keras.runs import load_run
     from genai_keras.tasks.serving import describe, export_run
 

@@ -1,4 +1,4 @@
-"""Trains the classifier whose features generated images are measured with."""
+"""Trains the classifier whose features evaluate generated images."""
 
 import sys
 
@@ -10,8 +10,8 @@ from genai_keras.files import check_folder
 
 @command(LeNetConfig)
 def main(config):
-    """Trains the classifier whose features generated images are measured with."""
-    # Imported here: TensorFlow takes seconds, and --help should not.
+    """Trains the classifier whose features evaluate generated images."""
+    # Imported here because TensorFlow takes seconds, and --help should not.
     import numpy as np
 
     from genai_keras.data.images import load_images

@@ -1,4 +1,4 @@
-"""Trains an encoder-decoder Transformer on pairs: dates, sorting, or your own translations."""
+"""Trains an encoder-decoder Transformer on pairs of texts."""
 
 import sys
 
@@ -8,8 +8,8 @@ from genai_keras.cli.text_options import Seq2SeqConfig
 
 @command(Seq2SeqConfig)
 def main(config):
-    """Trains an encoder-decoder Transformer on pairs: dates, sorting, or your own translations."""
-    # Imported here: TensorFlow takes seconds, and --help should not.
+    """Trains an encoder-decoder Transformer on pairs of texts."""
+    # Imported here because TensorFlow takes seconds, and --help should not.
     from genai_keras.callbacks.doctor import transformer_doctor
     from genai_keras.models.seq2seq import Seq2Seq
     from genai_keras.networks.transformer import TransformerDecoder, TransformerEncoder

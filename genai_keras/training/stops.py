@@ -75,7 +75,7 @@ class SignalStop(keras.callbacks.Callback):
         if self.received:
             raise Interrupted(
                 f"\nstopped by {self.received.name} at step {self.checkpoint.step}, after a "
-                f"checkpoint; to go on: {self.resume_command}",
+                f"checkpoint; to continue: {self.resume_command}",
                 self.received,
             )
 

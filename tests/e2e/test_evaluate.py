@@ -306,15 +306,15 @@ def test_runs_of_other_data_are_compared_with_a_warning(finished, tmp_path, caps
 
 def test_what_cannot_be_evaluated_is_one_clear_line(tmp_path, capsys):
     for code, argv, words in (
-        (2, [], "name one run, or two and more behind --compare"),
-        (2, ["a", "--compare", "b", "c"], "name one run"),
-        (2, ["--compare", "a"], "needs two runs or more"),
+        (2, [], "give the folder of one run, or of two or more after --compare"),
+        (2, ["a", "--compare", "b", "c"], "give the folder of one run"),
+        (2, ["--compare", "a"], "needs two or more different runs"),
         (2, ["--compare", "a", "a"], "each of them once"),
         (2, ["a", "--importance-samples", "150"], "a multiple of 100"),
         (2, ["a", "--image", "x.png"], "--image has no effect on a single run"),
         (1, ["a", "--json", str(tmp_path / "no" / "x.json")], "no is no folder"),
         (1, ["--compare", "a", "b", "--image", str(tmp_path / "no" / "x.png")], "no is no fol"),
-        (2, ["--compare", "a", "b", "--image", "x.txt"], "name a .png or .jpg file"),
+        (2, ["--compare", "a", "b", "--image", "x.txt"], "give a .png or .jpg file"),
         (1, [str(tmp_path / "none")], "the folder does not exist"),
         (1, [str(tmp_path)], "is not a run"),
     ):

@@ -245,7 +245,7 @@ def test_paths_may_have_blanks_and_chinese_characters_and_folders_that_are_not_t
         patched.setattr(keras.callbacks.CSVLogger, "on_epoch_begin", stop)
         assert MAINS[command]([*options, "--run-dir", str(folder)]) == 143
     # What it says to type goes on.
-    said = capsys.readouterr().err.split("to go on: ")[1]
+    said = capsys.readouterr().err.split("to continue: ")[1]
     python, dash_m, module, *argv = shlex.split(said)
     assert (python, dash_m, module) == ("python", "-m", f"genai_keras.{command}")
     assert MAINS[command](argv) == 0
