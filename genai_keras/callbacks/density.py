@@ -7,13 +7,13 @@ from genai_keras.plots.density import density_plot
 class DensityPlot(EpochImage):
     """A histogram of generated numbers against the density they should have.
 
-    Adds their Wasserstein-1 distance to the true distribution to the epoch's logs, in units of x.
+    Also adds their Wasserstein-1 distance to the true distribution, in units of x, to the logs.
 
     Args:
         run_dir: the run folder.
         mixture: a `GaussianMixture`.
-        count: how many samples to draw.
-        seed: of the noise.
+        count: number of samples to draw.
+        seed: seed of the noise.
     """
 
     def __init__(self, run_dir, mixture, count=5_000, seed=0):
