@@ -16,7 +16,7 @@ def main(config):
 
     out = config.out or config.run / "export"
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise UserError(f"{out} is there already: name another with --out, or delete it")
+        raise UserError(f"{out} already exists: choose another folder with --out, or delete it")
     signatures = export_run(load_run(config.run), out)
     for name, signature in signatures.items():
         print(describe(name, signature))

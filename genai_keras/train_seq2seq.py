@@ -20,7 +20,7 @@ def main(config):
     prepare_run(config)
     data = task.load()
     if data.source.left_out:
-        print(f"{data.source.left_out} pairs of more than {config.max_length} tokens are left out")
+        print(f"{data.source.left_out} pairs of more than {config.max_length} tokens are skipped")
     source, target = data.source.source_tokenizer, data.source.target_tokenizer
     (source_length,), (target_length,) = data.train.element_shape
     encoder = TransformerEncoder(source.vocabulary_size, source_length, **config.transformer())

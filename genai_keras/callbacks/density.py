@@ -1,11 +1,11 @@
-"""Generated numbers against the density they should have."""
+"""Generated numbers compared with their true density."""
 
 from genai_keras.callbacks.images import EpochImage
 from genai_keras.plots.density import density_plot
 
 
 class DensityPlot(EpochImage):
-    """A histogram of generated numbers against the density they should have.
+    """A histogram of generated numbers and their true density.
 
     Also adds their Wasserstein-1 distance to the true distribution, in units of x, to the logs.
 
