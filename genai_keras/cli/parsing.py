@@ -213,13 +213,15 @@ def _new_run_dir(cls, preset):
 def _describe_presets(cls):
     lines = ["presets:"]
     for name, changes in cls.presets.items():
-        flags = " ".join(
+        flags = [
             flag_of(key, None if value is True else _as_typed(value))
             for key, value in changes.items()
-        )
-        text = f"  {name:11}{flags or 'the defaults above'}"
+        ]
+        # With a no-break space, a value stays on the line of its flag.
+        text = " ".join(flag.replace(" ", "\xa0") for flag in flags) or "the defaults above"
+        text = f"  {name:11}{text}"
         lines += textwrap.wrap(text, 80, subsequent_indent=13 * " ", break_on_hyphens=False)
-    return "\n".join(lines)
+    return "\n".join(lines).replace("\xa0", " ")
 
 
 def _as_typed(value):

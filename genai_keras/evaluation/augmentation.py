@@ -23,7 +23,7 @@ from genai_keras.networks import dense
 
 LEVEL = 0.95  # confidence level of the intervals
 BATCH = 64
-CONCLUSIONS = ("better", "worse", "no difference that these seeds can show")
+CONCLUSIONS = ("better", "worse", "no difference that these seeds can tell")
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def check_data(folder, counts, files=None, fingerprint=None, doing="resume"):
         different = [name for name, text in files if (folder / name).read_text("utf-8") != text]
         if not different:
             return
-        difference = f"they give another {different[0]} than the run has"
+        difference = f"they result in a different {different[0]}"
     raise UserError(
         f"cannot {doing} {folder} with other data: {difference}; restore the data, or start a new "
         "run"

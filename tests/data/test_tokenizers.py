@@ -178,7 +178,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_a_vocabulary_without_room_for_the_bytes():
     assert BytePairTokenizer.learn("abab", 258, SPECIALS).vocabulary_size == 258
-    with pytest.raises(UserError, match="257 is too small for bpe: at least 258"):
+    with pytest.raises(UserError, match="257 is too small for bpe: it needs at least 258"):
         learn_tokenizer("bpe", "abab", 257, SPECIALS)
     with pytest.raises(UserError, match="no tokenizer words: use char or bpe"):
         learn_tokenizer("words", "abab", 300)

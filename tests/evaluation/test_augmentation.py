@@ -223,7 +223,7 @@ def test_the_command_prints_and_writes_what_it_found(tmp_path, capsys):
     printed = capsys.readouterr().out
     found = json.loads(path.read_text())
     assert found["dataset"] == "mnist5k" and found["steps"] == 3 and found["run"] is None
-    assert "on 500 test images, mean of 2 seeds" in printed
+    assert "on 500 test images, mean over 2 seeds" in printed
     assert "upper bound" not in printed
     for each, count in zip(found["results"], (2, 3), strict=True):
         assert each["per_class"] == count
@@ -261,8 +261,8 @@ def test_a_run_that_saw_more_labels_is_called_no_fair_fight(run_of, tmp_path, ca
     argv = [*TINY, "--per-class", "2", "--json", str(path)]
     assert augment.main([run_of(small_gan()), *argv]) == 0
     printed = capsys.readouterr().out
-    assert "trained on 4,500 labelled images, the classifiers on 20:" in printed
-    assert "upper bound, and no fair fight" in printed
+    assert "trained on 4,500 labelled images, but the classifiers on 20:" in printed
+    assert "upper bound, because the comparison is not fair" in printed
     assert json.loads(path.read_text())["run_trained_on"] == 4500
 
 
@@ -271,8 +271,8 @@ def test_runs_that_are_of_no_use_are_named(run_of, tmp_path, capsys):
         assert augment.main([*argv, *TINY]) == code
         return capsys.readouterr().err
 
-    assert "made with --conditional" in error(run_of(small_gan(classes=0), conditional=False))
-    assert "made with --conditional" in error(run_of(make_gan(), dataset="mixture"))
+    assert "trained with --conditional" in error(run_of(small_gan(classes=0), conditional=False))
+    assert "trained with --conditional" in error(run_of(make_gan(), dataset="mixture"))
     assert "has learnt mnist, not mnist5k: add --dataset mnist" in error(
         run_of(small_gan(), dataset="mnist")
     )
@@ -284,7 +284,7 @@ def test_what_cannot_work_is_said_before_it_takes_time(tmp_path, capsys):
     assert augment.main([str(tmp_path / "none")]) == 1
     assert "there is no run in" in capsys.readouterr().err
     assert augment.main(["--json", str(tmp_path / "none" / "found.json")]) == 1
-    assert "none is no folder" in capsys.readouterr().err
+    assert "none is not a folder" in capsys.readouterr().err
     assert augment.main(["--per-class", "10", "1000"]) == 1
-    assert "ask for fewer of each class" in capsys.readouterr().err
+    assert "use fewer images per class" in capsys.readouterr().err
     assert augment.main(["--seeds", "1"]) == 2

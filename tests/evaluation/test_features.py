@@ -164,7 +164,7 @@ def test_what_is_no_lenet_is_named(tmp_path):
     for other in others:
         if other is not None:
             np.savez(path, **other)
-        with pytest.raises(UserError, match=r"lenet\.npz is not the weights of a LeNet"):
+        with pytest.raises(UserError, match=r"lenet\.npz does not contain the weights of a LeNet"):
             load_lenet(path)
 
 
