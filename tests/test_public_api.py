@@ -196,7 +196,7 @@ class NoConfig(OwnGenerator):
         (lambda: VAE(encoder(), decoder(activation="sigmoid")), "used as logits: leave"),
         (
             lambda: VAE(encoder(), decoder((8, 8, 2), activation="sigmoid"), "logistic"),
-            "taken as locations and log-scales: leave",
+            "used as locations and log-scales: leave",
         ),
         (
             lambda: VAE(encoder((8, 8, 3)), decoder((8, 8, 3)), "logistic"),

@@ -112,7 +112,7 @@ def test_true_is_white(npz):
         ({"x_train": with_value((3, 1, 2), np.nan, "float32")}, ["x_train[3] contains nan"]),
         ({"x_test": with_value((5, 0, 0), -np.inf, "float64")}, ["x_test[5] contains -inf"]),
         ({"x_test": with_value((0, 0, 0), 1.5, "float16")}, ["x_test[0] contains 1.5", "0 to 1"]),
-        ({"x_train": with_value((2, 0, 0), -3, "int8")}, ["x_train[", "holds -"]),
+        ({"x_train": with_value((2, 0, 0), -3, "int8")}, ["x_train[", "contains -"]),
         ({"x_train": with_value((2, 4, 3), 300, "int64")}, ["x_train[2] contains 300", "0 to 255"]),
         ({"x_train": with_value((2, 4, 3), -3, "int64")}, ["x_train[2] contains -3"]),
         ({"x_train": PIXELS.astype("float32")}, ["x_train[0] contains", "0 to 1, as floats"]),
@@ -481,9 +481,9 @@ BAD_PICTURES = {
     "notes.jpeg": (b"Dear diary,\n", "identify"),
     "script.png": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EOF\n", "identify"),
     "empty.bmp": (b"", "identify"),
-    "nan.tif": (saved(Image.fromarray(np.float32([[0, np.nan]])), "tiff"), "holds nan"),
-    "large.tif": (saved(Image.fromarray(np.float32([[0, 200]])), "tiff"), "holds 200.0"),
-    "deep.tif": (saved(Image.fromarray(np.int32([[0, 70000]])), "tiff"), "holds 70000"),
+    "nan.tif": (saved(Image.fromarray(np.float32([[0, np.nan]])), "tiff"), "contains nan"),
+    "large.tif": (saved(Image.fromarray(np.float32([[0, 200]])), "tiff"), "contains 200.0"),
+    "deep.tif": (saved(Image.fromarray(np.int32([[0, 70000]])), "tiff"), "contains 70000"),
 }
 
 
@@ -646,7 +646,7 @@ def test_a_tokenizer_that_none_has_written(tmp_path, facts):
     path = tmp_path / "tokenizer.json"
     path.write_text(json.dumps(facts))
     with little_memory():  # the last one's longest piece would have 2 ** 45 bytes
-        refused(lambda: load_tokenizer(path), path, "is no tokenizer")
+        refused(lambda: load_tokenizer(path), path, "is not a tokenizer")
     path.write_text("[" * 100_000)
     refused(lambda: load_tokenizer(path), path)
 

@@ -313,7 +313,7 @@ def test_what_cannot_be_evaluated_is_one_clear_line(tmp_path, capsys):
         (2, ["a", "--importance-samples", "150"], "a multiple of 100"),
         (2, ["a", "--image", "x.png"], "--image has no effect on a single run"),
         (1, ["a", "--json", str(tmp_path / "no" / "x.json")], "no is not a folder"),
-        (1, ["--compare", "a", "b", "--image", str(tmp_path / "no" / "x.png")], "no is no fol"),
+        (1, ["--compare", "a", "b", "--image", str(tmp_path / "no" / "x.png")], "no is not a fol"),
         (2, ["--compare", "a", "b", "--image", "x.txt"], "give a .png or .jpg file"),
         (1, [str(tmp_path / "none")], "the folder does not exist"),
         (1, [str(tmp_path)], "is not a run"),

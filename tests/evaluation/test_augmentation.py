@@ -161,8 +161,8 @@ def test_images_that_must_help_do_and_wrong_labels_must_hurt():
     [
         ((np.zeros((3, 28, 28)), np.zeros(3, int)), r"images \(n, 28, 28, 1\)"),
         ((np.zeros((3, 28, 28, 1)), np.zeros(2, int)), "and labels"),
-        ((np.zeros((2, 28, 28, 1)), np.array([0, 4])), "integers from 0 to 3"),
-        ((np.zeros((2, 28, 28, 1)), np.array([0, 0.5])), "integers from 0 to 3"),
+        ((np.zeros((2, 28, 28, 1)), np.array([0, 4])), "integer labels from 0 to 3"),
+        ((np.zeros((2, 28, 28, 1)), np.array([0, 0.5])), "integer labels from 0 to 3"),
         ((np.full((1, 28, 28, 1), -1.0), np.array([0])), r"in \[0, 1\]"),
     ],
 )

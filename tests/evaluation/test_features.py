@@ -143,7 +143,7 @@ def test_a_damaged_file_names_itself_and_the_command_that_makes_it(tmp_path, mon
     content = path.read_bytes()
     load_feature_extractor("mnist")
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))  # a byte that no reader looks at
-    for state in ("damaged", "absent"):
+    for state in ("damaged", "missing"):
         with pytest.raises(UserError) as failure:
             load_feature_extractor("mnist5k")
         assert f"{path} is {state}" in str(failure.value)
