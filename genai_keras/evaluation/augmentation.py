@@ -145,7 +145,7 @@ def augmentation_experiment(
 
 
 def draw_few(labels, per_class, seed, classes=10):
-    """Indices of distinct images, `per_class` for each class; smaller sets are part of larger ones.
+    """Indices of `per_class` distinct images per class; with one seed, larger sets contain smaller.
 
     Raises:
         UserError: a class has too few images.

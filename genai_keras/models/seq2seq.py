@@ -19,7 +19,7 @@ class Seq2Seq(OneOptimizer):
 
     Training uses teacher forcing: the decoder reads the true target, shifted by one token, and
     makes all predictions at once. Validation needs no loop either to know whether greedy decoding
-    is right: its first wrong token is the same, so either both are completely right or none is.
+    is right: its first wrong token is the same, so either both are completely right or neither is.
 
     Args:
         encoder: a `TransformerEncoder`.

@@ -233,6 +233,6 @@ def _one_hot(model, label):
 
 
 def _checked(value, condition, message):
-    """The value, after a check of the condition."""
+    """The value, which is available only after the condition has been checked."""
     with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(condition), [message])]):
         return tf.identity(value)
