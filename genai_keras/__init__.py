@@ -4,7 +4,7 @@ import importlib
 
 __version__ = "0.1.0"
 
-# Imported when they are first used: TensorFlow takes seconds, and `--help` should not.
+# Imported when first used, because TensorFlow takes seconds, and `--help` should not.
 _PUBLIC = {
     "GAN": "genai_keras.models.gan",
     "VAE": "genai_keras.models.vae",

@@ -1,4 +1,4 @@
-"""All commands: `python -m genai_keras`, or `genai-keras` where the package is installed."""
+"""All commands: `python -m genai_keras`, or `genai-keras` if the package is installed."""
 
 import importlib
 import sys
@@ -15,11 +15,13 @@ def main(argv=None):
     """Runs `genai-keras COMMAND ...`; without a command, lists them. Returns the exit code."""
     argv = sys.argv[1:] if argv is None else list(argv)
     if not argv or argv[0] in ("-h", "--help"):
-        print("genai_keras: learn generative models with Keras. The commands:\n")
+        print("usage: python -m genai_keras.COMMAND [options]\n")
+        print("Learn generative models with Keras. The commands:\n")
         for name in COMMANDS:
             purpose = importlib.import_module(f"genai_keras.{name}").__doc__.splitlines()[0]
-            print(f"  python -m genai_keras.{name:14} {purpose}")
-        print("\nEach explains itself with --help. Or type: genai-keras train-gan ...")
+            print(f"  {name:13}  {purpose}")
+        print("\nFor the options of a command, type: python -m genai_keras.train_gan --help")
+        print("Where the package is installed, this works, too: genai-keras train-gan --help")
         return 0
     if argv[0] == "--version":
         print(f"genai_keras {__version__}")

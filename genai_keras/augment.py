@@ -1,4 +1,4 @@
-"""Measures whether generated images help a classifier that has few real ones."""
+"""Measures how much generated images help a classifier."""
 
 import sys
 
@@ -9,8 +9,8 @@ from genai_keras.files import check_folder, write_text
 
 @command(AugmentConfig)
 def main(config):
-    """Measures whether generated images help a classifier that has few real ones."""
-    # Imported here: TensorFlow takes seconds, and --help should not.
+    """Measures how much generated images help a classifier."""
+    # Imported here because TensorFlow takes seconds, and --help should not.
     import dataclasses
     import json
 
@@ -22,9 +22,9 @@ def main(config):
     from genai_keras.tasks.labelled import check_labelled, maker_of_run
 
     if config.json:
-        check_folder(config.json)  # before the minutes that it takes
+        check_folder(config.json)  # before the minutes of work
     make, trained_on = vae_maker(config.vae_steps), None
-    source = "a conditional VAE of the same few images"
+    source = "a conditional VAE trained on the same few images"
     if config.run:
         run = load_run(config.run, config.data_dir)
         make, trained_on = maker_of_run(run, config.dataset)
@@ -39,9 +39,9 @@ def main(config):
         steps=config.steps,
     )
     print(
-        f"\n{config.dataset}: accuracy in percent on {test.count:,} test images, mean of "
-        f"{config.seeds} seeds,\nof a LeNet that learns from so many real images of each class, "
-        f"without and with\n{config.generated} generated ones of each class by {source}\n\n"
+        f"\n{config.dataset}: accuracy in percent on {test.count:,} test images, mean over "
+        f"{config.seeds} seeds,\nof a LeNet trained on the given number of real images per class, "
+        f"without and with\n{config.generated} generated images per class from {source}\n\n"
         f"{table(found)}"
     )
     if config.run:

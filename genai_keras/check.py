@@ -1,4 +1,4 @@
-"""Marks the answers to a chapter's exercises, and names the likely mistakes."""
+"""Marks the answers to exercises and names the likely mistakes."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ PLACES = (Path(), Path("notebooks/exercises"), Path("exercises"))
 
 @command(CheckConfig)
 def main(config):
-    """Marks the answers to a chapter's exercises, and names the likely mistakes."""
+    """Marks the answers to exercises and names the likely mistakes."""
     from genai_keras.course.answers import mark_file
     from genai_keras.course.marking import exercises_of
 
@@ -29,12 +29,12 @@ def main(config):
 
 
 def default_answers(chapter):
-    """Where a chapter's answers are looked for, from the place where the command is typed."""
+    """The file with a chapter's answers, searched from the current folder."""
     candidates = [place / f"{chapter}{suffix}" for place in PLACES for suffix in (".ipynb", ".py")]
     found = next((path for path in candidates if path.is_file()), None)
     if found is None:
         raise UserError(
-            f"there is no {chapter}.ipynb here or in notebooks/exercises: name your file, as in "
+            f"there is no {chapter}.ipynb here or in notebooks/exercises: give your file, as in "
             f"python -m genai_keras.check {chapter} my_answers.py"
         )
     return found

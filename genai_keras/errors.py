@@ -1,14 +1,14 @@
-"""Failures that a user can mend: a command prints them as one line, without a traceback."""
+"""Failures that a user can fix: a command prints them as one line, without a traceback."""
 
 
 class UserError(ValueError):
-    """Something a user can put right; its text says how. Ends a command with exit code 1."""
+    """A problem that the user can fix; the message says how. Ends a command with exit code 1."""
 
     exit_code = 1
 
 
 class UsageError(UserError):
-    """Options that do not go together, or not with a run. Exit code 2, as argparse's."""
+    """Options that contradict each other or the run. Exit code 2, as in argparse."""
 
     exit_code = 2
 

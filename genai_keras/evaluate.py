@@ -1,4 +1,4 @@
-"""Measures finished runs: images, likelihoods, text, translations, each with an interval."""
+"""Evaluates finished runs, with an interval for each metric."""
 
 import sys
 
@@ -9,8 +9,8 @@ from genai_keras.files import check_folder, write_text
 
 @command(EvaluateConfig)
 def main(config):
-    """Measures finished runs: images, likelihoods, text, translations, each with an interval."""
-    # Imported here: TensorFlow takes seconds, and --help should not.
+    """Evaluates finished runs, with an interval for each metric."""
+    # Imported here because TensorFlow takes seconds, and --help should not.
     import json
 
     from genai_keras.evaluation.report import as_json, comparison, ladders, table
@@ -21,12 +21,12 @@ def main(config):
 
     for path in (config.json, config.image if config.compare else None):
         if path:
-            check_folder(path)  # before the minutes that it takes
+            check_folder(path)  # before the minutes of work
     runs = {str(folder): load_run(folder, config.data_dir) for folder in config.folders}
     most = min(run.task.most_samples or config.samples for run in runs.values())
     if config.samples > most:
-        config.samples = most  # of each run, so that they compare
-        print(f"{most} samples of each run: to write pixel by pixel takes long\n")
+        config.samples = most  # the same for each run, to compare them
+        print(f"only {most} samples of each run, because generating pixel by pixel is slow\n")
     warn_of_differences(runs.values())
     reports = {}
     for name, run in runs.items():
@@ -34,7 +34,7 @@ def main(config):
         with left_in(run.folder, "tensorboard"):
             write_figures(run.folder, {row.name: row.figure.value for row in rows})
         print(f"{name}\n{table(rows)}\n")
-        if config.json:  # after each run: the next may fail
+        if config.json:  # after each run, because the next may fail
             found = {name: as_json(rows) for name, rows in reports.items()}
             write_text(config.json, json.dumps(found, indent=2) + "\n")
     if config.compare:

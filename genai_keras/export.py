@@ -1,4 +1,4 @@
-"""Exports a finished run for TensorFlow Serving, or any program that has TensorFlow alone."""
+"""Exports a run for TensorFlow Serving or any TensorFlow program."""
 
 import sys
 
@@ -9,14 +9,14 @@ from genai_keras.errors import UserError
 
 @command(ExportConfig)
 def main(config):
-    """Exports a finished run for TensorFlow Serving, or any program that has TensorFlow alone."""
-    # Imported here: TensorFlow takes seconds, and --help should not.
+    """Exports a run for TensorFlow Serving or any TensorFlow program."""
+    # Imported here because TensorFlow takes seconds, and --help should not.
     from genai_keras.runs import load_run
     from genai_keras.tasks.serving import describe, export_run
 
     out = config.out or config.run / "export"
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise UserError(f"{out} is there already: name another with --out, or delete it")
+        raise UserError(f"{out} already exists: choose another folder with --out, or delete it")
     signatures = export_run(load_run(config.run), out)
     for name, signature in signatures.items():
         print(describe(name, signature))

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are complete or do not exist."""
 
 import contextlib
 import os
@@ -8,19 +8,19 @@ from genai_keras.errors import UserError
 
 @contextlib.contextmanager
 def whole_file(path):
-    """Gives a path to write to, and moves what was written to `path` once it is complete.
+    """Yields a temporary path to write to, and moves the file to `path` once it is complete.
 
-    A crash leaves what was there before; what was begun is called `unfinished-...`, and is removed
-    unless the process itself is killed.
+    After a crash, the previous file is still there. The new file is called `unfinished-...` until
+    then, and is removed unless the process itself is killed.
 
     Raises:
-        UserError: there is no such folder.
+        UserError: the folder does not exist.
     """
     check_folder(path)
     unfinished = path.with_name(f"unfinished-{path.name}")
     try:
         yield unfinished
-        _flush(unfinished, os.O_RDWR)  # on the disk, not only in the system's memory
+        _flush(unfinished, os.O_RDWR)  # to the disk, not only to the system's memory
         os.replace(unfinished, path)
         if os.name == "posix":  # elsewhere a folder cannot be flushed
             _flush(path.parent, os.O_RDONLY)
@@ -29,15 +29,15 @@ def whole_file(path):
 
 
 def write_text(path, text):
-    """Writes a text in UTF-8 as a whole file."""
+    """Writes a text in UTF-8, completely or not at all."""
     with whole_file(path) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
 
 
 def check_folder(path):
-    """Raises a `UserError` if a file cannot be written to `path` since there is no such folder."""
+    """Raises a `UserError` if the folder of the file `path` does not exist."""
     if not path.parent.is_dir():
-        raise UserError(f"{path.parent} is no folder: make it first, or name another")
+        raise UserError(f"{path.parent} is not a folder: make it first, or choose another")
 
 
 def _flush(path, mode):

@@ -1,4 +1,4 @@
-"""Makes samples with a finished run: images, numbers, texts or translations."""
+"""Generates images, numbers, text or translations with a run."""
 
 import sys
 
@@ -9,8 +9,8 @@ from genai_keras.files import check_folder
 
 @command(GenerateConfig)
 def main(config):
-    """Makes samples with a finished run: images, numbers, texts or translations."""
-    # Imported here: TensorFlow takes seconds, and --help should not.
+    """Generates images, numbers, text or translations with a run."""
+    # Imported here because TensorFlow takes seconds, and --help should not.
     from genai_keras.runs import load_run
 
     run = load_run(config.run, config.data_dir)

@@ -1,18 +1,18 @@
-"""What a decoder's outputs say about pixels: distributions with an exact log-likelihood, in nats.
+"""Distributions of pixels, given the outputs of a decoder, with exact log-likelihoods in nats.
 
-Both are small classes with one signature. `parameters` says how many outputs a channel takes.
+Both are small classes with the same methods. `parameters` is the number of outputs per channel.
 """
 
 from keras import ops
 
 PIXEL_AXES = (-3, -2, -1)
-LEAST_LOG_SCALE = -7.0  # of pixels in [0, 1]: narrower than this adds nothing but overflow
+LEAST_LOG_SCALE = -7.0  # for pixels in [0, 1]; smaller scales only cause overflow
 
 
 class Bernoulli:
-    """Pixels that are 0 or 1; the decoder gives a logit each.
+    """Pixels that are 0 or 1; the decoder outputs one logit for each.
 
-    Only binary pixels have a likelihood under it: the cross-entropy of a grey value is none.
+    Only binary pixels have a likelihood here: the cross-entropy of a grey value is not one.
     """
 
     name = "bernoulli"
@@ -30,8 +30,8 @@ class Bernoulli:
 class DiscretizedLogistic:
     """Pixels that are one of 256 grey values or colour strengths, k / 255.
 
-    The probability of a value is the mass that a logistic distribution has in its bin; the first
-    and the last bin reach to infinity. The decoder gives a location and a log-scale a channel.
+    The probability of a value is that of its bin under a logistic distribution; the first and the
+    last bin extend to infinity. The decoder outputs a location and a log-scale per channel.
 
     Reference: Kingma et al. 2016, https://arxiv.org/abs/1606.04934
     """

@@ -1,4 +1,4 @@
-"""Loss functions, small and pure, named as in their papers. They take logits, in nats."""
+"""Small, pure loss functions, named as in their papers. They take logits and return nats."""
 
 import math
 
@@ -13,8 +13,8 @@ def discriminator_loss(real_logits, fake_logits, label_smoothing=0.0):
     Args:
         real_logits: D's logits for real samples, `(batch, 1)`.
         fake_logits: D's logits for generated samples, `(batch, 1)`.
-        label_smoothing: the real samples' target is `1 - label_smoothing`. Only their side is
-            smoothed: smoothing the fakes too would reward the generator for its present errors.
+        label_smoothing: the target of real samples is `1 - label_smoothing`. Only real samples are
+            smoothed: smoothing the fakes, too, would reward the generator for its current errors.
 
     Returns:
         A scalar; 2 log 2 = 1.386 when D cannot tell real from fake.
@@ -32,8 +32,8 @@ def discriminator_loss(real_logits, fake_logits, label_smoothing=0.0):
 def non_saturating_generator_loss(fake_logits):
     """The generator's loss, -log D(G(z)), in nats.
 
-    The minimax loss, log(1 - D(G(z))), has almost no gradient while D still wins easily; this one
-    has the same fixed point, and its gradient is steepest where D wins.
+    The minimax loss, log(1 - D(G(z))), has almost no gradient while D wins easily. This one has the
+    same fixed point, and its gradient is steepest where D wins.
 
     Args:
         fake_logits: D's logits for generated samples, `(batch, 1)`.
@@ -87,7 +87,7 @@ def cross_entropy(tokens, logits):
     """-log p(token) at each position, in nats; log(vocabulary) for a model that knows nothing.
 
     Args:
-        tokens: `(...)` int, what should have been predicted.
+        tokens: `(...)` int, the correct tokens.
         logits: `(..., vocabulary)`.
 
     Returns:
@@ -97,13 +97,13 @@ def cross_entropy(tokens, logits):
 
 
 def smoothing_penalty(tokens, logits):
-    """What label smoothing adds to the cross-entropy, per unit of smoothing: `(...)`.
+    """The term that label smoothing adds to the cross-entropy, per unit of smoothing: `(...)`.
 
     With a fraction s of the target spread evenly over the vocabulary, the cross-entropy is
     -(1 - s) log p(token) - s mean(log p) = -log p(token) + s (logit(token) - mean(logits)).
 
     Args:
-        tokens: `(...)` int, what should have been predicted.
+        tokens: `(...)` int, the correct tokens.
         logits: `(..., vocabulary)`.
 
     Reference: Szegedy et al. 2016, section 7, https://arxiv.org/abs/1512.00567

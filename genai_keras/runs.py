@@ -1,4 +1,4 @@
-"""Finished runs, as whoever uses them finds them."""
+"""Opening finished runs and saved models."""
 
 import functools
 import re
@@ -22,7 +22,7 @@ from genai_keras.models.vae import VAE
 from genai_keras.tasks.base import Task
 from genai_keras.training.versions import check_data
 
-# What each command that trains makes.
+# The model that each training command makes.
 TRAINED = {
     GANConfig: GAN,
     VAEConfig: VAE,
@@ -36,10 +36,10 @@ class Run:
     """A finished run.
 
     Args:
-        folder: where it lies.
-        config: what it was told.
-        model: what it trained.
-        task: what kind of thing it learnt.
+        folder: folder of the run.
+        config: options of the run.
+        model: the trained model.
+        task: the kind of data that it learnt.
     """
 
     folder: Path
@@ -48,13 +48,13 @@ class Run:
     task: Task
 
     def load(self, **changes):
-        """What the run learnt and was validated with, as `Data`.
+        """The training and validation data of the run, as `Data`.
 
         Args:
-            **changes: of the loader's arguments, such as `binarize=False`.
+            **changes: other arguments for the loader, such as `binarize=False`.
 
         Raises:
-            UserError: they are not there, or are others than the run learnt.
+            UserError: the data are missing, or they are not those of the run.
         """
         value_range = getattr(self.model, "value_range", None)
         data = self.task.load(**{"value_range": value_range, **changes})
@@ -63,16 +63,16 @@ class Run:
 
     @functools.cached_property
     def data(self):
-        """What `load` returns without changes, read when it is first asked for."""
+        """The result of `load` without changes, loaded on first use."""
         return self.load()
 
     @functools.cached_property
     def tokenizers(self):
-        """The tokenizers that the run learnt, by the names of their files."""
+        """The tokenizers of the run, by the names of their files."""
         return {name: load_tokenizer(self.folder / name) for name in self.task.tokenizer_files}
 
     def generate(self, *arguments, **keywords):
-        """What the model's own `generate` makes."""
+        """The result of `generate` of the model."""
         return self.model.generate(*arguments, **keywords)
 
 
@@ -80,14 +80,15 @@ def load_run(folder, data_dir=None):
     """Opens a finished run.
 
     Args:
-        folder: of the run, such as `runs/mine`.
-        data_dir: where its data are now, if they have moved.
+        folder: folder of the run, such as `runs/mine`.
+        data_dir: folder of the run's data, if it has moved.
 
     Returns:
         A `Run`.
 
     Raises:
-        UserError: it is no run, not finished, damaged, or of a newer version.
+        UserError: the folder is not a run, or the run is unfinished, damaged or from a newer
+            version.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -101,44 +102,47 @@ def load_run(folder, data_dir=None):
     path = folder / "model.keras"
     if not path.exists():
         raise UserError(
-            f"{folder} is not finished: it has no model.keras; go on with {config.resume_command()}"
+            f"{folder} is not finished, it has no model.keras: continue with "
+            f"{config.resume_command()}"
         )
     try:
         model = _read_model(path)
-    except Exception as error:  # zip, HDF5, JSON and Keras each raise their own
+    except Exception as error:  # zip, HDF5, JSON and Keras raise errors of many types
         raise UserError(
-            f"{path} cannot be loaded ({reason_of(error)}); make it again with "
+            f"{path} cannot be loaded ({reason_of(error)}): write it again with "
             f"{config.resume_command()}"
         ) from None
     if not isinstance(model, TRAINED[cls]) or (
         bool(getattr(model, "classes", 0)) != getattr(config, "conditional", False)
     ):
-        raise UserError(f"{path} is not of this run: its config.json tells of another model")
+        raise UserError(
+            f"{path} does not belong to this run: its config.json describes another model"
+        )
     return Run(folder, config, model, config.task())
 
 
 def load_model(path):
     """Loads any saved model of this package, or one of its networks.
 
-    Nothing that is in the file is run as code. All classes are known, whatever was imported.
+    No code in the file is executed. All classes of the package are known without further imports.
 
     Args:
-        path: of a `.keras` file.
+        path: path of a `.keras` file.
 
     Raises:
-        UserError: it is no such file, damaged, or made of a class that is not known here.
+        UserError: the file is of another kind, damaged, or contains an unknown class.
     """
     try:
         return _read_model(path)
-    except Exception as error:  # zip, HDF5, JSON and Keras each raise their own
+    except Exception as error:  # zip, HDF5, JSON and Keras raise errors of many types
         said = str(error)
         if unknown := re.search(r"Could not locate class '([^']+)'", said):
             raise UserError(
-                f"{path} has a network of class {unknown[1]}, which is not known here: import the "
-                "module that defines it first, with `@keras.saving.register_keras_serializable()` "
-                "above the class"
+                f"{path} has a network of the unknown class {unknown[1]}: first import the module "
+                "that defines it, with `@keras.saving.register_keras_serializable()` above the "
+                "class"
             ) from None
-        # Before its reason, Keras prints the whole config.
+        # Keras prints the whole config before the reason.
         reason = reason_of(said.split("Exception encountered:")[-1] or error)
         raise UserError(f"{path} cannot be loaded: {reason}") from None
 
@@ -147,8 +151,8 @@ def _read_model(path):
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
             if name.startswith("/") or ".." in name.split("/"):
-                raise ValueError(f"{name} in it leads out of its folder")
-        damaged = archive.testzip()  # Keras reads weights whose checksum is wrong
+                raise ValueError(f"its member {name} leads out of its folder")
+        damaged = archive.testzip()  # Keras accepts weights with a wrong checksum
     if damaged:
-        raise ValueError(f"{damaged} in it is damaged")
+        raise ValueError(f"its member {damaged} is damaged")
     return keras.saving.load_model(path, safe_mode=True)

@@ -1,4 +1,4 @@
-"""Trains a GAN: a DCGAN on images by default, or one of dense layers."""
+"""Trains a GAN: by default a DCGAN, or one with dense layers."""
 
 import sys
 
@@ -8,8 +8,8 @@ from genai_keras.cli.image_options import GANConfig
 
 @command(GANConfig)
 def main(config):
-    """Trains a GAN: a DCGAN on images by default, or one of dense layers."""
-    # Imported here: TensorFlow takes seconds, and --help should not.
+    """Trains a GAN: by default a DCGAN, or one with dense layers."""
+    # Imported here because TensorFlow takes seconds, and --help should not.
     import keras
 
     from genai_keras.callbacks.doctor import gan_doctor

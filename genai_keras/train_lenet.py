@@ -1,4 +1,4 @@
-"""Trains the classifier whose features generated images are measured with."""
+"""Trains the classifier whose features evaluate generated images."""
 
 import sys
 
@@ -10,8 +10,8 @@ from genai_keras.files import check_folder
 
 @command(LeNetConfig)
 def main(config):
-    """Trains the classifier whose features generated images are measured with."""
-    # Imported here: TensorFlow takes seconds, and --help should not.
+    """Trains the classifier whose features evaluate generated images."""
+    # Imported here because TensorFlow takes seconds, and --help should not.
     import numpy as np
 
     from genai_keras.data.images import load_images
@@ -22,14 +22,16 @@ def main(config):
     train, test = load_images(config.dataset, config.data_dir, value_range=(0, 1))
     for part in (train, test):
         if part.labels is None:
-            raise UserError(f"{config.dataset} has no labels here: add its files of labels")
+            raise UserError(f"{config.dataset} has no labels here: add its label files")
         if part.element_shape != (28, 28, 1):
-            raise UserError(f"images of {part.element_shape}: a LeNet takes (28, 28, 1)")
+            raise UserError(
+                f"a LeNet takes images of (28, 28, 1), but these are {part.element_shape}"
+            )
     lenet = train_lenet(
         train.first(train.count), train.labels, config.epochs, config.seed, verbose=config.verbose
     )
     save_lenet(lenet, config.out)
-    # Measured as it comes back: the file's weights are shorter numbers.
+    # Evaluated after loading, because the weights in the file have fewer digits.
     found = LeNetFeatures(load_lenet(config.out)).classify(test.first(test.count))
     print(f"accuracy  {100 * np.mean(found == test.labels):.2f} % of {test.count:,} test images")
     print(f"file      {config.out}, {config.out.stat().st_size:,} bytes")

@@ -1,4 +1,4 @@
-"""Trains a language model: a GPT of characters, byte pairs or pixels."""
+"""Trains a GPT language model on text or pixels."""
 
 import sys
 
@@ -8,8 +8,8 @@ from genai_keras.cli.text_options import LanguageModelConfig
 
 @command(LanguageModelConfig)
 def main(config):
-    """Trains a language model: a GPT of characters, byte pairs or pixels."""
-    # Imported here: TensorFlow takes seconds, and --help should not.
+    """Trains a GPT language model on text or pixels."""
+    # Imported here because TensorFlow takes seconds, and --help should not.
     from genai_keras.callbacks.doctor import transformer_doctor
     from genai_keras.models.language_model import LanguageModel
     from genai_keras.networks.transformer import TransformerDecoder

@@ -1,4 +1,4 @@
-"""Trains an encoder-decoder Transformer on pairs: dates, sorting, or your own translations."""
+"""Trains an encoder-decoder Transformer on pairs of texts."""
 
 import sys
 
@@ -8,8 +8,8 @@ from genai_keras.cli.text_options import Seq2SeqConfig
 
 @command(Seq2SeqConfig)
 def main(config):
-    """Trains an encoder-decoder Transformer on pairs: dates, sorting, or your own translations."""
-    # Imported here: TensorFlow takes seconds, and --help should not.
+    """Trains an encoder-decoder Transformer on pairs of texts."""
+    # Imported here because TensorFlow takes seconds, and --help should not.
     from genai_keras.callbacks.doctor import transformer_doctor
     from genai_keras.models.seq2seq import Seq2Seq
     from genai_keras.networks.transformer import TransformerDecoder, TransformerEncoder
@@ -20,7 +20,7 @@ def main(config):
     prepare_run(config)
     data = task.load()
     if data.source.left_out:
-        print(f"{data.source.left_out} pairs of more than {config.max_length} tokens are left out")
+        print(f"{data.source.left_out} pairs of more than {config.max_length} tokens are skipped")
     source, target = data.source.source_tokenizer, data.source.target_tokenizer
     (source_length,), (target_length,) = data.train.element_shape
     encoder = TransformerEncoder(source.vocabulary_size, source_length, **config.transformer())

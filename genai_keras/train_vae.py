@@ -1,4 +1,4 @@
-"""Trains a variational autoencoder, convolutional by default, on images."""
+"""Trains a variational autoencoder, convolutional by default."""
 
 import sys
 
@@ -8,8 +8,8 @@ from genai_keras.cli.image_options import VAEConfig
 
 @command(VAEConfig)
 def main(config):
-    """Trains a variational autoencoder, convolutional by default, on images."""
-    # Imported here: TensorFlow takes seconds, and --help should not.
+    """Trains a variational autoencoder, convolutional by default."""
+    # Imported here because TensorFlow takes seconds, and --help should not.
     import keras
 
     from genai_keras.callbacks.latents import vae_callbacks

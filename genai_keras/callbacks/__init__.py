@@ -1,1 +1,1 @@
-"""Callbacks that show how a model learns: images on TensorBoard, as PNG and as animations."""
+"""Callbacks that show how a model learns: as PNG images, as animations and on TensorBoard."""

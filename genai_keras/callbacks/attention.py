@@ -11,10 +11,10 @@ class AttentionMaps(EpochImage):
 
     Args:
         run_dir: the run folder.
-        inputs: what the model is called with, one example.
+        inputs: the model's inputs, for one example.
         queries: a label for each query, from top to bottom.
         keys: a label for each key, from left to right.
-        doing: what the model does at a query, "reading" or "writing" its label.
+        doing: what the model does with the label of a query, "reading" or "writing".
         of: which attention of the decoder to draw, "attention" or "cross_attention".
     """
 

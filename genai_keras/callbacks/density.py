@@ -1,19 +1,19 @@
-"""Generated numbers against the density they should have."""
+"""Generated numbers compared with their true density."""
 
 from genai_keras.callbacks.images import EpochImage
 from genai_keras.plots.density import density_plot
 
 
 class DensityPlot(EpochImage):
-    """A histogram of generated numbers against the density they should have.
+    """A histogram of generated numbers and their true density.
 
-    Adds their Wasserstein-1 distance to the true distribution to the epoch's logs, in units of x.
+    Also adds their Wasserstein-1 distance to the true distribution, in units of x, to the logs.
 
     Args:
         run_dir: the run folder.
         mixture: a `GaussianMixture`.
-        count: how many samples to draw.
-        seed: of the noise.
+        count: number of samples to draw.
+        seed: seed of the noise.
     """
 
     def __init__(self, run_dir, mixture, count=5_000, seed=0):

@@ -1,7 +1,6 @@
-"""A training doctor: says when a run is unwell, what to try, and which chapter explains it."""
+"""A training doctor: reports problems of a run, what to try, and which chapter explains them."""
 
 import csv
-import importlib.metadata
 import textwrap
 
 import keras
@@ -11,24 +10,24 @@ from scipy.spatial.distance import pdist, squareform
 
 from genai_keras.callbacks import symptoms
 
-LOOKED_AT = 100  # samples an epoch
-NUMBERS = 500  # of a single dimension, where the distances of few vary too much
+LOOKED_AT = 100  # samples per epoch
+NUMBERS = 500  # samples of one dimension, where the distances of fewer vary too much
 
 
 class TrainingDoctor(keras.callbacks.Callback):
-    """Says each symptom once, on the terminal and as text in the TensorBoard run `doctor`.
+    """Reports each symptom once, on the terminal and as text in the TensorBoard run `doctor`.
 
-    A symptom that went away is said again when it comes back. What earlier epochs of a run that
-    goes on showed is read from its `history.csv`, and not said again.
+    A symptom that disappears is reported again when it comes back. A resumed run reads the symptoms
+    of earlier epochs from its `history.csv` and does not report them again.
 
     Args:
         run_dir: the run folder.
-        findings: pairs of a symptom, a function as in `symptoms.py`, and the name of the notebook
+        findings: pairs of a symptom (a function as in `symptoms.py`) and the name of the notebook
             that explains it.
-        measure: a function of the model whose figures are added to each epoch's `logs`, or None.
-        first: a function of the first training step's `logs`, which returns what to say or None,
-            and the name of the notebook; or None.
-        verbose: 0 leaves the terminal alone.
+        measure: a function of the model that returns figures for each epoch's `logs`, or None.
+        first: a pair of a function and the name of a notebook, or None. The function takes the
+            `logs` of the first training step and returns a message or None.
+        verbose: 0 prints nothing on the terminal.
     """
 
     def __init__(self, run_dir, findings, measure=None, first=None, verbose=1):
@@ -43,7 +42,7 @@ class TrainingDoctor(keras.callbacks.Callback):
         self.writer = None
 
     def on_train_begin(self, logs=None):
-        if self.epochs is None:  # `fit` is called twice if a run goes on within an epoch
+        if self.epochs is None:  # a run that resumes within an epoch calls `fit` twice
             self.epochs = []
             for row in _read_history(self.run_dir / "history.csv"):
                 self._look(row)
@@ -69,7 +68,7 @@ class TrainingDoctor(keras.callbacks.Callback):
             self.writer = None
 
     def _look(self, epoch):
-        """Adds an epoch; returns what it shows for the first time, with its notebook."""
+        """Adds an epoch; returns the messages of its new symptoms, each with its notebook."""
         self.epochs.append(epoch)
         found = {index: look(self.epochs) for index, (look, _) in enumerate(self.findings)}
         present = {index for index, said in found.items() if said}
@@ -78,21 +77,21 @@ class TrainingDoctor(keras.callbacks.Callback):
         return [(found[index], self.findings[index][1]) for index in new]
 
     def _say(self, said, notebook, epoch):
-        link = f"{_address()}notebooks/{notebook}.ipynb"
+        said += f" See notebooks/{notebook}.ipynb"
         if self.verbose:
-            text = f"doctor: {said} Why: {link}"
+            text = f"doctor: {said}"
             lines = textwrap.wrap(text, 92, break_long_words=False, break_on_hyphens=False)
             print("\n  " + "\n    ".join(lines) + "\n")
-        if not self.writer:  # a healthy run has none
+        if not self.writer:  # a healthy run writes no file
             folder = self.run_dir / "tensorboard" / "doctor"
             self.writer = tf.summary.create_file_writer(str(folder))
         with self.writer.as_default(epoch):
-            tf.summary.text("doctor", f"{said} Why: [{notebook}]({link})")
+            tf.summary.text("doctor", said)
         self.writer.flush()
 
 
 def gan_doctor(run_dir, validation, verbose=1):
-    """The doctor of a GAN; `validation` is what its samples' diversity is compared with."""
+    """The doctor of a GAN, which compares the diversity of samples with that of `validation`."""
     is_number = validation.element_shape == (1,)
     real = validation.first(NUMBERS if is_number else LOOKED_AT)
     findings = [
@@ -101,7 +100,7 @@ def gan_doctor(run_dir, validation, verbose=1):
     ]
 
     def measure(model):
-        if len(real) < 2:  # of a folder with few images
+        if len(real) < 2:  # a folder with few images
             return {}
         return {"diversity": diversity(model.generate(len(real), seed=0), real)}
 
@@ -109,7 +108,7 @@ def gan_doctor(run_dir, validation, verbose=1):
 
 
 def vae_doctor(run_dir, shown, labels=None, warmup_epochs=0.0, verbose=1):
-    """The doctor of a VAE; `shown` are validation images, and `labels` theirs, if it has any."""
+    """The doctor of a VAE; `shown` are validation images, with their `labels` if there are any."""
     shown = shown[:LOOKED_AT]
     labels = None if labels is None else labels[:LOOKED_AT]
     findings = [
@@ -139,16 +138,16 @@ def transformer_doctor(run_dir, vocabulary_size, loss="loss", verbose=1):
 
 
 def diversity(samples, real):
-    """How far samples are from each other, real ones being at 1.
+    """How far samples are from each other, relative to real samples, which have 1.
 
     Args:
         samples: `(n, ...)`, n > 1.
-        real: as many samples of the data.
+        real: the same number of samples of the data.
 
     Returns:
-        The smaller of two ratios of mean Euclidean distances: to the nearest neighbour, which is 0
-        for a few samples over and over, and between all pairs, which tells that far ones are left
-        out where the others differ a little.
+        The smaller of two ratios of mean Euclidean distances. The distance to the nearest neighbour
+        is 0 if a few samples repeat. The distance between all pairs shrinks if distant modes are
+        missing, even where the other samples differ a little.
     """
     return min(
         float(ours / max(theirs, 1e-12))
@@ -162,7 +161,7 @@ def clipped(log_variance, low, high):
 
 
 def _distances(samples):
-    """The mean distance to the nearest neighbour, and that between all pairs."""
+    """The mean distance to the nearest neighbour, and the mean distance between all pairs."""
     pairs = pdist(np.reshape(samples, (len(samples), -1)).astype("float64"))
     distances = squareform(pairs)
     np.fill_diagonal(distances, np.inf)
@@ -173,19 +172,10 @@ def _steps(model):
     return int(model.optimizer.iterations)
 
 
-def _address():
-    """Where the notebooks are on the web, as the package's metadata say, or nothing."""
-    try:
-        home = importlib.metadata.metadata("genai_keras").get("Home-page")
-    except importlib.metadata.PackageNotFoundError:  # run from a checkout, not installed
-        home = None
-    return f"{home}/blob/main/" if home else ""
-
-
 def _read_history(path):
-    """The epochs of a history, as dictionaries of numbers; none if there is no such file.
+    """The epochs of a history, as dictionaries of numbers; an empty list if there is no file.
 
-    A row that does not fit the header, as of a run that an older version began, is left out.
+    Rows that do not fit the header, as in a run started by an older version, are skipped.
     """
     if not path.exists():
         return []

@@ -1,4 +1,4 @@
-"""Something to look at after each epoch: what every such callback has in common."""
+"""The base of callbacks that show something after each epoch."""
 
 import keras
 import tensorflow as tf
@@ -7,26 +7,26 @@ import tensorflow as tf
 class EachEpoch(keras.callbacks.Callback):
     """Shows something before training and after each epoch, in a file and on TensorBoard.
 
-    Writes `samples/epoch_0001.png`, ..., and the TensorBoard run `samples`; with another `stem`,
-    files and a run of that name.
+    Writes `samples/epoch_0001.png`, ..., and the TensorBoard run `samples`. With another `stem`,
+    the files and the run have that name.
 
     Args:
         run_dir: the run folder.
-        stem: of the files' names.
-        suffix: of the files' names.
+        stem: beginning of the file names.
+        suffix: end of the file names.
     """
 
     def __init__(self, run_dir, stem="epoch", suffix=".png"):
         super().__init__()
         self.samples = run_dir / "samples"
-        # A TensorBoard run of its own: the reader may lose events where two writers share one.
+        # A separate TensorBoard run, because readers may lose events if two writers share one.
         self.log_dir = run_dir / "tensorboard" / ("samples" if stem == "epoch" else stem)
         self.stem = stem
         self.suffix = suffix
         self.writer = None
 
     def show(self, path, epoch, logs):
-        """Makes the file at `path` and its summary; may add to the epoch's `logs`."""
+        """Writes the file at `path` and its summary; may add to the epoch's `logs`."""
         raise NotImplementedError
 
     def on_train_begin(self, logs=None):
@@ -39,7 +39,7 @@ class EachEpoch(keras.callbacks.Callback):
         self._show(epoch + 1, logs)
 
     def on_train_end(self, logs=None):
-        if self.writer:  # not if another callback failed before this one began
+        if self.writer:  # None if another callback failed before this one started
             self.writer.close()
 
     def shown(self):

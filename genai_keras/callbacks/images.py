@@ -1,4 +1,4 @@
-"""An image an epoch, as PNG, on TensorBoard and as an animation; the grid of generated images."""
+"""One image per epoch, as PNG, on TensorBoard and as an animation; a grid of generated images."""
 
 import tensorflow as tf
 from PIL import Image
@@ -9,12 +9,12 @@ from genai_keras.plots.images import image_grid, save_animation
 
 
 class EpochImage(EachEpoch):
-    """Draws an image before training and after each epoch, and an animation of all at the end.
+    """Draws an image before training and after each epoch, and an animation of them at the end.
 
     Args:
         run_dir: the run folder.
-        name: the image's name on TensorBoard.
-        stem: of the files' names; the animation of `epoch` is called `progress.gif`.
+        name: name of the image on TensorBoard.
+        stem: beginning of the file names; the animation of `epoch` is called `progress.gif`.
     """
 
     def __init__(self, run_dir, name, stem="epoch"):
@@ -38,14 +38,14 @@ class EpochImage(EachEpoch):
 
 
 class ImageGrid(EpochImage):
-    """A grid of images from noise that stays the same, so that each can be watched as it changes.
+    """A grid of images from fixed noise, so that one can watch each image change.
 
-    A conditional model's classes are its columns.
+    The columns of a conditional model are its classes.
 
     Args:
         run_dir: the run folder.
-        count: how many images.
-        seed: of the noise.
+        count: number of images.
+        seed: seed of the noise.
     """
 
     def __init__(self, run_dir, count=64, seed=0):

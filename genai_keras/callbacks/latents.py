@@ -1,4 +1,4 @@
-"""What a VAE's latents mean: reconstructions, a map or a walk of the latent space, a projection."""
+"""What the latents of a VAE mean: reconstructions, maps or walks of latent space, projections."""
 
 import keras
 import numpy as np
@@ -10,18 +10,18 @@ from genai_keras.callbacks.images import EpochImage
 from genai_keras.data.images import to_pixels
 from genai_keras.plots.images import image_grid
 
-SHOWN = 1_000  # validation images that are looked at; the first few are drawn
-SPRITE_SIDE = 8192  # pixels: TensorBoard's limit of a sprite sheet
+SHOWN = 1_000  # validation images that are encoded; the first few are drawn
+SPRITE_SIDE = 8192  # pixels; TensorBoard's limit for a sprite sheet
 
 
 class Reconstructions(EpochImage):
-    """Originals in the odd rows, and below each what the model makes of its code.
+    """Originals in the odd rows, and their reconstructions below them.
 
     Args:
         run_dir: the run folder.
-        originals: `(n, height, width, channels)` in [0, 1], of the validation part; 32 are shown.
+        originals: `(n, height, width, channels)` in [0, 1], validation images; 32 are shown.
         labels: `(n,)`, if the model is conditional.
-        columns: images a row.
+        columns: images per row.
     """
 
     def __init__(self, run_dir, originals, labels=None, columns=8):
@@ -39,17 +39,17 @@ class Reconstructions(EpochImage):
 
 
 class LatentSpace(EpochImage):
-    """The whole plane of z if it has two dimensions, else a walk along each of the most used ones.
+    """The plane of z if it has two dimensions; otherwise a walk along each of the most used ones.
 
-    The plane's points are quantiles of N(0, 1), so equal areas of the prior get equal room. A walk
-    changes one latent from -3 to 3 deviations, the others staying those of the first original. A
-    conditional model keeps that original's label.
+    The points of the plane are quantiles of N(0, 1), so equal parts of the prior get equal space. A
+    walk changes one latent from -3 to 3 deviations and keeps the others of the first original. A
+    conditional model also keeps the label of that original.
 
     Args:
         run_dir: the run folder.
-        originals: `(n, height, width, channels)` in [0, 1]; they tell which latents are used.
+        originals: `(n, height, width, channels)` in [0, 1]; they show which latents are used.
         labels: `(n,)`, if the model is conditional.
-        rows: points along each axis of the plane, or latents to walk along.
+        rows: points along each axis of the plane, or number of latents to walk along.
         steps: points of a walk.
     """
 
@@ -105,7 +105,7 @@ class Projector(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         n, height, width, channels = self.originals.shape
-        side = max(height, width)  # the projector's sprites are squares of one size
+        side = max(height, width)  # sprites of the projector are squares of equal size
         count = min(n, (SPRITE_SIDE // side) ** 2)
         self.directory.mkdir(parents=True, exist_ok=True)
         given = self.labels[:count] if self.model.classes else None
@@ -127,19 +127,19 @@ class Projector(keras.callbacks.Callback):
             f"    single_image_dim: {side} single_image_dim: {side} }}",
             "}",
         ]
-        # Written by hand: Keras' own `embeddings_freq` looks for an Embedding layer, and fails.
+        # Written by hand, because `embeddings_freq` of Keras needs an Embedding layer.
         config = "\n".join(lines) + "\n"
         (self.directory / "projector_config.pbtxt").write_text(config, encoding="utf-8")
 
 
 def vae_callbacks(run_dir, validation, warmup_epochs=0.0, verbose=1):
-    """All that shows what a VAE learns, beside its samples: callbacks of the above, and a doctor.
+    """All callbacks that show what a VAE learns, except its samples: those above and a doctor.
 
     Args:
         run_dir: the run folder.
         validation: `Batches` of images in [0, 1].
-        warmup_epochs: in which the KL's weight rises.
-        verbose: 0 leaves the terminal alone.
+        warmup_epochs: number of epochs in which the weight of the KL rises.
+        verbose: 0 prints nothing on the terminal.
     """
     shown = validation.first(SHOWN)
     labels = None if validation.labels is None else validation.labels[: len(shown)]

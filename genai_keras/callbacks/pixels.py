@@ -1,4 +1,4 @@
-"""Images that a language model of pixels writes, and that it completes."""
+"""Images that a language model of pixels generates or completes."""
 
 import numpy as np
 
@@ -8,17 +8,17 @@ from genai_keras.plots.images import image_grid
 from genai_keras.plots.pixels import completion_grid
 from genai_keras.sampling.continuation import complete
 
-COMPLETIONS = 3  # different ends for each given half
+COMPLETIONS = 3  # different completions of each given half
 
 
 class PixelGrid(ImageGrid):
-    """A grid of images, written pixel by pixel with the same random numbers in each epoch.
+    """A grid of images, generated pixel by pixel with the same random numbers in each epoch.
 
     Args:
         run_dir: the run folder.
-        pixels: how many a image has.
-        count: how many images.
-        **sampling: temperature, top_k, top_p and seed, as of `LanguageModel.generate`.
+        pixels: number of pixels of an image.
+        count: number of images.
+        **sampling: temperature, top_k, top_p and seed, as in `LanguageModel.generate`.
     """
 
     def __init__(self, run_dir, pixels, count=36, **sampling):
@@ -33,14 +33,14 @@ class PixelGrid(ImageGrid):
 
 
 class Completions(EpochImage):
-    """Columns of images: one from the data, its upper half, and what could be below it.
+    """Columns of images: one from the data, its upper half, and possible completions.
 
     Writes `samples/completion_0001.png`, ....
 
     Args:
         run_dir: the run folder.
-        sequences: images that training does not see, `(n, pixels)`.
-        **sampling: temperature, top_k, top_p and seed, as of `LanguageModel.generate`.
+        sequences: images that are not used in training, `(n, pixels)`.
+        **sampling: temperature, top_k, top_p and seed, as in `LanguageModel.generate`.
     """
 
     def __init__(self, run_dir, sequences, **sampling):

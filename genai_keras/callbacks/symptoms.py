@@ -1,36 +1,36 @@
-"""What a training doctor looks for: each symptom a function of the epochs so far.
+"""What a training doctor looks for: each symptom is a function of the epochs so far.
 
 An epoch is a dictionary of its figures, as in `history.csv`; the oldest comes first. A symptom
-returns what is to be said of it, or None. What is not in the figures is no symptom.
+returns a message or None. It also returns None if the figures it needs are missing.
 """
 
 import math
 
 SATURATED = 0.99  # accuracy of a discriminator that a generator cannot learn from
 HALVED = 0.5
-NARROW = 0.2  # diversity, where samples of the data have 1
-SILENT = 0.1  # nats of KL divergence, all latents together
+NARROW = 0.2  # diversity; samples of the data have 1
+SILENT = 0.1  # nats of KL divergence, summed over the latents
 CLIPPED = 0.01  # fraction of log-variances
 RISEN = 0.01  # fraction of the best validation loss
-NOTHING = 0.01  # nats, so little that a loss may differ by it after all has been learnt
-SURPRISING = 0.5  # fraction by which a first loss may differ from log V
+NOTHING = 0.01  # nats; a loss may vary by this much when everything is learnt
+SURPRISING = 0.5  # fraction by which the first loss may differ from log V
 
 
 def saturated_discriminator(epochs):
-    """The discriminator has told all apart for two epochs."""
+    """For two epochs, the discriminator has classified nearly all samples correctly."""
     names = ("accuracy_real", "accuracy_fake")
     if not _last(epochs, 2, lambda each: min(each.get(name, 0) for name in names) > SATURATED):
         return None
     return (
-        f"the discriminator tells {epochs[-1]['accuracy_real']:.0%} of real and "
-        f"{epochs[-1]['accuracy_fake']:.0%} of generated samples apart: it is saturated, and the "
-        "generator learns little from it. Try a smaller `discriminator_learning_rate`, or smaller "
+        f"The discriminator recognizes {epochs[-1]['accuracy_real']:.0%} of real and "
+        f"{epochs[-1]['accuracy_fake']:.0%} of generated samples. It is saturated, and the "
+        "generator learns little from it. Try a smaller `discriminator_learning_rate` or smaller "
         "`discriminator_widths`."
     )
 
 
 def falling_diversity(epochs):
-    """Samples have come to resemble each other, or have not begun to differ."""
+    """Samples have become similar to each other, or have never been different."""
     values = [each["diversity"] for each in epochs if "diversity" in each]
     if not values:
         return None
@@ -40,14 +40,14 @@ def falling_diversity(epochs):
         return None
     how = f"has fallen from {best:.2f} to {values[-1]:.2f}" if fallen else f"is {values[-1]:.2f}"
     return (
-        f"the diversity of generated samples {how}, where real ones have 1: the generator makes a "
-        "few things over and over (mode collapse). Try `label_smoothing` 0.1, a smaller "
-        "`learning_rate`, or a larger `batch_size`."
+        f"The diversity of generated samples {how}; real samples have 1. The generator repeats a "
+        "few samples (mode collapse). Try `label_smoothing` 0.1, a smaller `learning_rate`, or a "
+        "larger `batch_size`."
     )
 
 
 def collapsed_latents(warmup_epochs=0):
-    """A symptom: z says nothing in two epochs' validation, when the KL term weighs in full."""
+    """A symptom: for two epochs with the full KL weight, z carries no information in validation."""
 
     def is_silent(each):
         return each.get("val_active_units", 1) < 1 or each.get("val_kl", 1.0) < SILENT
@@ -56,9 +56,9 @@ def collapsed_latents(warmup_epochs=0):
         if not _last(epochs[math.ceil(warmup_epochs) :], 2, is_silent):
             return None
         return (
-            f"the latents say nothing of a image (KL {epochs[-1]['val_kl']:.2f} nats): the "
-            "posterior has collapsed to the prior, and the decoder does not listen to z. Try "
-            "`warmup_epochs` 5, `free_bits` 0.1, or a smaller `beta`."
+            "The latents carry no information about the image "
+            f"(KL {epochs[-1]['val_kl']:.2f} nats). The posterior has collapsed to the prior, and "
+            "the decoder ignores z. Try `warmup_epochs` 5, `free_bits` 0.1, or a smaller `beta`."
         )
 
     return look
@@ -70,17 +70,17 @@ def clipped_log_variance(epochs):
     if not fraction > CLIPPED:
         return None
     return (
-        f"{fraction:.0%} of the latents' log-variances are at their clip, where no gradient moves "
-        "them. Try a smaller `learning_rate`, or a larger `beta`."
+        f"Of all log-variances of the latents, {fraction:.0%} are clipped, so no gradient can "
+        "change them. Try a smaller `learning_rate` or a larger `beta`."
     )
 
 
 def rising_validation(name, sign=1):
-    """A symptom: for three epochs validation has been worse than its best, and training better.
+    """A symptom: for three epochs, validation has been worse than its best, and training better.
 
     Args:
-        name: of the metric.
-        sign: -1 if more is better.
+        name: name of the metric.
+        sign: -1 if higher is better.
     """
 
     def look(epochs):
@@ -97,22 +97,22 @@ def rising_validation(name, sign=1):
         number = int(validated[index].get("epoch", index)) + 1
         return (
             f"val_{name} was best after epoch {number} ({sign * best:.4g}) and is now "
-            f"{sign * losses[-1]:.4g}, while training still improves: it learns the training data "
-            f"by heart (overfitting). Try `epochs` {number}, more data, or a smaller network."
+            f"{sign * losses[-1]:.4g}, while training still improves. The model memorizes the "
+            f"training data (overfitting). Try `epochs` {number}, more data, or a smaller network."
         )
 
     return look
 
 
 def surprising_first_loss(nats, vocabulary_size):
-    """What is to be said of the first loss of an untrained model, to which all tokens are alike."""
+    """A message if the first loss is far from that of a model that predicts all tokens equally."""
     expected = math.log(vocabulary_size)
     if abs(nats - expected) <= SURPRISING * expected:
         return None
     return (
-        f"the first loss is {nats:.2f} nats, and an untrained model of {vocabulary_size} tokens "
-        f"should have about log {vocabulary_size} = {expected:.2f}: much more is an initialization "
-        "with too large weights, much less a model that sees what it should predict."
+        f"The first loss is {nats:.2f} nats, but an untrained model of {vocabulary_size} tokens "
+        f"should have about log {vocabulary_size} = {expected:.2f}. A much higher loss means that "
+        "the initial weights are too large; a much lower one, that the model sees its targets."
     )
 
 

@@ -1,4 +1,4 @@
-"""Samples of text after each epoch: what a language model writes, what an encoder-decoder does."""
+"""Samples of text after each epoch, from a language model or an encoder-decoder."""
 
 import tensorflow as tf
 
@@ -9,15 +9,15 @@ PRINTED = 240  # characters of a sample that the terminal shows
 
 
 class TextSample(EachEpoch):
-    """What the model writes behind a prompt: `samples/epoch_0001.txt`, TensorBoard, the terminal.
+    """The continuation of a prompt: in `samples/epoch_0001.txt`, TensorBoard and the terminal.
 
     Args:
         run_dir: the run folder.
-        tokenizer: of the text.
-        prompt: what the model continues.
-        length: tokens to add.
-        verbose: 0 leaves the terminal alone.
-        **sampling: temperature, top_k, top_p and seed, as of `LanguageModel.generate`.
+        tokenizer: tokenizer of the text.
+        prompt: text that the model continues.
+        length: number of tokens to add.
+        verbose: 0 prints nothing on the terminal.
+        **sampling: temperature, top_k, top_p and seed, as in `LanguageModel.generate`.
     """
 
     def __init__(self, run_dir, tokenizer, prompt, length, verbose=1, **sampling):
@@ -39,14 +39,14 @@ class TextSample(EachEpoch):
 
 
 class Translations(EachEpoch):
-    """What the model makes of a few sources: `samples/epoch_0001.txt`, TensorBoard, the terminal.
+    """Translations of a few sources: in `samples/epoch_0001.txt`, TensorBoard and the terminal.
 
     Args:
         run_dir: the run folder.
-        pairs: source and true target, two strings each.
-        source: their sources as tokens, `(n, length)`.
-        tokenizer: of the targets.
-        verbose: 0 leaves the terminal alone.
+        pairs: pairs of strings, a source and its true target.
+        source: the sources as tokens, `(n, length)`.
+        tokenizer: tokenizer of the targets.
+        verbose: 0 prints nothing on the terminal.
     """
 
     def __init__(self, run_dir, pairs, source, tokenizer, verbose=1):
@@ -69,5 +69,5 @@ class Translations(EachEpoch):
 
 
 def as_markdown(text):
-    """Text as TensorBoard shows it line by line: a code block, which it leaves alone."""
+    """Text as a code block, which TensorBoard shows line by line."""
     return "\n".join("    " + line for line in text.splitlines())

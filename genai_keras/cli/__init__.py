@@ -1,4 +1,4 @@
-"""What a command can be told: one dataclass a command. Each field's text is its `--help`.
+"""The options of the commands: one dataclass per command; its fields hold the text of `--help`.
 
 A preset is a set of other defaults. `parsing.py` makes the parser.
 """

@@ -1,4 +1,4 @@
-"""The skeleton of every command: parse, run, and turn failures into one line and an exit code."""
+"""What every command does: parse, run, and turn failures into one line and an exit code."""
 
 import contextlib
 import functools
@@ -14,9 +14,9 @@ from genai_keras.errors import Interrupted, UserError
 def command(config_class):
     """Makes `main(argv=None)`, which returns the exit code, from a function of a config.
 
-    Exit codes: 0 done; 1 a failure the user can mend; 2 options that cannot be used so, whatever
-    the files hold; 3 diverged; 130 Ctrl-C; 143 SIGTERM.
-    `--debug` raises the failure instead, with its traceback.
+    Exit codes: 0 done; 1 a failure that the user can fix; 2 options that cannot be used together,
+    whatever the files contain; 3 diverged; 130 Ctrl-C; 143 SIGTERM.
+    With `--debug`, the failure is raised with its traceback instead.
     """
 
     def decorate(body):
@@ -54,8 +54,8 @@ def command(config_class):
 
 @contextlib.contextmanager
 def _terminated_like_ctrl_c():
-    """Makes SIGTERM end a command in order, too: locks are let go, unfinished files removed."""
-    if threading.current_thread() is not threading.main_thread():  # elsewhere Python forbids it
+    """Makes SIGTERM end a command cleanly, too: locks are released, unfinished files removed."""
+    if threading.current_thread() is not threading.main_thread():  # Python forbids it elsewhere
         yield
         return
 
@@ -73,11 +73,11 @@ def _how_to_go_on(config):
     folder = getattr(config, "run_dir", None)
     if not folder or not (folder / "config.json").exists():
         return ""
-    return f"; to go on: {config.resume_command()}"
+    return f"; to continue: {config.resume_command()}"
 
 
 def _print_anything():
-    """Makes a terminal that has not all characters show a `?` for them, and not end the run."""
+    """Prints a `?` for characters that the terminal lacks, instead of ending the run."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")

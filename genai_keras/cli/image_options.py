@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from genai_keras.cli.options import TrainConfig, option
+from genai_keras.cli.options import DATA, NETWORK, OPTIMIZATION, SHOWING, TrainConfig, option
 from genai_keras.data.datasets import DATASETS, names_of
 from genai_keras.errors import UsageError
 
@@ -14,19 +14,19 @@ IMAGE_DATASETS = names_of("images")
 class ImageConfig(TrainConfig):
     """The options of a command that learns from images."""
 
-    dataset: str = option("mnist5k", "what to learn from", choices=IMAGE_DATASETS)
+    dataset: str = option("mnist5k", "data to learn from", choices=IMAGE_DATASETS)
     image_size: int | None = option(
-        None, "side in pixels to resize images to (folder and photos: 64)", at_least=4
+        None, "side in pixels to resize to (default for folder, photos: 64)", DATA, at_least=4
     )
     channels: int | None = option(
-        None, "1 grey, 3 colour (folder: colour if any image is)", choices=(1, 3)
+        None, "1 for grey, 3 for colour (default for folder: from the images)", DATA, choices=(1, 3)
     )
 
     conditional: bool = option(
-        False, "learn images given their label, so that generate --label can ask for one"
+        False, "learn images given their labels, so that generate --label can choose one", DATA
     )
 
-    binarizes: ClassVar[bool] = False  # whether pixels are drawn black or white
+    binarizes: ClassVar[bool] = False  # whether each pixel is sampled as black or white
 
     def task(self):
         from genai_keras.tasks.images import Images
@@ -34,7 +34,7 @@ class ImageConfig(TrainConfig):
         return Images(self)
 
     def named(self, *names):
-        """Options by name."""
+        """The values of some options, by name."""
         return {name: getattr(self, name) for name in names}
 
 
@@ -46,9 +46,9 @@ class GANConfig(ImageConfig):
     examples: ClassVar[str] = """\
 examples:
   python -m genai_keras.train_gan
-  python -m genai_keras.train_gan --dataset folder --data-dir my_images --image-size 32
+  python -m genai_keras.train_gan --dataset folder --data-dir my_images
 
-The default learns 4,500 real handwritten digits in about 2 minutes on two CPU cores.
+The default learns 4,500 handwritten digits in about 2 minutes on two CPU cores.
 """
     presets: ClassVar[dict[str, dict]] = {
         "dcgan": {},
@@ -85,32 +85,44 @@ The default learns 4,500 real handwritten digits in about 2 minutes on two CPU c
         },
     }
 
-    preset: str = option("dcgan", "a named set of defaults; a flag that is typed wins over it")
-    epochs: int = option(80, "passes over the training data", at_least=1)
-    dataset: str = option("mnist5k", "what to learn from", choices=(*IMAGE_DATASETS, "mixture"))
+    preset: str = option("dcgan", "named set of defaults, listed below")
+    epochs: int = option(80, "number of passes over the training data", at_least=1)
+    dataset: str = option("mnist5k", "data to learn from", choices=(*IMAGE_DATASETS, "mixture"))
     network: str = option(
-        "dcgan", "the kind of layers of both networks", choices=("dcgan", "dense")
+        "dcgan", "kind of layers in both networks", NETWORK, choices=("dcgan", "dense")
     )
-    latent_dim: int = option(64, "length of the noise vector z", at_least=1)
+    latent_dim: int = option(64, "length of the noise vector z", NETWORK, at_least=1)
     generator_widths: tuple[int, ...] = option(
-        (64, 32), "channels (dcgan) or units (dense) of each hidden layer", at_least=1
+        (64, 32), "channels or units of the generator's hidden layers", NETWORK, at_least=1
     )
     discriminator_widths: tuple[int, ...] = option(
-        (32, 64), "channels (dcgan) or units (dense) of each hidden layer", at_least=1
+        (32, 64), "channels or units of the discriminator's hidden layers", NETWORK, at_least=1
     )
-    generator_kernel: int = option(4, "side of the generator's convolution kernels", at_least=2)
+    generator_kernel: int = option(
+        4, "side of the generator's convolution kernels", NETWORK, at_least=2
+    )
     discriminator_kernel: int = option(
-        5, "side of the discriminator's convolution kernels", at_least=2
+        5, "side of the discriminator's convolution kernels", NETWORK, at_least=2
     )
     discriminator_learning_rate: float | None = option(
-        None, "Adam's learning rate for the discriminator (default: --learning-rate)", above=0
+        None, "learning rate of the discriminator (default: --learning-rate)", OPTIMIZATION, above=0
     )
-    beta_1: float = option(0.5, "Adam's momentum", at_least=0, below=1)
+    beta_1: float = option(
+        0.5, "decay rate of Adam's first moment (momentum)", OPTIMIZATION, at_least=0, below=1
+    )
     label_smoothing: float = option(
-        0.0, "one-sided: real samples' target is 1 minus this", at_least=0, at_most=0.5
+        0.0,
+        "one-sided label smoothing: real samples have target 1 minus this",
+        OPTIMIZATION,
+        at_least=0,
+        at_most=0.5,
     )
     ema: float = option(
-        0.999, "decay of the generator's averaged weights; 0 is no averaging", at_least=0, below=1
+        0.999,
+        "decay rate of the averaged generator weights; 0 for none",
+        OPTIMIZATION,
+        at_least=0,
+        below=1,
     )
 
     def check(self):
@@ -119,7 +131,7 @@ The default learns 4,500 real handwritten digits in about 2 minutes on two CPU c
         self.check_unused("conditional", "data_dir", "image_size", "channels")
         if self.network == "dcgan":
             raise UsageError(
-                f"a dcgan makes images, and {self.dataset} has none: use `preset=dense-1d`"
+                f"a dcgan generates images, but {self.dataset} has none: use `preset=dense-1d`"
             )
 
     def task(self):
@@ -145,7 +157,7 @@ examples:
   python -m genai_keras.train_vae --latent-dim 2
   python -m genai_keras.train_vae --preset wide --dataset mnist --evaluate 2000
 
-The default learns 4,500 real handwritten digits in about 1.5 minutes on two CPU cores.
+The default learns 4,500 real digits in about 1.5 minutes on two CPU cores.
 """
     presets: ClassVar[dict[str, dict]] = {
         "conv": {},
@@ -168,58 +180,66 @@ The default learns 4,500 real handwritten digits in about 1.5 minutes on two CPU
         },
     }
 
-    preset: str = option("conv", "a named set of defaults; a flag that is typed wins over it")
-    epochs: int = option(40, "passes over the training data", at_least=1)
-    batch_size: int = option(128, "samples per training step", at_least=1)
+    preset: str = option("conv", "named set of defaults, listed below")
+    epochs: int = option(40, "number of passes over the training data", at_least=1)
+    batch_size: int = option(128, "number of samples per training step", at_least=1)
     schedule: str = option(
         "cosine",
-        "how the learning rate changes: cosine lowers it to 0 over --epochs",
+        "learning rate schedule; cosine falls to 0 over --epochs",
         choices=("constant", "cosine"),
     )
-    network: str = option("conv", "the kind of layers of both networks", choices=("conv", "dense"))
-    latent_dim: int = option(16, "length of the code z", at_least=1)
+    network: str = option(
+        "conv", "kind of layers in both networks", NETWORK, choices=("conv", "dense")
+    )
+    latent_dim: int = option(16, "length of the latent vector z", NETWORK, at_least=1)
     widths: tuple[int, ...] = option(
-        (32, 64),
-        "channels (conv) or units (dense) of the encoder; the decoder mirrors it",
-        at_least=1,
+        (32, 64), "channels or units of the encoder, mirrored by the decoder", NETWORK, at_least=1
     )
-    dense_units: int = option(256, "units between convolutions and z", at_least=1)
-    kernel_size: int = option(4, "side of the convolutions' kernels", at_least=2)
+    dense_units: int = option(256, "units of the dense layer next to z (conv)", NETWORK, at_least=1)
+    kernel_size: int = option(4, "side of the convolution kernels (conv)", NETWORK, at_least=2)
     activation: str = option(
-        "elu", "of the hidden layers", choices=("elu", "gelu", "relu", "silu", "tanh")
-    )
+        "elu", "activation of the hidden layers", NETWORK,
+        choices=("elu", "gelu", "relu", "silu", "tanh"),
+    )  # fmt: skip
     binarize: bool | None = option(
         None,
-        "draw each pixel black or white, anew at every step, and learn a likelihood of binary "
-        "pixels (default: for mnist and mnist5k), or of all 256 values",
+        "sample each pixel as black or white at every step, and learn a Bernoulli likelihood "
+        "instead of one over 256 values (default: only for mnist and mnist5k)",
+        DATA,
     )
-    beta: float = option(1.0, "weight of the KL divergence", at_least=0)
-    warmup_epochs: float = option(0.0, "epochs in which that weight rises from 0", at_least=0)
-    free_bits: float = option(0.0, "nats that each latent may use before its KL counts", at_least=0)
+    beta: float = option(1.0, "weight of the KL divergence", OPTIMIZATION, at_least=0)
+    warmup_epochs: float = option(
+        0.0, "epochs in which --beta rises from 0", OPTIMIZATION, at_least=0
+    )
+    free_bits: float = option(
+        0.0, "nats of KL per latent dimension that are not penalized", OPTIMIZATION, at_least=0
+    )
     importance_samples: int = option(
-        1, "k > 1 trains the importance-weighted bound (IWAE)", at_least=1
+        1, "samples of z per image; more than 1 trains the IWAE bound", OPTIMIZATION, at_least=1
     )
     evaluate: int = option(
-        0, "estimate log p(x) of so many validation samples in the end", at_least=0
+        0, "number of validation images to estimate log p(x) of", SHOWING, at_least=0
     )
-    evaluation_samples: int = option(200, "draws of z for each of them", at_least=1)
+    evaluation_samples: int = option(
+        200, "samples of z per image for --evaluate", SHOWING, at_least=1
+    )
 
     @property
     def binarizes(self):
-        """Whether pixels are drawn black or white."""
+        """Whether each pixel is sampled as black or white."""
         return DATASETS[self.dataset].binarizes if self.binarize is None else self.binarize
 
     @property
     def likelihood(self):
-        """What the decoder's outputs say of pixels: a name in `LIKELIHOODS`."""
+        """The name in `LIKELIHOODS` of the distribution that the decoder outputs."""
         return "bernoulli" if self.binarizes else "logistic"
 
     def check(self):
         weighs_kl = self.beta != 1.0 or self.warmup_epochs or self.free_bits
         if self.importance_samples > 1 and weighs_kl:
             raise UsageError(
-                "`beta`, `warmup_epochs` and `free_bits` weigh a KL term, which the bound of "
-                "`importance_samples` does not have: leave one or the other out"
+                "`beta`, `warmup_epochs` and `free_bits` weight the KL term, but the bound with "
+                "`importance_samples` has none: use one or the other"
             )
 
     def networks(self):

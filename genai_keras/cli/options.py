@@ -13,10 +13,21 @@ from typing import ClassVar
 from genai_keras.errors import UsageError
 from genai_keras.files import write_text
 
-FORMAT = 1  # of a run folder: grows when a version could not use what a newer one made
+FORMAT = 1  # of a run folder; raised when an older version cannot use what a newer one wrote
 
-# What a resumed run may change: none of these alters what a training step computes. (That the data
-# are the same ones, wherever they are now, is seen by looking at them.)
+# The headings of `--help`, in its order.
+COMMON = "common options"
+DATA = "data"
+NETWORK = "network"
+OPTIMIZATION = "optimization"
+IMAGES = "images"
+TEXT = "text and pixels"
+SAMPLES = "samples"
+SHOWING = "saving and showing"
+GROUPS = ("arguments", COMMON, DATA, NETWORK, OPTIMIZATION, IMAGES, TEXT, SAMPLES, SHOWING)
+
+# What a resumed run may change: none of these alters what a training step computes. (The data may
+# move; a checksum of their content shows that they are the same.)
 FREE_TO_CHANGE = {
     "epochs", "max_minutes", "save_every", "data_dir", "run_dir", "resume", "overwrite", "verbose",
     "debug", "histograms", "evaluate", "evaluation_samples", "prompt", "sample_length",
@@ -25,19 +36,20 @@ FREE_TO_CHANGE = {
 
 
 def flag_of(name, value=None):
-    """What is typed for an option, `--batch-size`, with its value if there is one."""
+    """The flag of an option, such as `--batch-size`, followed by its value if one is given."""
     return f"--{name.replace('_', '-')}" + ("" if value is None else f" {value}")
 
 
 def free_to_change(values):
-    """The names of options that a run which goes on may change, of its options by name."""
-    # A cosine's length is that of the run, so another number of epochs would change every step.
+    """The names of the options that a resumed run may change, given its options by name."""
+    # A cosine schedule spans the whole run, so another number of epochs would change every step.
     return FREE_TO_CHANGE - ({"epochs"} if values.get("schedule") == "cosine" else set())
 
 
 def option(
     default,
     text,
+    group=None,
     choices=None,
     at_least=None,
     above=None,
@@ -45,12 +57,23 @@ def option(
     below=None,
     positional=False,
 ):
-    """A dataclass field that becomes a command-line option, with the range of its numbers."""
+    """A dataclass field that becomes a command-line option.
+
+    Args:
+        default: its default value.
+        text: what `--help` says about it.
+        group: the heading it stands under there; if None, that of the option it overrides, or
+            `COMMON`.
+        choices: the values that are allowed, or None for any.
+        at_least, above, at_most, below: limits of a number.
+        positional: whether it is typed without a flag.
+    """
     limits = {"at least": at_least, "above": above, "at most": at_most, "below": below}
     return field(
         default=default,
         metadata={
             "help": text,
+            "group": "arguments" if positional else group,
             "choices": choices,
             "positional": positional,
             "limits": {name: limit for name, limit in limits.items() if limit is not None},
@@ -59,7 +82,7 @@ def option(
 
 
 class Interval:
-    """So many steps, written `500`, or so many minutes, written `5m`; 0 is never."""
+    """A number of steps, written `500`, or of minutes, written `5m`; 0 means never."""
 
     def __init__(self, text):
         text = str(text)
@@ -67,12 +90,12 @@ class Interval:
         in_minutes = text.endswith("m")
         number = float(text.removesuffix("m")) if in_minutes else int(text)
         if not 0 <= number < math.inf:
-            raise ValueError(f"{text} is no number of steps or minutes")
+            raise ValueError(f"{text} is not a number of steps or minutes")
         self.steps = 0 if in_minutes else number
         self.seconds = 60 * number if in_minutes else 0
 
     def is_over(self, steps, seconds):
-        """Whether so many steps, or seconds, are as much as it allows."""
+        """Whether this many steps, or seconds, reach the interval."""
         return 0 < self.steps <= steps or 0 < self.seconds <= seconds
 
     def __str__(self):
@@ -87,7 +110,7 @@ class Interval:
 
 @dataclass
 class Config:
-    """What every command has."""
+    """The options that every command has."""
 
     command: ClassVar[str]
     presets: ClassVar[dict[str, dict]] = {}
@@ -96,10 +119,10 @@ class Config:
     debug: bool = option(False, "show the traceback of a failure")
 
     def check_unused(self, *names, on=None):
-        """Raises a `UsageError` for options that are set although they have no effect.
+        """Raises a `UsageError` if one of the options is set although it has no effect.
 
         Args:
-            *names: of the options.
+            *names: the names of the options.
             on: what they have no effect on; the data set if None.
         """
         usual = {each.name: each.default for each in fields(self)}
@@ -114,7 +137,7 @@ class Config:
 
     @staticmethod
     def in_flags(text):
-        """A message that speaks of `arguments` and `arguments=values`, as they are typed."""
+        """Replaces `argument` and `argument=value` in a message by the flags that are typed."""
         return re.sub(r"`(\w+)(?:=([^`]+))?`", lambda found: flag_of(*found.groups()), text)
 
 
@@ -124,62 +147,69 @@ class TrainConfig(Config):
 
     presets: ClassVar[dict[str, dict]]
 
-    preset: str = option("", "a named set of defaults; a flag that is typed wins over it")
-    dataset: str = option("mnist5k", "what to learn from")
-    data_dir: Path | None = option(
-        None, "folder to look in for the data, before its usual places; text and pairs: your file"
+    preset: str = option("", "named set of defaults, listed below")
+    dataset: str = option("mnist5k", "data to learn from")
+    data_dir: Path | None = option(None, "folder to search for the data first, or your own file")
+    run_dir: Path | None = option(None, "folder of the run (default: runs/COMMAND-PRESET-TIME)")
+    epochs: int = option(20, "number of passes over the training data", at_least=1)
+    max_minutes: float | None = option(
+        None,
+        "stop after this many minutes, with a checkpoint; a cosine schedule is not shortened",
+        above=0,
     )
-    epochs: int = option(20, "passes over the training data", at_least=1)
-    batch_size: int = option(64, "samples per training step", at_least=1)
-    learning_rate: float = option(1e-3, "Adam's learning rate", above=0)
+    resume: bool = option(False, "continue the run in --run-dir from its last checkpoint")
+    overwrite: bool = option(False, "replace the run in --run-dir")
+    seed: int = option(
+        0, "seed; the same seed gives the same run",
+        at_least=0, at_most=2**32 - 2,
+    )  # fmt: skip
+    limit: int | None = option(
+        None, "largest number of samples (or characters) to use", DATA, at_least=2
+    )
+    batch_size: int = option(64, "number of samples per training step", OPTIMIZATION, at_least=1)
+    learning_rate: float = option(1e-3, "learning rate of Adam", OPTIMIZATION, above=0)
     schedule: str = option(
         "constant",
-        "how the learning rate changes: cosine lowers it to 0 over --epochs",
+        "learning rate schedule; cosine falls to 0 over --epochs",
+        OPTIMIZATION,
         choices=("constant", "cosine"),
-    )
-    seed: int = option(0, "same seed, same run, bit for bit", at_least=0, at_most=2**32 - 2)
-    run_dir: Path | None = option(None, "where the run is kept (default: runs/COMMAND-PRESET-TIME)")
-    resume: bool = option(False, "go on with the run in --run-dir from its last checkpoint")
-    overwrite: bool = option(False, "replace the run in --run-dir")
-    limit: int | None = option(
-        None, "use only so many samples of the data (text: characters)", at_least=2
-    )
-    max_minutes: float | None = option(
-        None, "stop, with a checkpoint, after so long; a cosine does not shorten with it", above=0
-    )
-    save_every: Interval = option(
-        Interval("5m"),
-        "also save within epochs: every so many steps (500) or minutes (5m); 0 for never",
     )
     precision: str = option(
         "float32",
-        "number format that the networks compute in",
+        "number format of the networks",
+        OPTIMIZATION,
         choices=("float32", "mixed_bfloat16"),
     )
-    histograms: bool = option(
-        False, "write a histogram of every weight to TensorBoard after each epoch"
+    save_every: Interval = option(
+        Interval("5m"),
+        "how often to save within an epoch, in steps (500) or minutes (5m); 0 for never",
+        SHOWING,
     )
-    verbose: int = option(1, "0 silent, 1 progress bar, 2 one line per epoch", choices=(0, 1, 2))
+    histograms: bool = option(False, "write histograms of all weights to TensorBoard", SHOWING)
+    verbose: int = option(
+        1, "amount of output: 0 none, 1 progress bar, 2 lines per epoch", SHOWING,
+        choices=(0, 1, 2),
+    )  # fmt: skip
 
     def task(self):
-        """What is learnt: the `Task` of the data set, with these options."""
+        """The `Task` to learn: that of the data set, with these options."""
         raise NotImplementedError
 
     def save(self, path):
-        """Writes the options as JSON. What only steers one start (`resume`, ...) is left out."""
+        """Writes the options as JSON, without those of a single start, such as `resume`."""
         values = {"command": self.command, "format": FORMAT, **dataclasses.asdict(self)}
         for name in ("resume", "overwrite", "debug", "run_dir", "max_minutes"):
             del values[name]
         write_text(path, json.dumps(values, indent=2, default=str) + "\n")
 
     def hash(self):
-        """A hash of all that a training step depends on, so that it cannot change unseen."""
+        """A hash of every option that a training step depends on, to detect a change."""
         values = dataclasses.asdict(self)
-        told = {name: values[name] for name in values if name not in free_to_change(values)}
-        text = json.dumps([self.command, told], sort_keys=True, default=str)
+        relevant = {name: values[name] for name in values if name not in free_to_change(values)}
+        text = json.dumps([self.command, relevant], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def resume_command(self):
-        """The exact command that goes on with the run."""
+        """The exact command that continues the run."""
         words = ("-m", f"genai_keras.{self.command}", "--run-dir", str(self.run_dir), "--resume")
         return shlex.join(("python", *words))

@@ -1,18 +1,26 @@
 """Configs from the command line and from files.
 
-A flag that is typed wins over the preset, and the preset over the default. With `--resume` the
-run's own `config.json` takes the preset's place.
+An option that is typed takes precedence over the preset, and the preset over the default. With
+`--resume`, the run's own `config.json` takes the place of the preset.
 """
 
 import argparse
 import dataclasses
 import json
+import textwrap
 import time
 import types
 import typing
 from pathlib import Path
 
-from genai_keras.cli.options import FORMAT, TrainConfig, flag_of, free_to_change
+from genai_keras.cli.options import (
+    COMMON,
+    FORMAT,
+    GROUPS,
+    TrainConfig,
+    flag_of,
+    free_to_change,
+)
 from genai_keras.cli.values import choices_of, convert, read_json, value_type
 from genai_keras.errors import UsageError, UserError
 
@@ -28,12 +36,12 @@ def parse_config(cls, argv=None, description=None):
     Raises:
         SystemExit: code 2 for unusable arguments, 0 after `--help`.
         UserError: there is no run to resume, or its config cannot be read.
-        UsageError: `--resume` names no run, or flags contradict the run's config.
+        UsageError: `--resume` comes without a run, or options contradict the run's config.
     """
     parser = make_parser(cls, description)
     typed = vars(parser.parse_args(argv))
     if typed.get("resume") and typed.get("overwrite"):
-        parser.error("--resume goes on with a run and --overwrite replaces it: use one of them")
+        parser.error("--resume continues a run and --overwrite replaces it: use only one of them")
     if typed.get("data_dir"):
         typed["data_dir"] = typed["data_dir"].expanduser().absolute()
     if not issubclass(cls, TrainConfig):
@@ -52,7 +60,7 @@ def _checked(config):
 
 
 def make_parser(cls, description=None):
-    """Makes the argparse parser of `cls`; a flag that is not typed is absent from its result."""
+    """Makes the argparse parser of `cls`; its result has only the options that are typed."""
     parser = argparse.ArgumentParser(
         prog=f"python -m genai_keras.{cls.command}",
         description=description,
@@ -60,49 +68,66 @@ def make_parser(cls, description=None):
         formatter_class=argparse.RawDescriptionHelpFormatter,
         argument_default=argparse.SUPPRESS,
         allow_abbrev=False,
+        add_help=False,
     )
+    groups = {name: parser.add_argument_group(name) for name in GROUPS}  # empty ones stay hidden
+    groups[COMMON].add_argument("-h", "--help", action="help", help="show this help and exit")
     types_of = typing.get_type_hints(cls)
+    usage = "%(prog)s"
     for each in sorted(dataclasses.fields(cls), key=lambda each: each.name == "debug"):
-        flag = flag_of(each.name)
-        text = each.metadata["help"]
-        if not any(each.default is nothing for nothing in (None, False, ())):
-            default = repr(each.default) if each.default == "\n" else _as_typed(each.default)
-            text += f" (default: {default})"
-        if types_of[each.name] == bool | None:
-            parser.add_argument(
-                flag,
-                action=argparse.BooleanOptionalAction,
-                default=argparse.SUPPRESS,
-                help=text,
-            )
-            continue
-        if types_of[each.name] is bool:
-            parser.add_argument(flag, action="store_true", help=text)
-            continue
-        kind, nargs = value_type(types_of[each.name])
-        choices = choices_of(cls, each)
-        from_text = _typed(kind, choices, each.metadata["limits"])
+        annotation = types_of[each.name]
+        _add_option(groups[_group_of(cls, each.name)], cls, each, annotation)
         if each.metadata["positional"]:
-            optional = isinstance(types_of[each.name], types.UnionType)
-            parser.add_argument(
-                each.name,
-                type=from_text,
-                nargs="?" if optional else None,
-                # argparse would convert its own mark of an absent one.
-                **({"default": None} if optional else {}),
-                metavar=each.name.upper(),
-                help=text,
-            )
-            continue
-        parser.add_argument(
-            flag,
+            name = each.name.upper()
+            usage += f" [{name}]" if isinstance(annotation, types.UnionType) else f" {name}"
+    parser.usage = f"{usage} [options]"
+    return parser
+
+
+def _group_of(cls, name):
+    """The heading of an option in `--help`: its own, or that of the option it overrides."""
+    options = (vars(each).get("__dataclass_fields__", {}).get(name) for each in cls.__mro__)
+    headings = (option.metadata["group"] for option in options if option)
+    return next(filter(None, headings), COMMON)
+
+
+def _add_option(group, cls, option, annotation):
+    """Adds an option of the config class `cls` to a group of its parser."""
+    flag = flag_of(option.name)
+    text = option.metadata["help"]
+    if not any(option.default is nothing for nothing in (None, False, ())):
+        default = repr(option.default) if option.default == "\n" else _as_typed(option.default)
+        text += f" (default: {default})"
+    if annotation == bool | None:
+        action = argparse.BooleanOptionalAction
+        group.add_argument(flag, action=action, default=argparse.SUPPRESS, help=text)
+        return
+    if annotation is bool:
+        group.add_argument(flag, action="store_true", help=text)
+        return
+    kind, nargs = value_type(annotation)
+    choices = choices_of(cls, option)
+    from_text = _typed(kind, choices, option.metadata["limits"])
+    if option.metadata["positional"]:
+        optional = isinstance(annotation, types.UnionType)
+        group.add_argument(
+            option.name,
             type=from_text,
-            nargs=nargs,
-            action=_AsTuple if nargs else "store",
-            metavar=f"{{{','.join(map(str, choices))}}}" if choices else kind.__name__.upper(),
+            nargs="?" if optional else None,
+            # Otherwise argparse would convert its own marker of an absent value.
+            **({"default": None} if optional else {}),
+            metavar=option.name.upper(),
             help=text,
         )
-    return parser
+        return
+    group.add_argument(
+        flag,
+        type=from_text,
+        nargs=nargs,
+        action=_AsTuple if nargs else "store",
+        metavar=f"{{{','.join(map(str, choices))}}}" if choices else kind.__name__.upper(),
+        help=text,
+    )
 
 
 def load_config(path, classes):
@@ -110,41 +135,40 @@ def load_config(path, classes):
 
     Args:
         path: of `config.json`.
-        classes: the config classes that it may be of.
+        classes: the config classes to choose from.
 
     Returns:
         The class, and a dictionary of its fields.
 
     Raises:
-        UserError: it is damaged, or of a newer version.
-        UsageError: it is of another command.
+        UserError: the file is damaged, or from a newer version.
+        UsageError: it is from another command.
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(values, dict) or not isinstance(values.get("format", 0), int):
-            raise ValueError("it is no dictionary of options with a format")
+            raise ValueError("it is not a dictionary of options with a format number")
         command, number = values.pop("command", None), values.pop("format", 0)
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} cannot be read as a run's config: {error}") from None
     if command is None:
         raise UserError(
-            f"{path} does not say which command made it, so it is of no run, or of one of an "
-            "earlier version: train it again"
+            f"{path} does not name the command that made it, so it does not belong to a run, or "
+            "it is from an earlier version: train the run again"
         )
     if number > FORMAT:
-        raise UserError(f"{path.parent} is of a newer version of genai_keras: update this one")
+        raise UserError(f"{path.parent} is from a newer version of genai_keras: update yours")
     cls = next((each for each in classes if each.command == command), None)
     if cls is None:
         raise UsageError(
-            f"{path.parent} is a run of genai_keras.{command}, which is not of use here"
+            f"{path.parent} is a run of genai_keras.{command}, which cannot be used here"
         )
     types_of = typing.get_type_hints(cls)
     options = {each.name: each for each in dataclasses.fields(cls)}
     unknown = values.keys() - options.keys()
     if unknown:
         raise UserError(
-            f"{path} has options this version does not know, so it may be of a newer one: "
-            f"{sorted(unknown)}"
+            f"{path} has unknown options, so it may be from a newer version: {sorted(unknown)}"
         )
     try:
         for name, value in values.items():
@@ -161,10 +185,10 @@ def load_config(path, classes):
 
 def _config_of_run(cls, typed):
     if "run_dir" not in typed:
-        raise UsageError("--resume needs --run-dir, the folder of the run to go on with")
+        raise UsageError("--resume needs --run-dir, the folder of the run to continue")
     path = typed["run_dir"] / "config.json"
     if not path.exists():
-        raise UserError(f"no run to resume in {typed['run_dir']}: it has no config.json")
+        raise UserError(f"there is no run to resume in {typed['run_dir']}: it has no config.json")
     _, saved = load_config(path, [cls])
     different = [
         f"{flag_of(name, _as_typed(value))} (the run has {_as_typed(saved.get(name))})"
@@ -174,14 +198,14 @@ def _config_of_run(cls, typed):
     if different:
         raise UsageError(
             f"cannot resume {typed['run_dir']} with another config: {', '.join(different)}; "
-            "leave these flags out, or start a new run"
+            "leave these options out, or start a new run"
         )
     return saved
 
 
 def _new_run_dir(cls, preset):
     name = f"{cls.command}-{preset}-{time.strftime('%Y%m%d-%H%M%S')}"
-    # Two in one second, or a clock that was set back.
+    # Two runs may start in one second, or the clock may be set back.
     names = (name, *(f"{name}-{number}" for number in range(2, 1_000)))
     return next(path for each in names if not (path := Path("runs") / each).exists())
 
@@ -189,9 +213,15 @@ def _new_run_dir(cls, preset):
 def _describe_presets(cls):
     lines = ["presets:"]
     for name, changes in cls.presets.items():
-        flags = [flag_of(key, _as_typed(value)) for key, value in changes.items()]
-        lines.append(f"  {name:10}{' '.join(flags) or 'the defaults above'}")
-    return "\n".join(lines)
+        flags = [
+            flag_of(key, None if value is True else _as_typed(value))
+            for key, value in changes.items()
+        ]
+        # With a no-break space, a value stays on the line of its flag.
+        text = " ".join(flag.replace(" ", "\xa0") for flag in flags) or "the defaults above"
+        text = f"  {name:11}{text}"
+        lines += textwrap.wrap(text, 80, subsequent_indent=13 * " ", break_on_hyphens=False)
+    return "\n".join(lines).replace("\xa0", " ")
 
 
 def _as_typed(value):
@@ -199,7 +229,7 @@ def _as_typed(value):
 
 
 def _typed(kind, choices, limits):
-    """`convert` as a type for argparse, which shows the message of this one exception only."""
+    """`convert` as a type for argparse, which shows the message of this exception only."""
 
     def typed(text):
         try:

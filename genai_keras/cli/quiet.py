@@ -1,7 +1,7 @@
-"""Importing this imports TensorFlow without its page of notes on CPU features and absent GPUs.
+"""Importing this module imports TensorFlow without its notes on CPU features and missing GPUs.
 
-They are written by C++ before any log level is read, so the file descriptor has to be turned away;
-failures of the import itself are Python's exceptions and still show.
+C++ code writes them before any log level is read, so the file descriptor is redirected. If the
+import itself fails, it raises a Python exception, which still shows.
 """
 
 import contextlib
@@ -27,5 +27,5 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 with _silent_stderr():
     import tensorflow as tf
 
-    tf.config.list_physical_devices()  # looks for GPUs, which has notes of its own
-tf.get_logger().setLevel("ERROR")  # hints on speed, for whoever wrote the program
+    tf.config.list_physical_devices()  # the search for GPUs prints notes, too
+tf.get_logger().setLevel("ERROR")  # hints on speed, meant for programmers

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from genai_keras.cli.options import TrainConfig, option
+from genai_keras.cli.options import DATA, NETWORK, OPTIMIZATION, SAMPLES, TrainConfig, option
 from genai_keras.data.datasets import DATASETS, names_of
 from genai_keras.errors import UsageError
 
@@ -12,46 +12,61 @@ TOKENIZERS = ("char", "bpe")
 
 @dataclass
 class TransformerConfig(TrainConfig):
-    """The options that every Transformer shares."""
+    """The options that the commands with a Transformer share."""
 
-    batch_size: int = option(24, "sequences per training step", at_least=1)
+    batch_size: int = option(24, "number of sequences per training step", at_least=1)
     steps_per_epoch: int | None = option(
-        None, "training steps until the next validation (default: all of the data)", at_least=1
+        None, "training steps per epoch (default: one pass over the data)", OPTIMIZATION, at_least=1
     )
     schedule: str = option(
         "cosine",
-        "how the learning rate changes: cosine lowers it to a 20th over --epochs",
+        "learning rate schedule; cosine falls to a 20th over --epochs",
         choices=("constant", "cosine"),
     )
-    learning_rate: float = option(3e-3, "AdamW's learning rate", above=0)
-    warmup_steps: int = option(100, "steps in which it rises from 0", at_least=0)
-    weight_decay: float = option(
-        0.1, "AdamW's decay of weight matrices, per unit of learning rate", at_least=0
+    learning_rate: float = option(3e-3, "learning rate of AdamW", above=0)
+    warmup_steps: int = option(
+        100, "steps in which the learning rate rises from 0", OPTIMIZATION, at_least=0
     )
-    beta_2: float = option(0.99, "AdamW's memory of squared gradients", at_least=0, below=1)
-    clip: float = option(1.0, "the largest norm that the gradient of all weights may have", above=0)
-    width: int = option(128, "of embeddings and states", at_least=2)
-    num_layers: int = option(4, "Transformer blocks", at_least=1)
-    num_heads: int = option(4, "of each attention; must divide --width", at_least=1)
+    weight_decay: float = option(
+        0.1, "weight decay of AdamW, applied to weight matrices only", OPTIMIZATION, at_least=0
+    )
+    beta_2: float = option(
+        0.99, "decay rate of AdamW's second moment", OPTIMIZATION, at_least=0, below=1
+    )
+    clip: float = option(1.0, "largest norm of the whole gradient", OPTIMIZATION, above=0)
+    width: int = option(128, "width of embeddings and hidden states", NETWORK, at_least=2)
+    num_layers: int = option(4, "number of Transformer blocks", NETWORK, at_least=1)
+    num_heads: int = option(
+        4, "number of attention heads; must divide --width", NETWORK, at_least=1
+    )
     hidden_units: int | None = option(
-        None, "of each block's dense network (default: 4 x width)", at_least=1
+        None, "hidden units of each block (default: 4 x width)", NETWORK, at_least=1
     )
     dropout: float = option(
-        0.0, "of embeddings, branches and attention weights", at_least=0, below=1
+        0.0,
+        "dropout rate of embeddings, branches and attention weights",
+        NETWORK,
+        at_least=0,
+        below=1,
     )
-    activation: str = option("gelu", "of the hidden units", choices=("gelu", "relu"))
+    activation: str = option(
+        "gelu", "activation of the hidden units", NETWORK, choices=("gelu", "relu")
+    )
     norm: str = option(
-        "pre", "normalize before each branch, or behind it as in the paper", choices=("pre", "post")
+        "pre",
+        "layer normalization before each branch, or after it as in the paper",
+        NETWORK,
+        choices=("pre", "post"),
     )
     positions: str = option(
-        "learned", "how a token knows where it is", choices=("learned", "sinusoidal")
+        "learned", "kind of position embeddings", NETWORK, choices=("learned", "sinusoidal")
     )
 
     def transformer(self):
-        """The arguments that every Transformer takes alike.
+        """The arguments that all Transformers share.
 
         Raises:
-            UsageError: there is no Transformer of such a width.
+            UsageError: no Transformer can have this width.
         """
         if self.width % self.num_heads:
             raise UsageError(
@@ -67,7 +82,7 @@ class TransformerConfig(TrainConfig):
         return {**{name: getattr(self, name) for name in names}, "norm_first": self.norm == "pre"}
 
 
-# Grey images of a known size.
+# Only grey images of a known size.
 PIXEL_DATASETS = tuple(name for name in names_of("images") if DATASETS[name].shape == (28, 28, 1))
 
 
@@ -79,43 +94,51 @@ class LanguageModelConfig(TransformerConfig):
     examples: ClassVar[str] = """\
 examples:
   python -m genai_keras.train_lm --prompt "The "
-  python -m genai_keras.train_lm --dataset text --data-dir my_book.txt --max-minutes 5
+  python -m genai_keras.train_lm --dataset text --data-dir my_book.txt
 
-The default reads Python's own manual, in about 4.5 minutes on two CPU cores.
+The default learns Python's manual in about 4.5 minutes on two CPU cores.
 """
     presets: ClassVar[dict[str, dict]] = {
         "char": {},
-        "pixels": {
-            "dataset": "mnist5k",
-            "width": 64,
-            "temperature": 1.0,
-        },
+        "pixels": {"dataset": "mnist5k", "width": 64, "temperature": 1.0},
     }
 
-    preset: str = option("char", "a named set of defaults; a flag that is typed wins over it")
+    preset: str = option("char", "named set of defaults, listed below")
     dataset: str = option(
-        "python-docs", "what to learn from", choices=(*names_of("text"), *PIXEL_DATASETS)
+        "python-docs", "data to learn from", choices=(*names_of("text"), *PIXEL_DATASETS)
     )
-    epochs: int = option(8, "parts of the run, each ending in validation and a sample", at_least=1)
-    steps_per_epoch: int | None = option(
-        250, "training steps until the next validation", at_least=1
+    epochs: int = option(
+        8, "number of epochs, each ending with validation and a sample", at_least=1
     )
-    context_length: int = option(64, "tokens that the model sees at once (text)", at_least=2)
-    tokenizer: str = option("char", "characters, or byte pairs (text)", choices=TOKENIZERS)
-    vocabulary_size: int = option(512, "tokens that bpe learns (text)", at_least=256)
-    image_size: int = option(14, "side in pixels (digits)", at_least=2)
-    prompt: str = option("\n", "what the sample of each epoch begins with (text)")
+    steps_per_epoch: int | None = option(250, "training steps per epoch", at_least=1)
+    context_length: int = option(64, "context length in tokens (text)", NETWORK, at_least=2)
+    tokenizer: str = option(
+        "char", "characters or byte pairs as tokens (text)", DATA, choices=TOKENIZERS
+    )
+    vocabulary_size: int = option(
+        512, "number of tokens for bpe to learn (text)", DATA, at_least=256
+    )
+    image_size: int = option(14, "side of the images in pixels (digits)", DATA, at_least=2)
+    prompt: str = option("\n", "beginning of the sample after each epoch (text)", SAMPLES)
     sample_length: int = option(
-        400, "tokens that are added to it (text)", at_least=1, at_most=100_000
+        400, "number of tokens to add to the prompt (text)", SAMPLES, at_least=1, at_most=100_000
     )
-    temperature: float = option(0.8, "of the samples; 0 takes the likeliest token", at_least=0)
-    top_k: int | None = option(None, "draw samples from the k likeliest tokens", at_least=1)
+    temperature: float = option(
+        0.8, "sampling temperature; 0 takes the most likely token", SAMPLES, at_least=0
+    )
+    top_k: int | None = option(
+        None, "sample among the k most likely tokens only", SAMPLES, at_least=1
+    )
     top_p: float | None = option(
-        None, "draw samples from the likeliest tokens of this mass", above=0, at_most=1
+        None,
+        "sample among the most likely tokens with this total probability",
+        SAMPLES,
+        above=0,
+        at_most=1,
     )
 
     def sampling(self):
-        """The arguments of `LanguageModel.generate` that say how samples are drawn."""
+        """The sampling arguments of `LanguageModel.generate`."""
         return {name: getattr(self, name) for name in ("temperature", "top_k", "top_p", "seed")}
 
     def check(self):
@@ -141,9 +164,9 @@ class Seq2SeqConfig(TransformerConfig):
     examples: ClassVar[str] = """\
 examples:
   python -m genai_keras.train_seq2seq --dataset sort
-  python -m genai_keras.train_seq2seq --preset translate --data-dir sentences.tsv
+  python -m genai_keras.train_seq2seq --preset translate --data-dir pairs.tsv
 
-The default learns to read dates, in about 3.5 minutes on two CPU cores.
+The default learns to read dates in about 3.5 minutes on two CPU cores.
 """
     presets: ClassVar[dict[str, dict]] = {
         "small": {},
@@ -166,26 +189,42 @@ The default learns to read dates, in about 3.5 minutes on two CPU cores.
         },
     }
 
-    preset: str = option("small", "a named set of defaults; a flag that is typed wins over it")
-    dataset: str = option("dates", "what to learn from", choices=names_of("pairs"))
-    epochs: int = option(8, "parts of the run, each ending in validation", at_least=1)
-    batch_size: int = option(64, "pairs per training step", at_least=1)
-    steps_per_epoch: int | None = option(
-        200, "training steps until the next validation", at_least=1
+    preset: str = option("small", "named set of defaults, listed below")
+    dataset: str = option("dates", "data to learn from", choices=names_of("pairs"))
+    epochs: int = option(8, "number of epochs, each ending with validation", at_least=1)
+    batch_size: int = option(64, "number of pairs per training step", at_least=1)
+    steps_per_epoch: int | None = option(200, "training steps per epoch", at_least=1)
+    num_layers: int = option(
+        2, "number of Transformer blocks in encoder and decoder each", at_least=1
     )
-    num_layers: int = option(2, "Transformer blocks of the encoder, and of the decoder", at_least=1)
     positions: str = option(
-        "sinusoidal", "how a token knows where it is", choices=("learned", "sinusoidal")
+        "sinusoidal", "kind of position embeddings", choices=("learned", "sinusoidal")
     )
     label_smoothing: float = option(
-        0.0, "fraction of each target that is spread over the vocabulary", at_least=0, below=1
+        0.0,
+        "fraction of each target that is spread over the vocabulary",
+        OPTIMIZATION,
+        at_least=0,
+        below=1,
     )
-    source_tokenizer: str = option("char", "characters, or byte pairs", choices=TOKENIZERS)
-    target_tokenizer: str = option("char", "characters, or byte pairs", choices=TOKENIZERS)
-    vocabulary_size: int = option(2000, "tokens that each bpe learns", at_least=258)
-    max_length: int = option(64, "longer pairs, in tokens, are left out (pairs)", at_least=2)
-    beam_width: int = option(1, "hypotheses kept by the search at the end of the run", at_least=1)
-    length_penalty: float = option(0.0, "in favour of longer translations, 0 to 1", at_least=0)
+    source_tokenizer: str = option(
+        "char", "characters or byte pairs as tokens", DATA, choices=TOKENIZERS
+    )
+    target_tokenizer: str = option(
+        "char", "characters or byte pairs as tokens", DATA, choices=TOKENIZERS
+    )
+    vocabulary_size: int = option(
+        2000, "number of tokens for each bpe to learn", DATA, at_least=258
+    )
+    max_length: int = option(
+        64, "length in tokens above which a pair is skipped (pairs)", DATA, at_least=2
+    )
+    beam_width: int = option(
+        1, "number of hypotheses in the final beam search", SAMPLES, at_least=1
+    )
+    length_penalty: float = option(
+        0.0, "preference for longer translations, 0 to 1", SAMPLES, at_least=0
+    )
 
     def check(self):
         super().check()

@@ -1,4 +1,4 @@
-"""Values of options: the same check for those that are typed and those that a file holds."""
+"""Values of options: one check for those that are typed and those that are read from a file."""
 
 import math
 import types
@@ -6,7 +6,7 @@ import typing
 
 
 def value_type(annotation):
-    """One value's type and argparse's nargs: `tuple[int, ...]` -> `(int, "+")`."""
+    """The type of one value, and `nargs` for argparse: `tuple[int, ...]` -> `(int, "+")`."""
     if isinstance(annotation, types.UnionType):
         annotation = next(a for a in typing.get_args(annotation) if a is not types.NoneType)
     if typing.get_origin(annotation) is tuple:
@@ -23,13 +23,13 @@ def convert(value, kind, choices, limits):
     """Converts one value of an option to its type and checks its range.
 
     Args:
-        value: a text, or what JSON has in its place.
+        value: a text, or the value in a JSON file.
         kind: the type of the result.
         choices: the values that are allowed, or None.
-        limits: of `option`: "at least", "above", "at most" and "below".
+        limits: a dictionary with "at least", "above", "at most" and "below", as in `option`.
 
     Raises:
-        ValueError: what is wrong with it.
+        ValueError: the value cannot be used; the message says why.
     """
     try:
         converted = kind(value)
@@ -43,11 +43,11 @@ def convert(value, kind, choices, limits):
 
 
 def read_json(value, annotation, choices, limits):
-    """Converts a value from JSON, which must have the type of its option there, too.
+    """Converts a value from JSON, where it must already have the type of its option.
 
     Args:
         annotation: the type of the option.
-        value, choices, limits: as of `convert`, which says what it raises.
+        value, choices, limits: as in `convert`, which raises the same errors.
     """
     kind, is_sequence = value_type(annotation)
     if value is None:
@@ -62,12 +62,12 @@ def read_json(value, annotation, choices, limits):
     if not isinstance(value, written_as) or (isinstance(value, bool) and kind is not bool):
         raise ValueError(f"{value!r} is not a valid {kind.__name__}")
     if isinstance(value, str) and "\0" in value:
-        raise ValueError("it has a character that no text and no path has")
+        raise ValueError("it contains a character that texts and paths cannot have")
     return convert(value, kind, choices, limits)
 
 
 def _beyond(value, limits):
-    """The limits as words if a number is beyond one of them, or is not finite; else None."""
+    """The limits in words if a number violates one, or is not finite; None otherwise."""
     holds = {
         "at least": lambda value, limit: value >= limit,
         "above": lambda value, limit: value > limit,

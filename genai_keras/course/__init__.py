@@ -1,1 +1,1 @@
-"""The exercises of the notebooks: what is right, and the mistakes that are usually made."""
+"""The exercises of the notebooks: the right answers and the usual mistakes."""

@@ -1,4 +1,4 @@
-"""Reads a learner's answers from a notebook or a module, whatever state they are in."""
+"""Reads a learner's answers from a notebook or a module, finished or not."""
 
 import builtins
 import contextlib
@@ -16,15 +16,15 @@ from genai_keras.errors import UserError
 def mark_file(path, exercises, seed=0):
     """Marks all of a chapter's exercises in a file, and returns a list of `Verdict`.
 
-    Cells that fail do not keep the others from being marked; cells with tests are not run.
+    The other cells are marked even if one fails; cells with tests are not run.
 
     Args:
-        path: of an `.ipynb` or a `.py` file.
-        exercises: what it should answer.
-        seed: of the inputs.
+        path: path of an `.ipynb` or `.py` file.
+        exercises: the exercises that it should answer.
+        seed: seed of the inputs.
 
     Raises:
-        UserError: it cannot be read.
+        UserError: the file cannot be read.
     """
     matplotlib.use("Agg")  # a plot in a cell opens no window
     names, failures = _run(read_cells(path), path)
@@ -36,21 +36,21 @@ def mark_file(path, exercises, seed=0):
         elif exercise.name in failures:
             verdicts.append(Verdict(exercise.name, "wrong", failures[exercise.name]))
         else:
-            reason = f"the file defines no function {exercise.name}"
+            reason = f"the file does not define {exercise.name}"
             verdicts.append(Verdict(exercise.name, "not done yet", reason))
     return verdicts
 
 
 def read_cells(path):
-    """The code of the cells but for those with tests; a module may have cells, too, after `# %%`.
+    """The code of all cells without tests; a module may have cells, too, after `# %%`.
 
     Raises:
-        UserError: no such file, or it is neither.
+        UserError: there is no such file, or it is neither a notebook nor a module.
     """
     if path.suffix not in (".py", ".ipynb"):
         raise UserError(f"{path} is neither a notebook (.ipynb) nor a module (.py)")
     if not path.is_file():
-        raise UserError(f"there is no file {path}: name the notebook or module of your answers")
+        raise UserError(f"there is no file {path}: give the notebook or module with your answers")
     try:
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".py":
@@ -62,18 +62,18 @@ def read_cells(path):
 
 
 def _is_answer(cell):
-    """Whether a cell is code, and not a test of nbgrader's (which may also be an answer)."""
+    """Whether a cell is code and not an nbgrader test (which may also be an answer)."""
     graded = cell.get("metadata", {}).get("nbgrader", {})
     return cell["cell_type"] == "code" and (graded.get("solution") or not graded.get("grade"))
 
 
 def _code(cell):
-    """A cell's text without IPython's own commands, which plain Python does not know."""
+    """The text of a cell without IPython commands, which are not valid Python."""
     return re.sub(r"^(\s*)(%%?[a-zA-Z]|[!?]).*", r"\1pass", "".join(cell["source"]), flags=re.M)
 
 
 def _run(cells, path):
-    """Runs cells one after another; returns their names, and what kept a function from one."""
+    """Runs cells in order; returns their names, and why functions of failed cells are missing."""
     names = {"__name__": "answers", "__file__": str(path), "__builtins__": builtins}
     failures = {}
     for number, cell in enumerate(cells, start=1):
@@ -82,7 +82,7 @@ def _run(cells, path):
                 exec(compile(cell, f"<answers {number}>", "exec"), names)
         except (KeyboardInterrupt, GeneratorExit):
             raise
-        except BaseException as error:  # SystemExit, too: the next cell may be fine
+        except BaseException as error:  # SystemExit, too, because the next cell may be fine
             reason = f"its cell fails with {type(error).__name__}: {error}"
             for line in cell.split("\n"):
                 if line.startswith("def "):
@@ -92,7 +92,7 @@ def _run(cells, path):
 
 @contextlib.contextmanager
 def _unseen():
-    """Answers may print, plot and warn as they like: only the marks are to be seen."""
+    """Hides what the answers print, plot and warn, so that only the marks are visible."""
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -1,4 +1,4 @@
-"""Chapter 1, regression: a dense network, its loss, and a density that it does not model."""
+"""Chapter 1, regression: a dense network, its loss, and a density that it cannot model."""
 
 import keras
 import numpy as np
@@ -8,7 +8,7 @@ from scipy.special import logsumexp
 
 from genai_keras.course.marking import Exercise
 
-SLOPE = 0.2  # of the leaky ReLU, as in the package's networks
+SLOPE = 0.2  # of the leaky ReLU, as in the networks of the package
 
 
 def dense_layer(x, kernel, bias):
@@ -17,7 +17,7 @@ def dense_layer(x, kernel, bias):
 
 
 def mean_squared_error(targets, predictions):
-    """The mean of (target - prediction)^2; Keras takes the axis of one unit away by itself."""
+    """The mean of (target - prediction)^2; Keras drops the axis of one unit automatically."""
     return keras.losses.MeanSquaredError()(targets, predictions)
 
 
@@ -32,7 +32,7 @@ def wasserstein_distance(samples, others):
 
 
 def _layers(rng):
-    """Inputs, kernels and biases of three shapes, one of them with a square kernel."""
+    """Inputs, kernels and biases of three shapes, one with a square kernel."""
     cases = []
     for batch, inputs, units in ((5, 3, 4), (2, 4, 4), (6, 2, 3)):
         shapes = ((batch, inputs), (inputs, units), (units,))
@@ -59,7 +59,7 @@ def _errors(targets, predictions):
 
 
 def _mixtures(rng):
-    """Points near the modes, and in the last case so far from them that any density is 0."""
+    """Points near the modes; in the last case so far away that every density is 0."""
     cases = []
     for modes, points in ((2, 7), (3, 5), (4, 6)):
         means = rng.uniform(-3, 3, modes)
@@ -81,7 +81,7 @@ def _log_parts(x, weights, means, deviations):
 
 
 def _samples(rng):
-    """Two sets of one size, not sorted: some must move right, others left, but less."""
+    """Two unsorted sets of equal size: some points must move right, others left, but less."""
     cases = []
     while len(cases) < 3:
         size = (7, 4, 12)[len(cases)]
@@ -101,10 +101,10 @@ EXERCISES = (
         dense_layer,
         _layers,
         {
-            "the activation is missing: without it many layers are no more than one": (
+            "the activation is missing: without it, many layers are equivalent to one": (
                 lambda x, w, b: x @ w + b
             ),
-            "this is plain ReLU, 0 for what is negative: the leaky one multiplies it by 0.2": (
+            "this is plain ReLU, 0 for negative values: leaky ReLU multiplies them by 0.2": (
                 lambda x, w, b: np.maximum(x @ w + b, 0)
             ),
             "the bias is missing: add it before the activation": lambda x, w, b: _leaky(x @ w),
@@ -112,7 +112,7 @@ EXERCISES = (
                 _leaky(x @ w) + b
             ),
             "the bias is subtracted: add it": lambda x, w, b: _leaky(x @ w - b),
-            "the sides are exchanged: what is negative is multiplied by 0.2": lambda x, w, b: (
+            "the sides are swapped: multiply the negative values by 0.2": lambda x, w, b: (
                 np.minimum(x @ w + b, SLOPE * (x @ w + b))
             ),
             "the slope is 0.3, which is LeakyReLU's default in Keras: make it 0.2": (
@@ -128,11 +128,13 @@ EXERCISES = (
         mean_squared_error,
         _predictions,
         {
-            "(batch,) minus (batch, 1) is (batch, batch), each target with every prediction: take "
+            "(batch,) minus (batch, 1) is (batch, batch), each target with every prediction: use "
             "predictions[:, 0]": lambda t, p: np.mean((t - p) ** 2),
-            "the sum of the batch: take the mean": lambda t, p: np.sum(_errors(t, p) ** 2),
-            "one error for each sample: take their mean": lambda t, p: _errors(t, p) ** 2,
-            "this is the root of the mean: leave it squared": lambda t, p: np.sqrt(
+            "this is the sum over the batch: take the mean": lambda t, p: np.sum(
+                _errors(t, p) ** 2
+            ),
+            "this is one error per sample: take their mean": lambda t, p: _errors(t, p) ** 2,
+            "this is the root of the mean: leave out the root": lambda t, p: np.sqrt(
                 np.mean(_errors(t, p) ** 2)
             ),
             "this is the mean absolute error: square the differences": lambda t, p: np.mean(
@@ -144,7 +146,7 @@ EXERCISES = (
             "the mean is squared: square each difference first, then take the mean": lambda t, p: (
                 np.mean(_errors(t, p)) ** 2
             ),
-            "half the expected value: this mean has no factor 1/2": lambda t, p: (
+            "half the expected value: there is no factor 1/2 here": lambda t, p: (
                 np.mean(_errors(t, p) ** 2) / 2
             ),
             "divided by batch - 1: divide by the number of samples": lambda t, p: (
@@ -156,34 +158,36 @@ EXERCISES = (
         mixture_log_density,
         _mixtures,
         {
-            "far away every density is 0, and log(0) is infinite: add the logarithms of weight and "
-            "density, then logsumexp": lambda *a: np.log(np.sum(np.exp(_log_parts(*a)), axis=-1)),
+            "far from the modes every density is 0, and log(0) is infinite: add log weight and log "
+            "density, then use logsumexp": lambda *a: np.log(
+                np.sum(np.exp(_log_parts(*a)), axis=-1)
+            ),
             "the weights are missing: add log(weights) before logsumexp": lambda x, w, m, s: (
                 mixture_log_density(x, np.ones_like(w), m, s)
             ),
-            "the weights are added as they are: add their logarithms": lambda x, w, m, s: logsumexp(
+            "the weights themselves are added: add their logarithms": lambda x, w, m, s: logsumexp(
                 w + _log_parts(x, np.ones_like(w), m, s), axis=-1
             ),
-            "the mean of the logarithms: take the logarithm of the weighted sum": (
+            "this is the mean of the logarithms: take the logarithm of the weighted sum": (
                 lambda x, w, m, s: np.sum(w * _log_parts(x, np.ones_like(w), m, s), axis=-1)
             ),
-            "log(deviation) is missing: a wide Gaussian is a low one": lambda x, w, m, s: logsumexp(
-                np.log(s) + _log_parts(x, w, m, s), axis=-1
+            "log(deviation) is missing: a wide Gaussian has a low density": lambda x, w, m, s: (
+                logsumexp(np.log(s) + _log_parts(x, w, m, s), axis=-1)
             ),
             "log(2 pi) / 2 is missing": lambda *a: (
                 mixture_log_density(*a) + 0.5 * np.log(2 * np.pi)
             ),
-            "the squared distance is to be divided by 2 deviation^2: the square is missing": (
+            "divide the squared distance by 2 deviation^2: the square is missing": (
                 lambda x, w, m, s: logsumexp(
                     np.log(w) - 0.5 * np.log(2 * np.pi * s**2) - (x[:, None] - m) ** 2 / (2 * s),
                     axis=-1,
                 )
             ),
-            "deviations are taken for variances: their squares are the variances": (
+            "the deviations are used as variances: square them": (
                 lambda x, w, m, s: mixture_log_density(x, w, m, np.sqrt(s))
             ),
-            "one number for all points: take the modes together only, axis=-1": lambda *a: np.sum(
-                mixture_log_density(*a)
+            "this is one number for all points: sum over the modes only, axis=-1": lambda *a: (
+                np.sum(mixture_log_density(*a))
             ),
         },
     ),
@@ -191,18 +195,18 @@ EXERCISES = (
         wasserstein_distance,
         _samples,
         {
-            "the numbers are compared in the order they came in: sort both sets first": (
+            "the numbers are compared in their original order: sort both sets first": (
                 lambda a, b: np.mean(np.abs(a - b))
             ),
             "only the first set is sorted: sort both": lambda a, b: np.mean(np.abs(np.sort(a) - b)),
             "only the second set is sorted: sort both": lambda a, b: np.mean(
                 np.abs(a - np.sort(b))
             ),
-            "the absolute value is missing: moves to the left cost something, too": lambda a, b: (
+            "the absolute value is missing: moves to the left also count": lambda a, b: (
                 np.mean(a) - np.mean(b)
             ),
-            "this is the distance of the two means: take the mean of the distances": lambda a, b: (
-                np.abs(np.mean(a) - np.mean(b))
+            "this is the distance between the two means: take the mean of the distances": (
+                lambda a, b: np.abs(np.mean(a) - np.mean(b))
             ),
             "the differences are squared: take their absolute values": lambda a, b: np.mean(
                 _gaps(a, b) ** 2
@@ -210,8 +214,8 @@ EXERCISES = (
             "this is the Wasserstein-2 distance: take absolute values, no squares and no root": (
                 lambda a, b: np.sqrt(np.mean(_gaps(a, b) ** 2))
             ),
-            "the sum of the distances: take their mean": lambda a, b: np.sum(_gaps(a, b)),
-            "the mean over all pairs: the smallest goes with the smallest only, and so on": (
+            "this is the sum of the distances: take their mean": lambda a, b: np.sum(_gaps(a, b)),
+            "this is the mean over all pairs: match the smallest with the smallest, and so on": (
                 lambda a, b: np.mean(np.abs(a[:, None] - b))
             ),
         },

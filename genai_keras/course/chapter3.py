@@ -8,7 +8,7 @@ from genai_keras.data import images
 
 
 def transposed_convolution_size(size, stride, kernel):
-    """The side of what a transposed convolution without padding makes, as Keras says."""
+    """The side of the output of a transposed convolution without padding, according to Keras."""
     layer = layers.Conv2DTranspose(1, kernel, stride, padding="valid")
     return layer.compute_output_shape((None, size, size, 1))[1]
 
@@ -30,7 +30,7 @@ def exponential_moving_average(average, weights, decay):
 
 
 def _sizes(rng):
-    """Size, stride and kernel; each kernel exceeds its stride by another number."""
+    """Size, stride and kernel; the kernels exceed their strides by different numbers."""
     cases = []
     for stride, more in zip((2, 3, 2, 4, 1), rng.permutation(5) + 1, strict=True):
         kernel = stride + int(more)
@@ -52,12 +52,12 @@ def _pixels(rng):
 
 
 def _wrapped(numbers):
-    """What uint8 makes of integers: the remainder of 256."""
+    """Integers as uint8 stores them: modulo 256."""
     return numbers % 256
 
 
 def _maps(rng):
-    """Feature maps of small variances, so that epsilon counts; in the last a channel of zeros."""
+    """Feature maps with small variances, so that epsilon matters; the last has zeros."""
     cases = []
     for shape in ((3, 2, 3, 4), (2, 3, 2, 2), (4, 2, 2, 3)):
         channels = shape[-1]
@@ -76,7 +76,7 @@ def _normalized(x, gamma, beta, epsilon, axis=(0, 1, 2), ddof=0):
 
 
 def _averages(rng):
-    """An average, new weights and a decay, of a bias, a dense kernel and a convolution's."""
+    """An average, new weights and a decay: for a bias, a dense and a convolution kernel."""
     return [
         (*rng.normal(0, 1, (2, *shape)).astype("float32"), float(rng.uniform(0.6, 0.95)))
         for shape in ((5,), (3, 4), (2, 2, 3, 2))
@@ -88,13 +88,13 @@ EXERCISES = (
         transposed_convolution_size,
         _sizes,
         {
-            'this is the size with padding="same": here nothing is cut off, so the kernel counts': (
+            'this is the size with padding="same": nothing is cut off here: the kernel matters': (
                 lambda n, s, k: n * s
             ),
-            "this is the size behind a convolution, which makes it smaller: here it grows": (
+            "this is the size after a convolution, which shrinks: here it grows": (
                 lambda n, s, k: (n - k) // s + 1
             ),
-            "one stride too many: between the first and the last pixel are size - 1 steps": (
+            "one stride too many: there are size - 1 steps between the first and the last pixel": (
                 lambda n, s, k: n * s + k
             ),
             "the last patch is as wide as the kernel: add kernel, not kernel - 1": lambda n, s, k: (
@@ -103,14 +103,12 @@ EXERCISES = (
             "the kernel is missing: the last patch is as wide as the kernel": lambda n, s, k: (
                 (n - 1) * s
             ),
-            "stride and kernel are exchanged: a step is one stride": lambda n, s, k: (
-                (n - 1) * k + s
-            ),
-            "the patches overlap: each begins one stride behind the one before": lambda n, s, k: (
+            "stride and kernel are swapped: a step is one stride": lambda n, s, k: (n - 1) * k + s,
+            "the patches overlap: each begins one stride after the previous one": lambda n, s, k: (
                 n * k
             ),
-            "the stride is missing: each step is one stride wide": lambda n, s, k: n - 1 + k,
-            "this is a number of pixels: return the length of one side": lambda n, s, k: (
+            "the stride is missing: each step is one stride": lambda n, s, k: n - 1 + k,
+            "this is the number of pixels: return the length of one side": lambda n, s, k: (
                 ((n - 1) * s + k) ** 2
             ),
         },
@@ -119,22 +117,22 @@ EXERCISES = (
         scale_pixels,
         _pixels,
         {
-            "2 * pixels overflows uint8, so 200 becomes 144: turn pixels to floats first": (
+            "2 * pixels overflows uint8, so 200 becomes 144: convert to floats first": (
                 lambda x: _wrapped(2 * x.astype(int)) / 255 - 1
             ),
-            "pixels - 128 overflows uint8, so 100 becomes 228: turn pixels to floats first": (
+            "pixels - 128 overflows uint8, so 100 becomes 228: convert to floats first": (
                 lambda x: _wrapped(x.astype(int) - 128) / 128
             ),
             "this is 0..1: stretch it to -1..1, the range of tanh": lambda x: x / 255,
             "this is -1..0: divide by 127.5, then subtract 1": lambda x: x / 255 - 1,
-            "this is -0.5..0.5: twice that is asked for": lambda x: x / 255 - 0.5,
+            "this is -0.5..0.5: multiply it by 2": lambda x: x / 255 - 0.5,
             "this is 0..2: subtract 1": lambda x: x / 127.5,
             "white, 255, does not become exactly 1: divide by 127.5, which is 255 / 2": lambda x: (
                 x / 128 - 1
             ),
-            "black and white are exchanged: 0 is to become -1": lambda x: 1 - x / 127.5,
-            "scaled by the images' own least and largest pixel: always use 0 and 255": lambda x: (
-                (x - x.min()) / np.ptp(x) * 2 - 1
+            "black and white are swapped: 0 should become -1": lambda x: 1 - x / 127.5,
+            "scaled by the smallest and the largest pixel of the images: always use 0 and 255": (
+                lambda x: (x - x.min()) / np.ptp(x) * 2 - 1
             ),
         },
     ),
@@ -142,31 +140,31 @@ EXERCISES = (
         batch_normalization,
         _maps,
         {
-            "averaged over the batch only: average over height and width, too, axis=(0, 1, 2)": (
+            "averaged over the batch only: also average over height and width, axis=(0, 1, 2)": (
                 lambda *a: _normalized(*a, axis=0)
             ),
             "this is layer normalization, over channels: average over axis=(0, 1, 2)": lambda *a: (
                 _normalized(*a, axis=-1)
             ),
-            "this is instance normalization: average over the batch, too, axis=(0, 1, 2)": (
+            "this is instance normalization: also average over the batch, axis=(0, 1, 2)": (
                 lambda *a: _normalized(*a, axis=(1, 2))
             ),
-            "one mean for all channels: each has its own, axis=(0, 1, 2)": lambda *a: _normalized(
-                *a, axis=None
+            "there is one mean for all channels: each needs its own, axis=(0, 1, 2)": lambda *a: (
+                _normalized(*a, axis=None)
             ),
             "the variance is divided by n - 1: batch normalization divides by n": lambda *a: (
                 _normalized(*a, ddof=1)
             ),
-            "divided by the variance: divide by its root": lambda x, g, b, e: (
+            "divided by the variance: divide by its square root": lambda x, g, b, e: (
                 g * (x - x.mean((0, 1, 2))) / (x.var((0, 1, 2)) + e) + b
             ),
-            "epsilon is added to the deviation: add it to the variance, below the root": (
+            "epsilon is added to the deviation: add it to the variance, under the root": (
                 lambda x, g, b, e: g * (x - x.mean((0, 1, 2))) / (x.std((0, 1, 2)) + e) + b
             ),
             "epsilon is missing, and a channel of zeros gives 0/0: add it to the variance": (
                 lambda x, g, b, e: _normalized(x, g, b, 0.0)
             ),
-            "gamma and beta are exchanged: gamma multiplies, beta is added": lambda x, g, b, e: (
+            "gamma and beta are swapped: multiply by gamma, add beta": lambda x, g, b, e: (
                 _normalized(x, b, g, e)
             ),
         },
@@ -175,21 +173,21 @@ EXERCISES = (
         exponential_moving_average,
         _averages,
         {
-            "decay is on the wrong side: the old average keeps it, the weights get 1 - decay": (
+            "decay is on the wrong side: the old average gets decay, the weights get 1 - decay": (
                 lambda a, w, d: (1 - d) * a + d * w
             ),
             "the weights need the factor 1 - decay, or the average grows": lambda a, w, d: (
                 d * a + w
             ),
             "the old average needs the factor decay, or it grows": lambda a, w, d: a + (1 - d) * w,
-            "the plain mean of both: decay is the weight of the old average": lambda a, w, d: (
-                (a + w) / 2
+            "this is the plain mean of both: decay is the weight of the old average": (
+                lambda a, w, d: (a + w) / 2
             ),
             "the old average is missing: add decay times it": lambda a, w, d: (1 - d) * w,
             "the new weights are missing: add 1 - decay times them": lambda a, w, d: d * a,
             "both have the factor decay: the weights get 1 - decay": lambda a, w, d: d * (a + w),
-            "away from the weights: the average moves towards them": lambda a, w, d: (
-                a + (1 - d) * (a - w)
+            "the average moves away from the weights: it should move towards them": (
+                lambda a, w, d: a + (1 - d) * (a - w)
             ),
             "the result is divided by 1 - decay, as Adam does at its first step: leave that out": (
                 lambda a, w, d: d * a / (1 - d) + w

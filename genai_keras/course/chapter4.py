@@ -28,7 +28,7 @@ def gaussian_log_density(z, mean, log_variance):
 
 
 def _latents(rng):
-    """Three arrays of (rows, latents), of another shape each time."""
+    """Three arrays of (rows, latents), with a different shape in each case."""
     shapes = [(4, 3), (1, 5), (6, 2)]
     return [tuple(rng.normal(0, 0.8, (3, *shape)).astype("float32")) for shape in shapes]
 
@@ -56,21 +56,21 @@ EXERCISES = (
         reparameterize,
         _latents,
         {
-            "exp(log_variance) is the variance: noise is scaled by the standard deviation, its "
+            "exp(log_variance) is the variance: scale the noise by the standard deviation, its "
             "root": lambda m, v, e: m + np.exp(v) * e,
-            "noise is scaled by the logarithm itself: take exp(log_variance / 2)": lambda m, v, e: (
+            "the noise is scaled by the logarithm: use exp(log_variance / 2)": lambda m, v, e: (
                 m + v * e
             ),
-            "half the logarithm is not the deviation yet: where is the exp?": lambda m, v, e: (
+            "half the logarithm is not yet the deviation: where is the exp?": lambda m, v, e: (
                 m + v / 2 * e
             ),
-            "a root of the logarithm is no deviation: exp(log_variance / 2)": lambda m, v, e: (
-                m + np.sqrt(v) * e
+            "the root of the logarithm is not the deviation: use exp(log_variance / 2)": (
+                lambda m, v, e: m + np.sqrt(v) * e
             ),
             "the mean is missing": lambda m, v, e: np.exp(v / 2) * e,
-            "this is the mean only: without the noise it is a plain autoencoder": lambda m, v, e: m,
-            "all of one row share the first latent's noise: multiply elementwise": lambda m, v, e: (
-                m + np.exp(v / 2) * e[:, :1]
+            "this is only the mean: without noise it is a plain autoencoder": lambda m, v, e: m,
+            "all latents of a row share the noise of the first: multiply elementwise": (
+                lambda m, v, e: m + np.exp(v / 2) * e[:, :1]
             ),
         },
     ),
@@ -81,53 +81,55 @@ EXERCISES = (
             "twice the expected value: is the 0.5 there?": lambda m, v: (
                 2 * np.array(gaussian_kl(m, v))
             ),
-            "mean instead of sum over latents": lambda m, v: (
+            "this is the mean over latents: take the sum": lambda m, v: (
                 np.array(gaussian_kl(m, v)) / m.shape[-1]
             ),
-            "one number for the whole batch: sum over latents only (axis=-1)": lambda m, v: np.sum(
-                gaussian_kl(m, v)
+            "this is one number for the whole batch: sum over latents only (axis=-1)": (
+                lambda m, v: np.sum(gaussian_kl(m, v))
             ),
-            "one number, the mean of the batch: return one of each row": lambda m, v: np.mean(
+            "this is the mean over the batch: return one number per row": lambda m, v: np.mean(
                 gaussian_kl(m, v)
             ),
             "not summed over latents yet": lambda m, v: losses.gaussian_kl(m, v),
-            "the sign is the wrong way round: a divergence is never negative": lambda m, v: (
+            "the sign is wrong: a divergence is never negative": lambda m, v: (
                 -np.array(gaussian_kl(m, v))
             ),
-            "log_variance is the logarithm: take exp of it where the variance stands": (
+            "log_variance is the logarithm: use exp of it as the variance": (
                 lambda m, v: 0.5 * np.sum(v + m**2 - 1 - np.log(v), axis=-1)
             ),
             "the variance is exp(log_variance), not exp(2 log_variance): no square": lambda m, v: (
                 0.5 * np.sum(np.exp(2 * v) + m**2 - 1 - 2 * v, axis=-1)
             ),
-            "the -1 is missing: N(0, 1) itself must have 0": lambda m, v: (
+            "the -1 is missing: the divergence of N(0, 1) itself must be 0": lambda m, v: (
                 0.5 * np.sum(np.exp(v) + m**2 - v, axis=-1)
             ),
-            "the mean is to be squared": lambda m, v: 0.5 * np.sum(np.exp(v) + m - 1 - v, axis=-1),
+            "square the mean": lambda m, v: 0.5 * np.sum(np.exp(v) + m - 1 - v, axis=-1),
         },
     ),
     Exercise(
         bernoulli_nll,
         _images,
         {
-            "log of 0 for large logits: np.logaddexp(0, l) is log(1 + exp(l)) yet finite": (
+            "log(0) for large logits: np.logaddexp(0, l) is log(1 + exp(l)) and stays finite": (
                 _naive_nll
             ),
-            "log of 0 for large logits, in one of the two cases: np.logaddexp(0, l) is the log of "
-            "1 + exp(l) that stays finite": _naive_nll_of_each_case,
-            "mean instead of sum over pixels: a image's probability is the product of its "
-            "pixels'": lambda x, a: bernoulli_nll(x, a) / x[0].size,
-            "one number for the whole batch: return one a image": lambda x, a: np.sum(
+            "log(0) for large logits, in one of the two cases: np.logaddexp(0, l) is log(1 + "
+            "exp(l)) and stays finite": _naive_nll_of_each_case,
+            "this is the mean over pixels: the probability of an image is the product over its "
+            "pixels, so take the sum": lambda x, a: bernoulli_nll(x, a) / x[0].size,
+            "this is one number for the whole batch: return one per image": lambda x, a: np.sum(
                 bernoulli_nll(x, a)
             ),
-            "the mean of the batch: return one a image": lambda x, a: np.mean(bernoulli_nll(x, a)),
-            "this is log p(x): its negative is asked for": lambda x, a: -bernoulli_nll(x, a),
-            "black and white are exchanged": lambda x, a: bernoulli_nll(1 - x, a),
-            "only the white pixels count: the black ones add -log(1 - p)": lambda x, a: np.sum(
+            "this is the mean over the batch: return one number per image": lambda x, a: np.mean(
+                bernoulli_nll(x, a)
+            ),
+            "this is log p(x): return its negative": lambda x, a: -bernoulli_nll(x, a),
+            "black and white are swapped": lambda x, a: bernoulli_nll(1 - x, a),
+            "only the white pixels count: the black ones must add -log(1 - p)": lambda x, a: np.sum(
                 x * np.logaddexp(0.0, -a), axis=(1, 2, 3)
             ),
-            "a sigmoid of what is no logit any more: the sigmoid is applied twice": lambda x, a: (
-                bernoulli_nll(x, 0.5 * (1 + np.tanh(a / 2)))
+            "the sigmoid is applied twice: apply it to the logits only": lambda x, a: bernoulli_nll(
+                x, 0.5 * (1 + np.tanh(a / 2))
             ),
         },
     ),
@@ -138,10 +140,10 @@ EXERCISES = (
             "log(2 pi) is missing": lambda z, m, v: (
                 -0.5 * np.sum(v + (z - m) ** 2 * np.exp(-v), axis=-1)
             ),
-            "log_variance is missing: a wide Gaussian is a low one": lambda z, m, v: (
+            "log_variance is missing: a wide Gaussian has a low density": lambda z, m, v: (
                 -0.5 * np.sum(np.log(2 * np.pi) + (z - m) ** 2 * np.exp(-v), axis=-1)
             ),
-            "the squared distance is to be divided by the variance": lambda z, m, v: (
+            "divide the squared distance by the variance": lambda z, m, v: (
                 -0.5 * np.sum(np.log(2 * np.pi) + v + (z - m) ** 2, axis=-1)
             ),
             "the squared distance is divided by the deviation: divide by the variance": (
@@ -152,16 +154,14 @@ EXERCISES = (
             "the squared distance is multiplied by the variance: divide": lambda z, m, v: (
                 -0.5 * np.sum(np.log(2 * np.pi) + v + (z - m) ** 2 * np.exp(v), axis=-1)
             ),
-            "this is the density: its logarithm is asked for": lambda z, m, v: np.exp(
+            "this is the density: return its logarithm": lambda z, m, v: np.exp(
                 gaussian_log_density(z, m, v)
             ),
-            "the sign is the wrong way round": lambda z, m, v: (
-                -np.array(gaussian_log_density(z, m, v))
-            ),
+            "the sign is wrong": lambda z, m, v: -np.array(gaussian_log_density(z, m, v)),
             "twice the expected value: is the 0.5 there?": lambda z, m, v: (
                 2 * np.array(gaussian_log_density(z, m, v))
             ),
-            "mean instead of sum over latents": lambda z, m, v: (
+            "this is the mean over latents: take the sum": lambda z, m, v: (
                 np.array(gaussian_log_density(z, m, v)) / z.shape[-1]
             ),
         },

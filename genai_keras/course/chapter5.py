@@ -14,7 +14,7 @@ def causal_mask(length):
 
 
 def scaled_dot_product_attention(query, key, value, mask):
-    """softmax(Q K^T / sqrt(width)) V, over the keys that the mask leaves."""
+    """softmax(Q K^T / sqrt(width)) V, over the keys that the mask allows."""
     query, key, value = query[:, None], key[:, None], value[:, None]  # a single head
     scores = attention.attention_scores(query / np.sqrt(query.shape[-1]).astype("float32"), key)
     return attention.weighted_values(attention.attention_weights(scores, mask), value)[:, 0]
@@ -41,9 +41,9 @@ EXERCISES = (
         causal_mask,
         of.lengths,
         {
-            "the transpose: rows are queries, so query i sees the columns up to i, the lower "
+            "this is transposed: rows are queries, so query i sees the columns up to i, the lower "
             "triangle": lambda n: np.triu(np.ones((n, n), bool)),
-            "the wrong way round: True is where a query may look, not what is hidden from it": (
+            "the mask is inverted: True means that a query may look, not that it may not": (
                 lambda n: np.triu(np.ones((n, n), bool), 1)
             ),
             "the diagonal is missing: a query also sees the key at its own position": lambda n: (
@@ -58,10 +58,10 @@ EXERCISES = (
             "a query sees nothing but itself: the keys before it must be True, too": lambda n: (
                 np.eye(n, dtype=bool)
             ),
-            "this is added to scores, 0 and minus infinity: return True and False": lambda n: (
-                np.where(np.tri(n), 0.0, -np.inf)
+            "this mask of 0 and minus infinity is added to scores: return True and False": (
+                lambda n: np.where(np.tri(n), 0.0, -np.inf)
             ),
-            "this is added to scores, 0 and -1e9: return True and False": lambda n: np.where(
+            "this mask of 0 and -1e9 is added to scores: return True and False": lambda n: np.where(
                 np.tri(n), 0.0, -1e9
             ),
         },
@@ -70,22 +70,22 @@ EXERCISES = (
         scaled_dot_product_attention,
         of.queries,
         {
-            "exp of large scores overflows: subtract each row's maximum before it": (
+            "exp of large scores overflows: first subtract the maximum of each row": (
                 of.naive_attention
             ),
             "the scores are not scaled: divide them by the root of the width": lambda q, k, v, m: (
                 of.attend(q @ k.transpose(0, 2, 1), v, m)
             ),
-            "the scores are divided by the width: its root is enough": lambda q, k, v, m: of.attend(
-                q @ k.transpose(0, 2, 1) / q.shape[-1], v, m
+            "the scores are divided by the width: divide them by its root": lambda q, k, v, m: (
+                of.attend(q @ k.transpose(0, 2, 1) / q.shape[-1], v, m)
             ),
-            "the softmax is over the queries: a query's weights must add up to 1, axis=-1": (
+            "the softmax is over the queries: the weights of a query must add up to 1, axis=-1": (
                 lambda q, k, v, m: of.attend(of.scores(q, k), v, m, axis=1)
             ),
             "the mask has no effect: set masked scores to minus infinity": lambda q, k, v, m: (
                 of.softmax(of.scores(q, k)) @ v
             ),
-            "the mask is the wrong way round: True is what a query may look at": (
+            "the mask is inverted: True means that a query may look": (
                 lambda q, k, v, m: of.attend(of.scores(q, k), v, ~m)
             ),
             "the mask is transposed: its rows are queries": lambda q, k, v, m: of.attend(
@@ -103,15 +103,15 @@ EXERCISES = (
         sinusoidal_positions,
         of.shapes_of_positions,
         {
-            "sine and cosine are exchanged: the sine is in the even columns": lambda n, w: of.table(
+            "sine and cosine are swapped: the sine is in the even columns": lambda n, w: of.table(
                 n, of.pairs(w), np.cos, np.sin
             ),
-            "the sines are all to the left of the cosines: here they take turns": lambda n, w: (
+            "all sines are to the left of the cosines: here they alternate": lambda n, w: (
                 np.concatenate(
                     [of.table(n, of.pairs(w))[:, 0::2], of.table(n, of.pairs(w))[:, 1::2]], axis=1
                 )
             ),
-            "the exponent of a cosine is (2i + 1) / width: take its sine's, 2i / width": (
+            "the exponent of a cosine is (2i + 1) / width: use that of its sine, 2i / width": (
                 lambda n, w: of.table(n, np.arange(w) / w)
             ),
             "the exponent is 2 column / width: in the columns 2i and 2i + 1 it is 2i / width": (
@@ -126,10 +126,10 @@ EXERCISES = (
             "every column is a sine: the odd ones are cosines": lambda n, w: of.table(
                 n, of.pairs(w), np.sin, np.sin
             ),
-            "positions begin with 1: the first one is 0": lambda n, w: of.table(
+            "the positions begin with 1: the first must be 0": lambda n, w: of.table(
                 n, of.pairs(w), first=1
             ),
-            "these are the angles: their sines and cosines are missing": lambda n, w: of.table(
+            "these are the angles: take their sines and cosines": lambda n, w: of.table(
                 n, of.pairs(w), np.positive, np.positive
             ),
         },
@@ -152,19 +152,19 @@ EXERCISES = (
             "divided by the variance: take the root of variance + epsilon": lambda x, g, b, e: (
                 g * (x - x.mean(-1, keepdims=True)) / (x.var(-1, keepdims=True) + e) + b
             ),
-            "the moments are those of the batch (axis=0), as in batch normalization: axis=-1": (
+            "the moments are those of the batch (axis=0), as in batch normalization: use axis=-1": (
                 lambda x, g, b, e: of.normalized(x, g, b, e, axis=0)
             ),
-            "the moments are those of the positions (axis=1): each position has its own, axis=-1": (
+            "the moments are those over positions (axis=1): each position has its own, axis=-1": (
                 lambda x, g, b, e: of.normalized(x, g, b, e, axis=1)
             ),
-            "mean and variance of the whole array: each position has its own (axis=-1, keepdims)": (
+            "these moments are of the whole array: each position has its own (axis=-1, keepdims)": (
                 lambda x, g, b, e: of.normalized(x, g, b, e, axis=(0, 1, 2))
             ),
             "gamma and beta have no effect: multiply by gamma, then add beta": lambda x, g, b, e: (
                 of.normalized(x, 1, 0, e)
             ),
-            "gamma and beta are exchanged: gamma multiplies, beta is added": lambda x, g, b, e: (
+            "gamma and beta are swapped: multiply by gamma, add beta": lambda x, g, b, e: (
                 of.normalized(x, b, g, e)
             ),
         },
@@ -173,25 +173,25 @@ EXERCISES = (
         split_heads,
         of.to_be_split,
         {
-            "reshaped at once, which mixes positions: first (batch, length, heads, width / heads), "
+            "one reshape mixes positions: first reshape to (batch, length, heads, width / heads), "
             "then transpose": lambda x, h: of.split_as(x, h, "bhld", (0, 1, 2, 3)),
-            "the heads are not in front of the positions yet: transpose": lambda x, h: of.split_as(
+            "the heads are not yet before the positions: transpose": lambda x, h: of.split_as(
                 x, h, "blhd", (0, 1, 2, 3)
             ),
-            "features are dealt out in turn: a head takes neighbouring ones": lambda x, h: (
+            "the heads take features in turn: each should take neighbouring ones": lambda x, h: (
                 of.split_as(x, h, "bldh", (0, 3, 1, 2))
             ),
-            "the last two axes are exchanged: position, then feature": lambda x, h: of.split_as(
-                x, h, "blhd", (0, 2, 3, 1)
+            "the last two axes are swapped: position comes first, then feature": lambda x, h: (
+                of.split_as(x, h, "blhd", (0, 2, 3, 1))
             ),
-            "the heads are the first axis: they are the second, behind the batch": lambda x, h: (
-                of.split_as(x, h, "blhd", (2, 0, 1, 3))
+            "the heads are the first axis: they should be the second, after the batch": (
+                lambda x, h: of.split_as(x, h, "blhd", (2, 0, 1, 3))
             ),
             "batch and heads are one axis: return four axes": lambda x, h: of.split_as(
                 x, h, "blhd", (0, 2, 1, 3)
             ).reshape(-1, x.shape[1], x.shape[2] // h),
-            "each head has all features: it takes width / heads of them": lambda x, h: np.repeat(
-                x[:, None], h, axis=1
+            "each head has all features: it should take width / heads of them": lambda x, h: (
+                np.repeat(x[:, None], h, axis=1)
             ),
         },
     ),

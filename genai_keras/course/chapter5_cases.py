@@ -1,4 +1,4 @@
-"""Inputs for the exercises of chapter 5, and parts of its usual mistakes."""
+"""Inputs for the exercises of chapter 5, and parts of common mistakes."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ def lengths(rng):
 
 
 def partial_mask(rng, length):
-    """True and False in every row and column, so that no query is left without a key."""
+    """True and False in every row and column, so that every query has a key."""
     while True:
         mask = rng.random((length, length)) < 0.5
         mixed = all(each.any() and not each.all() for each in (*mask, *mask.T))
@@ -17,12 +17,12 @@ def partial_mask(rng, length):
 
 
 def queries(rng):
-    """Query, key, value and mask of three shapes; the last one's scores are around 1,000."""
+    """Query, key, value and mask of three shapes; the scores of the last are around 1,000."""
     cases = []
     for batch, length, width in ((2, 5, 6), (3, 4, 7)):
         parts = rng.normal(0, 1.2, (3, batch, length, width)).astype("float32")
         cases.append((*parts, partial_mask(rng, length)))
-    # Multiples of 1/8, whose products float32 adds up without an error.
+    # Multiples of 1/8, because float32 adds their products exactly.
     query, key, value = rng.integers(-12, 13, (3, 2, 6, 16)).astype("float32") / 8
     query[..., 0] = key[..., 0] = 64
     cases.append((query, key, value, partial_mask(rng, 6)))
@@ -53,7 +53,7 @@ def shapes_of_positions(rng):
 
 
 def table(length, exponents, sine=np.sin, cosine=np.cos, first=0):
-    """One of positions with an exponent for each column: sines in even ones, cosines in odd."""
+    """Positions with an exponent for each column: sines in even columns, cosines in odd ones."""
     angles = (first + np.arange(length))[:, None] / 10_000.0**exponents  # (length, width)
     table = np.empty_like(angles)
     table[:, 0::2], table[:, 1::2] = sine(angles[:, 0::2]), cosine(angles[:, 1::2])
@@ -89,7 +89,7 @@ def to_be_split(rng):
 
 
 def split_as(x, heads, order, axes):
-    """Reshapes to an order of the sizes b(atch), l(ength), h(eads), d(epth), then transposes."""
+    """Reshapes to the sizes b(atch), l(ength), h(eads), d(epth) in some order, then transposes."""
     batch, length, width = x.shape
     sizes = {"b": batch, "l": length, "h": heads, "d": width // heads}
     return x.reshape([sizes[each] for each in order]).transpose(axes)

@@ -11,7 +11,7 @@ from genai_keras.sampling.continuation import context_start
 
 
 def inputs_and_targets(tokens):
-    """What a decoder reads, and what it is to predict at each place: the token after it."""
+    """The tokens that a decoder reads, and the next token that it must predict at each position."""
     return tokens[:, :-1], tokens[:, 1:]
 
 
@@ -31,8 +31,8 @@ def softmax_with_temperature(logits, temperature):
 
 
 def top_p(probabilities, p):
-    """The fewest likeliest tokens whose mass reaches p, renormalized; the others have 0."""
-    # As `samplers.keep_top_p`, but without logits: exact where the mass is exactly p.
+    """The fewest most likely tokens whose probability reaches p, renormalized; the others get 0."""
+    # Like `samplers.keep_top_p`, but without logits: exact if the sum is exactly p.
     kept = of.mass_before(probabilities) < p
     return np.where(kept, probabilities, 0.0) / probabilities[kept].sum()
 
@@ -42,25 +42,28 @@ EXERCISES = (
         inputs_and_targets,
         of.texts,
         {
-            "inputs and targets are the same: the target is the next token, one place on": (
+            "inputs and targets are the same: the target is the next token, one position later": (
                 lambda t: (t[:, :-1], t[:, :-1])
             ),
             "nothing is shifted: inputs go without the last token, targets without the first": (
                 lambda t: (t, t)
             ),
-            "exchanged: the inputs come first, and the target is the token after an input": (
+            "inputs and targets are swapped: the target is the token after the input": (
                 lambda t: (t[:, 1:], t[:, :-1])
             ),
-            "np.roll brings the first token to the end: leave the last position out": lambda t: (
+            "np.roll moves the first token to the end: leave out the last position": lambda t: (
                 t,
                 np.roll(t, -1, axis=1),
             ),
-            "this shifts by a text: a text is a row, shift by a column": lambda t: (t[:-1], t[1:]),
-            "two places on: the target is the token right after its input": lambda t: (
+            "this shifts by one text: a text is a row, so shift by one column": lambda t: (
+                t[:-1],
+                t[1:],
+            ),
+            "the shift is two positions: the target is the token right after its input": lambda t: (
                 t[:, :-2],
                 t[:, 2:],
             ),
-            "the last target is invented: a text's last token has no next one, leave it out": (
+            "the last target is invented: the last token has no next one, so leave it out": (
                 lambda t: (t, np.pad(t[:, 1:], ((0, 0), (0, 1))))
             ),
             "the first input is invented: there is no start token here": lambda t: (
@@ -73,22 +76,22 @@ EXERCISES = (
         next_token_loss,
         of.predictions,
         {
-            "exp of a large logit overflows to nan: subtract the row's maximum before exp": (
+            "exp of a large logit overflows to nan: subtract the maximum of the row before exp": (
                 lambda z, t: np.mean(of.nats(of.naive_log_softmax(z), t))
             ),
-            "infinite for large logits: no log of a softmax, logit - logsumexp stays finite": (
+            "the log of a softmax can be infinite: logit - logsumexp stays finite": (
                 lambda z, t: np.mean(of.nats(np.log(of.softmax(z)), t))
             ),
-            "the sum: take the mean over all positions": lambda z, t: np.sum(
+            "this is the sum: take the mean over all positions": lambda z, t: np.sum(
                 of.nats(of.log_softmax(z), t)
             ),
-            "one number a position: take the mean of them all": lambda z, t: of.nats(
+            "this is one number per position: take the mean of all": lambda z, t: of.nats(
                 of.log_softmax(z), t
             ),
-            "one number a text: take the mean over the batch, too": lambda z, t: np.mean(
+            "this is one number per text: also take the mean over the batch": lambda z, t: np.mean(
                 of.nats(of.log_softmax(z), t), axis=1
             ),
-            "the mean over the vocabulary, too: of a position only log p(target) counts": (
+            "this also averages over the vocabulary: at each position only log p(target) counts": (
                 lambda z, t: np.mean(of.nats(of.log_softmax(z), t)) / z.shape[-1]
             ),
             "this is the mean of log p: the loss is its negative": lambda z, t: (
@@ -106,23 +109,27 @@ EXERCISES = (
         last_context,
         of.long_and_short,
         {
-            "these are the first tokens: what comes next depends on the last ones": lambda t, w: t[
+            "these are the first tokens: the next token depends on the last ones": lambda t, w: t[
                 :, :w
             ],
-            "these are the last texts: a text is a row, take its last columns": lambda t, w: t[-w:],
+            "these are the last texts: a text is a row, so take its last columns": lambda t, w: t[
+                -w:
+            ],
             "one token too few: return as many as fit": lambda t, w: t[:, -(w - 1) :],
             "one token more than fits: return as many as fit": lambda t, w: t[:, -(w + 1) :],
             "the last token is missing: it matters most for the next one": lambda t, w: t[
                 :, max(t.shape[1] - w - 1, 0) : -1
             ],
-            "a short text is cut: the start is negative there, and counts from the end": (
+            "a short text is cut: its start is negative, which counts from the end": (
                 lambda t, w: t[:, t.shape[1] - w :]
             ),
-            "a short text is filled up: return it as it is": lambda t, w: np.pad(
+            "a short text is padded: return it unchanged": lambda t, w: np.pad(
                 t[:, -w:], ((0, 0), (max(w - t.shape[1], 0), 0))
             ),
-            "the order is reversed: the last token stays the last": lambda t, w: t[:, ::-1][:, :w],
-            "the context moves by halves, as the package's does: here it moves by one token": (
+            "the order is reversed: the last token should stay last": lambda t, w: t[:, ::-1][
+                :, :w
+            ],
+            "the context moves by halves, as in the package: here it should move by one token": (
                 lambda t, w: t[:, int(context_start(t.shape[1], w)) :]
             ),
         },
@@ -131,20 +138,20 @@ EXERCISES = (
         softmax_with_temperature,
         of.scores,
         {
-            "exp of a large number overflows: subtract the row's maximum before it": lambda z, c: (
+            "exp of a large number overflows: first subtract the maximum of the row": lambda z, c: (
                 of.naive_softmax(z / c)
             ),
-            "multiplied by the temperature: divide the logits by it": (
+            "the logits are multiplied by the temperature: divide them by it": (
                 lambda z, c: of.softmax(z * c)
             ),
             "the temperature has no effect: divide the logits by it": lambda z, c: of.softmax(z),
             "the probabilities are divided by the temperature: divide the logits": lambda z, c: (
                 of.softmax(z) / c
             ),
-            "a softmax of a softmax: divide the logits, not their softmax": lambda z, c: of.softmax(
-                of.softmax(z) / c
+            "this is a softmax of a softmax: divide the logits, not their softmax": lambda z, c: (
+                of.softmax(of.softmax(z) / c)
             ),
-            "these are the logits: their softmax is missing": lambda z, c: z / c,
+            "these are the logits: take their softmax": lambda z, c: z / c,
             "these are logarithms: take exp of them": lambda z, c: of.log_softmax(z / c),
             "the softmax is over the batch: it is over the vocabulary, axis=-1": lambda z, c: (
                 of.softmax(z / c, axis=0)
@@ -158,32 +165,32 @@ EXERCISES = (
         top_p,
         of.distributions,
         {
-            "not renormalized: divide by the sum of what is kept": lambda q, p: np.where(
-                of.mass_before(q) < p, q, 0
+            "not renormalized: divide by the sum of the probabilities that are kept": lambda q, p: (
+                np.where(of.mass_before(q) < p, q, 0)
             ),
-            "divided by p: divide by the sum of what is kept, which may be more": lambda q, p: (
-                np.where(of.mass_before(q) < p, q, 0) / p
+            "divided by p: divide by the sum of those that are kept, which may be larger": (
+                lambda q, p: np.where(of.mass_before(q) < p, q, 0) / p
             ),
-            "a softmax of probabilities: divide them by their sum": lambda q, p: of.softmax(
+            "this is a softmax of probabilities: divide them by their sum": lambda q, p: of.softmax(
                 np.where(of.mass_before(q) < p, q, -np.inf)
             ),
-            "p is not reached: keep the token with which the mass gets there, too": lambda q, p: (
+            "p is not reached: also keep the token with which the sum reaches p": lambda q, p: (
                 of.only(q, of.mass_before(q) + q <= p)
             ),
-            "p is not reached, nor by a mass of exactly p: keep the token that gets there, too": (
+            "p is not reached, even if the sum is exactly p: also keep the token that reaches it": (
                 lambda q, p: of.only(q, of.mass_before(q) + q < p)
             ),
-            "a token too many where the mass is exactly p: then p is reached": lambda q, p: of.only(
-                q, of.mass_before(q) <= p
+            "one token too many if the sum is exactly p: then p is already reached": lambda q, p: (
+                of.only(q, of.mass_before(q) <= p)
             ),
-            "taken in the order of the vocabulary: begin with the likeliest": lambda q, p: of.only(
-                q, of.mass_before(q, np.arange(len(q))) < p
+            "the tokens are taken in the order of the vocabulary: begin with the most likely": (
+                lambda q, p: of.only(q, of.mass_before(q, np.arange(len(q))) < p)
             ),
-            "the least likely tokens come first: begin with the likeliest": lambda q, p: of.only(
+            "the least likely tokens come first: begin with the most likely": lambda q, p: of.only(
                 q, of.mass_before(q, np.argsort(q)) < p
             ),
-            "sorted by probability: each token keeps its place in the vocabulary": lambda q, p: (
-                -np.sort(-of.only(q, of.mass_before(q) < p))
+            "the result is sorted by probability: each token must keep its place": (
+                lambda q, p: -np.sort(-of.only(q, of.mass_before(q) < p))
             ),
         },
     ),

@@ -1,4 +1,4 @@
-"""Inputs for the exercises of chapter 6, and parts of its usual mistakes."""
+"""Inputs for the exercises of chapter 6, and parts of common mistakes."""
 
 import numpy as np
 
@@ -24,7 +24,7 @@ def nats(log_probabilities, targets):
 
 
 def predictions(rng):
-    """Logits and targets; the last one's logits are thousands."""
+    """Logits and targets; the last logits are thousands."""
     cases = []
     for shape, scale in (((2, 4, 5), 1.5), ((3, 2, 7), 2.5), ((3, 5, 6), 3_000.0)):
         logits = rng.normal(0, scale, shape).astype("float32")
@@ -33,7 +33,7 @@ def predictions(rng):
 
 
 def long_and_short(rng):
-    """Texts that are longer than the context, and of a batch of more of them, and shorter ones."""
+    """Texts longer than the context, also in a larger batch, and shorter ones."""
     cases = []
     for batch in (2, 10):
         context_length = int(rng.integers(6, 10))
@@ -47,12 +47,12 @@ def long_and_short(rng):
 
 
 def scores(rng):
-    """Logits and temperatures; the last one's logits are around 1,000."""
+    """Logits and temperatures; the last logits are around 1,000."""
     cases = []
     for shape, low, high in (((2, 5), 0.4, 0.7), ((3, 4), 1.5, 3.0)):
         logits = rng.normal(0, 1.5, shape).astype("float32")
         cases.append((logits, float(rng.uniform(low, high))))
-    # Multiples of 1/8, so that float32 holds them, and twice them, without an error.
+    # Multiples of 1/8, which float32 holds exactly, also when doubled.
     cases.append(((1_000 + rng.integers(-12, 13, (4, 6)) / 8).astype("float32"), 0.5))
     return cases
 
@@ -67,21 +67,21 @@ def naive_softmax(logits):
 
 
 def distributions(rng):
-    """Of different sizes; the last one's mass is exactly p after some of its tokens."""
+    """Distributions of different sizes; the sum of the last is exactly p after some tokens."""
     cases = []
     for vocabulary in (5, 8, 20):
         probabilities = rng.dirichlet(np.full(vocabulary, 2.0))
         mass = np.cumsum(np.sort(probabilities)[::-1])
-        tokens = int(rng.integers(1, 4))  # that do not reach p yet; the next one does
+        tokens = int(rng.integers(1, 4))  # these do not yet reach p; the next one does
         cases.append((probabilities, float(mass[tokens - 1 : tokens + 1] @ (0.6, 0.4))))
-    # Nearly powers of two, whose logarithms and sums round little: other ways agree on these, too.
+    # Nearly powers of two: their logarithms and sums round little, so other algorithms agree.
     probabilities = np.array([16, 8, 4, 3, 1]) / 32
     cases.append((rng.permutation(probabilities), float(rng.choice([16, 24, 28]) / 32)))
     return cases
 
 
 def mass_before(probabilities, order=None):
-    """The mass of the tokens likelier than each, or before it in an order: `(vocabulary,)`."""
+    """The sum of the more likely tokens, or of those before each in an order: `(vocabulary,)`."""
     order = np.argsort(-probabilities, kind="stable") if order is None else order
     before = np.empty_like(probabilities)
     before[order] = np.cumsum(probabilities[order]) - probabilities[order]

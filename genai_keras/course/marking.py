@@ -1,4 +1,4 @@
-"""Marks a function that a learner wrote, and names the mistake if it is a usual one."""
+"""Marks a function that a learner wrote, and names the mistake if it is a common one."""
 
 import contextlib
 import copy
@@ -13,7 +13,7 @@ import numpy as np
 
 from genai_keras.cli.tool_options import CHAPTERS
 
-SECONDS = 10  # that an answer may think; a loop without an end is told from a slow one so
+SECONDS = 10  # limit for an answer, to detect an endless loop
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}  # answers may compute in float32
 
 
@@ -22,12 +22,13 @@ class Exercise:
     """A function to fill in.
 
     Args:
-        truth: the right function. The learner's has its name, unless `name` says otherwise.
-        cases: from a `np.random.Generator` to a list of tuples of arguments, NumPy arrays or
-            numbers: what both are tried on. Other draws must give other right answers.
-        mistakes: wrong functions by the hint that names the mistake; a learner's answer that agrees
+        truth: the right function. The learner's function has the same name, unless `name` is given.
+        cases: a function of a `np.random.Generator` that returns a list of tuples of arguments
+            (NumPy arrays or numbers) to try both functions on. Other random numbers must give other
+            right answers.
+        mistakes: wrong functions by the hint that names the mistake. A learner's answer that agrees
             with one of them in every case gets its hint.
-        name: of the learner's function.
+        name: name of the learner's function.
     """
 
     truth: Callable
@@ -41,7 +42,7 @@ class Exercise:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one exercise, and why."""
+    """The mark of one exercise, and the reason for it."""
 
     name: str
     status: Literal["right", "wrong", "not done yet"]
@@ -57,11 +58,11 @@ def exercises_of(chapter):
 
 
 def check(answer, seed=0):
-    """Says whether a filled-in function is right, and if not, what is likely to be the matter.
+    """Prints whether a function is right, and if not, the likely mistake.
 
     Args:
-        answer: the function, by the name that the exercise gave it.
-        seed: of the inputs it is tried on.
+        answer: the function, with the name given in the exercise.
+        seed: seed of the inputs it is tried on.
 
     Returns:
         Whether it is right.
@@ -81,14 +82,14 @@ def check(answer, seed=0):
 def mark(exercise, answer, seed=0):
     """Tries an answer on inputs drawn with a seed, and returns a `Verdict`.
 
-    The answer is right if it agrees with the truth on all of them, to 1e-4.
+    The answer is right if it agrees with the truth on all inputs, to 1e-4.
     """
 
     def verdict(status, reason=""):
         return Verdict(exercise.name, status, reason)
 
     if not callable(answer):
-        return verdict("wrong", f"{exercise.name} is no function, but {answer!r}")
+        return verdict("wrong", f"{exercise.name} is not a function, but {answer!r}")
     cases = exercise.cases(np.random.default_rng(seed))
     expected = [_as_array(exercise.truth(*arguments)) for arguments in cases]
     found = []
@@ -99,10 +100,10 @@ def mark(exercise, answer, seed=0):
                 returned = answer(*given)
         except NotImplementedError:
             return verdict("not done yet")
-        except Exception as error:  # whatever a learner's code may raise is for the learner
+        except Exception as error:  # the learner should see whatever the code raises
             return verdict("wrong", f"it raised {type(error).__name__}: {error}{_where(error)}")
         if returned is None:
-            return verdict("wrong", "it returned None: is there a return at its end?")
+            return verdict("wrong", "it returned None: does it end with a return statement?")
         try:
             found.append(_as_array(returned))
         except _DifferentShapes as error:
@@ -110,7 +111,7 @@ def mark(exercise, answer, seed=0):
         except (ValueError, TypeError):
             return verdict("wrong", f"it must return numbers, not {type(returned).__name__}")
         if not _same(given, arguments):
-            return verdict("wrong", "it changes what it is given: compute a new array instead")
+            return verdict("wrong", "it changes its arguments: compute a new array instead")
     if _agree(found, expected):
         return verdict("right")
     for hint, mistake in exercise.mistakes.items():
@@ -120,7 +121,7 @@ def mark(exercise, answer, seed=0):
 
 
 class _DifferentShapes(ValueError):
-    """An answer's parts cannot be compared as one array."""
+    """The parts of an answer cannot be compared as one array."""
 
 
 def _outcomes(mistake, cases):
@@ -129,7 +130,7 @@ def _outcomes(mistake, cases):
 
 
 def _as_array(value):
-    """Float64, of whatever an answer is made of; a tuple's parts one after another."""
+    """An answer as float64; the parts of a tuple are stacked."""
     if isinstance(value, (tuple, list)):
         parts = [np.asarray(each, "float64") for each in value]
         if len({part.shape for part in parts}) > 1:
@@ -151,33 +152,33 @@ def _same(given, arguments):
 
 
 def _difference(found, expected, cases):
-    """What can be said of a wrong answer whose mistake is not a usual one."""
+    """A description of a wrong answer whose mistake is not a common one."""
     pairs = list(zip(found, expected, strict=True))
     for ours, right in pairs:
         if ours.shape != right.shape:
-            return f"it returns the shape {ours.shape}, and {right.shape} is expected"
+            return f"it returns the shape {ours.shape}, but {right.shape} is expected"
     if any(np.isfinite(right).all() and not np.isfinite(ours).all() for ours, right in pairs):
         return (
-            "it returns nan or infinity: log(0), 0/0, a root of a negative number, or exp of a "
-            "large one? softplus and logsumexp stay finite"
+            "it returns nan or infinity: is there log(0), 0/0, the root of a negative number, or "
+            "exp of a large number? softplus and logsumexp stay finite"
         )
     ours, right = (np.concatenate([np.ravel(each[i]) for each in pairs]) for i in (0, 1))
     some = np.isfinite(right) & (np.abs(right) > 1e-6)
     ratios = ours[some] / right[some]
     if some.any() and np.allclose(ours[~some], right[~some]) and np.ptp(ratios) < 1e-4:
         if abs(ratios[0] + 1.0) < 1e-4:
-            return "the sign is the wrong way round"
+            return "the sign is wrong"
         return f"it is always {ratios[0]:.4g} times the expected value"
     differs = [not _agree([a], [b]) for a, b in pairs].index(True)
     arguments = ", ".join(_short(each) for each in cases[differs])
     return (
-        f"for ({arguments}) it returns {_short(found[differs])}, and {_short(expected[differs])} "
+        f"for ({arguments}) it returns {_short(found[differs])}, but {_short(expected[differs])} "
         "is expected"
     )
 
 
 def _short(value):
-    """A value in one line, small enough to be read."""
+    """A value in one line, short enough to read."""
     value = np.asarray(value)
     if value.size > 12:
         return f"an array of {value.shape}"
@@ -185,7 +186,7 @@ def _short(value):
 
 
 def _where(error):
-    """The line, in its cell or file, that raised."""
+    """The line of the cell or file that raised the error."""
     trace = error.__traceback__
     line = None
     while trace:
@@ -197,13 +198,13 @@ def _where(error):
 
 @contextlib.contextmanager
 def _no_longer_than(seconds):
-    """Raises TimeoutError in the main thread, where the system has alarms."""
+    """Raises TimeoutError in the main thread, if the system has alarms."""
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
         yield
         return
 
     def stop(number, frame):
-        raise TimeoutError(f"no answer after {seconds} seconds: does a loop never end?")
+        raise TimeoutError(f"no answer after {seconds} seconds: is there an endless loop?")
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.alarm(seconds)

@@ -1,4 +1,4 @@
-"""What the notebooks show things with; nothing of a model is in here."""
+"""Helpers that show things in notebooks; there is no model code here."""
 
 import inspect
 import os
@@ -16,16 +16,16 @@ try:
 except ImportError as error:
     raise ImportError("notebooks need more packages: pip install genai_keras[notebooks]") from error
 
-FAST = "GENAI_KERAS_FAST"  # an environment variable: tests set it, to run notebooks in seconds
+FAST = "GENAI_KERAS_FAST"  # environment variable that tests set to run notebooks in seconds
 
 
 def setting(full, fast):
-    """A number to learn from, or, when the notebooks are only tested, one that is soon done."""
+    """The number `full`, or `fast` when the notebooks are only tested."""
     return fast if os.environ.get(FAST) else full
 
 
 def new_run(name):
-    """An empty folder `runs/NAME`; what an earlier go of the notebook left there is removed."""
+    """An empty folder `runs/NAME`; files of an earlier execution are removed."""
     folder = Path("runs") / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -33,7 +33,7 @@ def new_run(name):
 
 
 def show_source(*objects):
-    """Shows classes, functions or methods as they stand in the package."""
+    """Shows the source of classes, functions or methods of the package."""
     for each in objects:
         lines, start = inspect.getsourcelines(each)
         file = "/".join(inspect.getmodule(each).__name__.split(".")) + ".py"
@@ -47,7 +47,7 @@ def show_images(images, columns=None, value_range=(-1, 1)):
 
 
 def plot_history(history, *groups):
-    """Plots what `fit` returned: one panel for each group of metrics, validation dashed."""
+    """Plots what `fit` returned: one panel per group of metrics, with dashed validation lines."""
     _, axes = plt.subplots(1, len(groups), figsize=(4.5 * len(groups), 3), squeeze=False)
     for axis, names in zip(axes[0], groups, strict=True):
         for name in names:
@@ -65,10 +65,10 @@ def plot_history(history, *groups):
 
 
 def explore(draw, **ranges):
-    """Sliders that redraw a image; above them a static strip, for where widgets do not run.
+    """Sliders that redraw an image, below a static strip for places where widgets do not run.
 
     Args:
-        draw: from one number for each slider to `(height, width, 3)` uint8.
+        draw: a function of one number per slider that returns `(height, width, 3)` uint8.
         **ranges: `(least, most)` of each slider, by its name.
     """
     import ipywidgets as widgets
@@ -105,7 +105,7 @@ def explore(draw, **ranges):
 
 
 def show_tensorboard(folder, height=800):
-    """Shows TensorBoard below the cell, served by this very kernel, so that it ends with it."""
+    """Shows TensorBoard below the cell; the kernel serves it, so both end together."""
     from tensorboard import program
 
     server = program.TensorBoard()
@@ -114,7 +114,7 @@ def show_tensorboard(folder, height=800):
     try:
         from google.colab import output
     except ImportError:
-        # On JupyterHub and Binder the browser reaches this machine by a proxy only.
+        # On JupyterHub and Binder, the browser reaches this machine only through a proxy.
         hub = os.environ.get("JUPYTERHUB_SERVICE_PREFIX")
         address = f"{hub}proxy/{port}/" if hub else f"http://localhost:{port}/"
         display(IFrame(address, "100%", height))
@@ -123,7 +123,7 @@ def show_tensorboard(folder, height=800):
 
 
 def outcome(test):
-    """Runs a test of the bug museum and says whether it passes, without ending the notebook."""
+    """Runs a test of the bug museum and prints whether it passes, without stopping the notebook."""
     try:
         test()
     except AssertionError as error:

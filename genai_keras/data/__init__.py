@@ -1,1 +1,1 @@
-"""Sources of samples, and the batches made of them."""
+"""Sources of samples, and the batches made from them."""

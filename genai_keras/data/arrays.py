@@ -1,7 +1,8 @@
-"""Readers of images and labels in npz, idx and CIFAR-10's files, which trust none of them.
+"""Readers of images and labels in npz, idx and CIFAR-10 files, which check everything.
 
-What they return is ready to learn from: uint8, not empty, of one shape, labels of 0 to 9. Anything
-else is a `UserError` that names the file, and where it can the array and the first bad sample.
+They return arrays that are ready for training: uint8, not empty, of one shape, with labels 0 to 9.
+Anything else is a `UserError` that names the file and, where possible, the array and the first bad
+sample.
 """
 
 import gzip
@@ -15,21 +16,21 @@ import numpy as np
 
 from genai_keras.errors import UserError
 
-MOST_BYTES = 1 << 31  # of one array: a header that tells of more is damaged, or a bomb
-MOST_EXPANSION = 1032  # times: no file that gzip or zip deflated becomes larger
-CHUNK = 1024  # images that are converted at once
+MOST_BYTES = 1 << 31  # of one array; a header that claims more is damaged or malicious
+MOST_EXPANSION = 1032  # the largest factor by which a gzip or zip file can expand
+CHUNK = 1024  # number of images to convert at once
 
 
 def read_npz(path, classes):
-    """Reads `x_train`, `x_test` and, where they are there, `y_train` and `y_test`.
+    """Reads `x_train`, `x_test` and, if they exist, `y_train` and `y_test`.
 
-    Images are `(n, height, width)` or `(n, height, width, 1 or 3)`: whole numbers of 0 to 255, of
-    any type; floats of 0 to 1, scaled by 255 and rounded; or bool, True for white. Labels are
-    whole numbers, of any type too, `(n,)` or `(n, 1)`.
+    Images are `(n, height, width)` or `(n, height, width, 1 or 3)`: integers from 0 to 255, of any
+    type; floats from 0 to 1, scaled by 255 and rounded; or bool, True for white. Labels are
+    integers, also of any type, `(n,)` or `(n, 1)`.
 
     Args:
-        path: of the file.
-        classes: how many classes the labels are of.
+        path: path of the file.
+        classes: number of classes of the labels.
 
     Returns:
         `(train, test, train_labels, test_labels)`, uint8; labels may be None.
@@ -42,17 +43,17 @@ def read_npz(path, classes):
         parts = [_to_images(name, arrays[name]) for name in ("x_train", "x_test")]
         labels = [_to_labels(name, arrays[name], classes) for name in ("y_train", "y_test")]
         return check_parts(*parts, *labels)
-    except Exception as error:  # zip, zlib, NumPy's header and its parser each raise their own
-        raise UserError(f"{path} does not hold images as it has to: {reason_of(error)}") from None
+    except Exception as error:  # zip, zlib and NumPy raise errors of many types
+        raise UserError(f"{path} does not contain images as expected: {reason_of(error)}") from None
 
 
 def read_idx(path, rank, classes=None):
     """Reads an idx file, gzipped or not: 2048 + rank, the shape, the bytes.
 
     Args:
-        path: of the file.
+        path: path of the file.
         rank: 3 for images, 1 for labels.
-        classes: how many classes the labels are of.
+        classes: number of classes of the labels.
     """
     opener = gzip.open if path.suffix == ".gz" else open
     try:
@@ -66,8 +67,8 @@ def read_idx(path, rank, classes=None):
                 raise ValueError(f"it starts with {magic} instead of {2048 + rank}")
             count = math.prod(shape)
             if min(shape) < 1 or count > most:
-                raise ValueError(f"its header tells of the shape {tuple(shape)}")
-            data = file.read(count + 1)  # one more: its end has to be reached, for the checksum
+                raise ValueError(f"its header claims the shape {tuple(shape)}")
+            data = file.read(count + 1)  # one byte more, to reach the end and the checksum
         if len(data) != count:
             raise ValueError(
                 f"it has {'more' if len(data) > count else 'fewer'} bytes than the {count} of "
@@ -75,8 +76,10 @@ def read_idx(path, rank, classes=None):
             )
         values = np.frombuffer(data, "uint8").reshape(shape)
         return _to_labels("label", values, classes) if rank == 1 else values
-    except Exception as error:  # of gzip, zlib or the file system
-        raise UserError(f"{path} is no such idx file, or is damaged: {reason_of(error)}") from None
+    except Exception as error:  # from gzip, zlib or the file system
+        raise UserError(
+            f"{path} is not such an idx file, or it is damaged: {reason_of(error)}"
+        ) from None
 
 
 def read_cifar_file(path, classes):
@@ -84,7 +87,7 @@ def read_cifar_file(path, classes):
     try:
         data = np.fromfile(path, "uint8")
         if not data.size or data.size % 3073:
-            raise ValueError(f"{data.size} bytes are no multiple of 3,073")
+            raise ValueError(f"{data.size} bytes are not a multiple of 3,073")
         records = data.reshape(-1, 3073)
         labels = _to_labels("label", records[:, 0], classes)
     except (OSError, ValueError) as error:
@@ -93,10 +96,10 @@ def read_cifar_file(path, classes):
 
 
 def check_parts(train, test, train_labels, test_labels):
-    """Four arrays as they are, if images are of one shape and each has a label, or none at all.
+    """Returns the four arrays if all images have one shape and all or none have labels.
 
     Raises:
-        ValueError: they do not fit together.
+        ValueError: the arrays do not fit together.
     """
     if train.shape[1:] != test.shape[1:]:
         raise ValueError(
@@ -109,12 +112,12 @@ def check_parts(train, test, train_labels, test_labels):
 
 
 def reason_of(error):
-    """What an error says, in one line that is not too long."""
+    """The message of an error as one short line."""
     return textwrap.shorten(str(error), 300, placeholder="...") or type(error).__name__
 
 
 def _read_member(archive, name, needed=True):
-    """An array of an npz: neither a pickle nor larger than its bytes, whose checksum is right."""
+    """An array of an npz that is not pickled, has the claimed size and the right checksum."""
     try:
         info = archive.getinfo(f"{name}.npy")
     except KeyError:
@@ -122,21 +125,23 @@ def _read_member(archive, name, needed=True):
             raise ValueError(f"it has no array {name}") from None
         return None
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError(f"{name} is compressed otherwise than NumPy does")  # without a limit
+        raise ValueError(f"{name} is not compressed as NumPy does it")  # without a limit
     if info.file_size > MOST_BYTES:
-        raise ValueError(f"{name} has {info.file_size:,} bytes, and at most {MOST_BYTES:,} may be")
+        raise ValueError(
+            f"{name} has {info.file_size:,} bytes, but at most {MOST_BYTES:,} are allowed"
+        )
     with archive.open(info) as member:
-        data = member.read(info.file_size + 1)  # to its end, where zipfile compares the checksum
+        data = member.read(info.file_size + 1)  # at the end, zipfile compares the checksum
     file = io.BytesIO(data)
     version = np.lib.format.read_magic(file)
     if version not in ((1, 0), (2, 0)):
-        raise ValueError(f"{name} is of .npy's version {version}")
+        raise ValueError(f"{name} has version {version} of the .npy format")
     read_header = np.lib.format.read_array_header_1_0
     if version == (2, 0):
         read_header = np.lib.format.read_array_header_2_0
     shape, in_columns, dtype = read_header(file)
     if dtype.kind not in "buif":
-        raise ValueError(f"{name} is of the type {dtype}, not of real numbers")
+        raise ValueError(f"{name} has type {dtype}, which is not a type of real numbers")
     start = file.tell()
     claimed = math.prod(shape) * dtype.itemsize
     if min(shape, default=1) < 0 or claimed != len(data) - start:
@@ -147,7 +152,7 @@ def _read_member(archive, name, needed=True):
 
 
 def _to_images(name, array):
-    """`(n, height, width, channels)` uint8, without a copy if it is uint8 already."""
+    """`(n, height, width, channels)` uint8, without a copy if it is already uint8."""
     if array.ndim not in (3, 4) or array.shape[3:] not in ((), (1,), (3,)):
         raise ValueError(
             f"{name} has the shape {array.shape}, instead of (n, height, width) or "
@@ -158,7 +163,7 @@ def _to_images(name, array):
         return array * np.uint8(255)
     if array.dtype.kind in "ui" and array.max() == 1:
         raise ValueError(
-            f"{name} has no value but 0 and 1: save black and white as bool, or as 0 and 255"
+            f"{name} has only the values 0 and 1: save black and white as bool, or as 0 and 255"
         )
     if array.dtype == "uint8":
         return array
@@ -178,11 +183,11 @@ def _to_labels(name, array, classes):
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
-        raise ValueError(f"{name} has the shape {array.shape}, instead of one label a image")
+        raise ValueError(f"{name} has the shape {array.shape}, instead of one label per image")
     good = (array >= 0) & (array < classes)
     if array.dtype.kind == "f":
         good &= array == np.rint(array)
-    _find_bad(good, array, name, 0, f"0 to {classes - 1}, a whole number")
+    _find_bad(good, array, name, 0, f"an integer from 0 to {classes - 1}")
     return array.astype("uint8", copy=False)
 
 
@@ -190,7 +195,7 @@ def _find_bad(good, values, name, start, wanted):
     if good.all():
         return
     place = np.unravel_index(np.argmin(good), good.shape)  # the first False
-    raise ValueError(f"{name}[{start + place[0]}] holds {values[place]}, not {wanted}")
+    raise ValueError(f"{name}[{start + place[0]}] contains {values[place]}, not {wanted}")
 
 
 def _times(images):

@@ -1,4 +1,4 @@
-"""Batches in an order that depends on seed and step alone: a resumed run sees the same ones."""
+"""Batches in an order that depends only on seed and step: a resumed run sees the same ones."""
 
 import dataclasses
 import hashlib
@@ -15,23 +15,23 @@ BINARIZATION = 1789  # any constant
 
 @dataclass(frozen=True)
 class Batches:
-    """Samples that can be fetched by their indices, dealt out in batches.
+    """Samples that are fetched by their indices and grouped in batches.
 
     Args:
         fetch: a TensorFlow function of indices, `(batch,)` int64, that returns
             `(batch, *element_shape)` of any type, or a tuple of such arrays.
-        count: how many samples there are.
+        count: number of samples.
         element_shape: the shape of one sample, or a tuple of the shapes of its arrays.
-        batch_size: samples a batch.
-        seed: keys the order in which `shuffled` deals them, and `binarize`.
-        binarize: take each value in [0, 1] as the probability of a 1 and draw 0 or 1 from it: anew
-            at each training step; in `in_order` by the sample's index alone, so that every run is
-            measured on the same ones. A likelihood of binary pixels in nats is only defined so
-            (Salakhutdinov and Murray 2008).
-        labels: of the samples in order, `(count,)` int, or None.
-        classes: deal each sample with its label, one-hot of so many: `(samples, labels)` a batch.
-        epoch_steps: batches an epoch, where a full pass would be too long to wait for; None, or
-            more than there are, for the full pass.
+        batch_size: samples per batch.
+        seed: seed of the order in `shuffled`, and of `binarize`.
+        binarize: use each value in [0, 1] as the probability of a 1 and sample 0 or 1 from it.
+            Training samples anew at each step. `in_order` depends only on the index of the sample,
+            so that every run is evaluated on the same data. A likelihood of binary pixels in nats
+            is defined only for such samples (Salakhutdinov and Murray 2008).
+        labels: labels of the samples in order, `(count,)` int, or None.
+        classes: number of classes; each batch is then `(samples, labels)` with one-hot labels.
+        epoch_steps: batches per epoch, if a full pass would take too long. None, or more than
+            there are, means a full pass.
     """
 
     fetch: Callable
@@ -46,14 +46,14 @@ class Batches:
 
     @property
     def steps_per_epoch(self):
-        """Full batches in an epoch; the samples left over differ from epoch to epoch."""
+        """Number of full batches in an epoch; the leftover samples differ between epochs."""
         full = self.count // self.batch_size
         return full if self.epoch_steps is None else min(self.epoch_steps, full)
 
     def shuffled(self, start_step=0):
-        """An endless `tf.data.Dataset` of full batches, from global step `start_step` on.
+        """An infinite `tf.data.Dataset` of full batches, starting at global step `start_step`.
 
-        Batch `s` depends on the seed and on `s` alone: no shuffle buffer has to be saved.
+        Batch `s` depends only on the seed and on `s`, so no shuffle buffer needs to be saved.
         """
         if self.count < self.batch_size:
             raise UserError(
@@ -68,7 +68,7 @@ class Batches:
             return step, tf.random.experimental.index_shuffle(slots, key, max_index=self.count - 1)
 
         def binarize(step, indices, values):
-            # A key apart: a model of the same seed draws its noise with (seed, step) as well.
+            # A separate key, because a model with the same seed also draws noise with (seed, step).
             key = tf.random.fold_in([tf.cast(self.seed, tf.int64), step], BINARIZATION)
             return values > tf.random.stateless_uniform(tf.shape(values), key)
 
@@ -76,11 +76,11 @@ class Batches:
         return self._deal(steps.map(indices), binarize)
 
     def in_order(self):
-        """One pass over all samples, the last batch perhaps smaller, as a `tf.data.Dataset`."""
+        """One pass over all samples as a `tf.data.Dataset`; the last batch may be smaller."""
 
         def binarize(number, indices, values):
-            # One draw a sample, so that it does not depend on which others are in its batch; no
-            # model has a negative seed.
+            # One draw per sample, so that it does not depend on the rest of the batch. No model
+            # has a negative seed.
             def draw(index):
                 return tf.random.stateless_uniform(self.element_shape, [-BINARIZATION, index])
 
@@ -90,7 +90,7 @@ class Batches:
         return self._deal(batches.enumerate(), binarize)
 
     def first(self, count):
-        """The first `count` samples in order, without labels, as NumPy arrays; or all there are."""
+        """The first `count` samples in order, or all if fewer, without labels, as NumPy arrays."""
         samples = dataclasses.replace(self, classes=None).in_order()
         batches = list(samples.take(-(-count // self.batch_size)).as_numpy_iterator())
         if self._several:
@@ -98,7 +98,7 @@ class Batches:
         return np.concatenate(batches)[:count]
 
     def fingerprint(self, count=200):
-        """A hash of the first samples, `count` at most, whatever number stands for black.
+        """A hash of the first samples, at most `count`, independent of the value range.
 
         None if a sample is a tuple of arrays.
         """

@@ -1,4 +1,4 @@
-"""Byte-pair encoding: how a text falls into words, and which pairs in them become one token."""
+"""Byte-pair encoding: how a text is cut into words, and which pairs in them become one token."""
 
 import heapq
 import re
@@ -7,41 +7,41 @@ from itertools import pairwise
 
 BYTES = 256
 
-# Letters, digits or signs, each with one space before it if there is one, or white space, which
-# leaves that space to the word after it. At most 32 characters, so that a text without any spaces
-# costs no more than others.
+# Letters, digits or signs, with one leading space if there is one; or white space, which leaves
+# its last space to the next word. At most 32 characters, so that a text without spaces takes no
+# longer than others.
 WORDS = re.compile(
     r" ?[^\W\d_]{1,32}| ?\d{1,32}| ?(?:[^\w\s]|_){1,32}|\s{1,32}?(?= ?\S|\Z)|\s{1,32}"
 )
 
 
 def cut_words(text):
-    """The words of a text, in order; joined they are the text again."""
+    """The words of a text, in order; joined, they give the text."""
     return WORDS.findall(text)
 
 
 def to_bytes(text):
     """A text in UTF-8."""
-    # An argument of a command may hold lone surrogates, which strict UTF-8 would refuse.
+    # A command-line argument may contain lone surrogates, which strict UTF-8 rejects.
     return text.encode("utf-8", "surrogatepass")
 
 
 def learn_merges(text, most):
-    """Merges the most frequent pair of neighbours, over and over; none crosses a word's end.
+    """Repeatedly merges the most frequent pair of neighbours within words.
 
-    Of equally frequent pairs the one of the smallest tokens is merged.
+    Among equally frequent pairs, the one with the smallest tokens is merged.
 
     Args:
-        text: what to learn from.
-        most: how many merges; there are fewer when no pair is left that occurs twice.
+        text: the text to learn from.
+        most: largest number of merges; there are fewer if no remaining pair occurs twice.
 
     Returns:
-        A list of pairs of tokens, the first learnt first: 0 to 255 are the bytes, 256 the first
-        merge, and so on.
+        A list of pairs of tokens, in the order in which they were learnt. 0 to 255 are the bytes,
+        256 is the first merge, and so on.
     """
     words = Counter(cut_words(text))
     words = [(list(to_bytes(word)), count) for word, count in words.items()]
-    counts, places = Counter(), defaultdict(set)  # of each pair; places: the words it is in
+    counts, places = Counter(), defaultdict(set)  # of each pair; places: the words that contain it
     for number, (tokens, count) in enumerate(words):
         for pair in pairwise(tokens):
             counts[pair] += count
@@ -52,7 +52,7 @@ def learn_merges(text, most):
     while queue and len(merges) < most:
         negative_count, pair = heapq.heappop(queue)
         if -negative_count != counts[pair]:
-            continue  # a count from before: the present one is in the queue as well
+            continue  # an outdated count; the current one is also in the queue
         if counts[pair] < 2:
             break
         changes = Counter()
@@ -73,9 +73,9 @@ def learn_merges(text, most):
 
 
 def merge(tokens, pair, merged, changes=None):
-    """The tokens with every occurrence of a pair, from the left, made one token.
+    """The tokens with every occurrence of a pair, from the left, merged into one token.
 
-    `changes`, a list, gets `(pair, -1)` for each pair that goes, `(pair, 1)` for each that comes.
+    `changes`, a list, gets `(pair, -1)` for each pair removed and `(pair, 1)` for each pair added.
     """
     left, right = pair
     result, position, last = [], 0, len(tokens) - 1

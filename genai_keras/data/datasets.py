@@ -1,6 +1,6 @@
-"""The table of data sets: what is known of each before it is read.
+"""The table of data sets: what is known about each one before it is read.
 
-It imports nothing that is slow, so that the command line can list the choices at once.
+It imports nothing slow, so that the command line can list the choices quickly.
 """
 
 from dataclasses import dataclass
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Dataset:
-    """What is known of a data set.
+    """What is known about a data set.
 
     Args:
-        name: as `dataset` names it.
-        kind: what a sample is: "images", "numbers", "text" or "pairs".
-        source: where it comes from.
-        licence: under which terms.
-        shape: of a sample, or None if the user's files decide.
-        classes: how many classes its labels have, or None if it has no labels.
-        value_range: of the values as they are stored, or None if they have no bounds.
-        binarizes: whether nearly all values are at one of the ends, so that an image can be taken
-            as black and white.
-        features: the classifier whose features fit (see `evaluation/features.py`), or None.
+        name: the value of `dataset`.
+        kind: kind of sample: "images", "numbers", "text" or "pairs".
+        source: origin of the data.
+        licence: licence of the data.
+        shape: shape of a sample, or None if it depends on the user's files.
+        classes: number of classes, or None if there are no labels.
+        value_range: range of the values as stored, or None if they have no bounds.
+        binarizes: whether nearly all values are at one end of the range, so that an image can be
+            treated as black and white.
+        features: the classifier with suitable features (see `evaluation/features.py`), or None.
     """
 
     name: str
@@ -57,7 +57,7 @@ _TABLE = (
     ),
     _images("photos", "crops of the two photographs in scikit-learn", "CC BY 2.0", (64, 64, 3)),
     _images("folder", "your own images", "yours"),
-    Dataset("mixture", "numbers", "a mixture of two Gaussians, drawn", "none needed", (1,)),
+    Dataset("mixture", "numbers", "samples of a mixture of two Gaussians", "none needed", (1,)),
     Dataset("python-docs", "text", "the manual that Python's help() shows", "PSF"),
     Dataset("text", "text", "your own text file, in UTF-8", "yours"),
     Dataset("dates", "pairs", "dates in words and in ISO 8601, made by rules", "none needed"),
@@ -68,5 +68,5 @@ DATASETS = {each.name: each for each in _TABLE}
 
 
 def names_of(kind):
-    """The data sets whose samples are of a kind, in the order of the table."""
+    """The names of the data sets of one kind, in the order of the table."""
     return tuple(name for name, each in DATASETS.items() if each.kind == kind)

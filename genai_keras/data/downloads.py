@@ -1,4 +1,4 @@
-"""Downloads by Keras, of which nothing damaged may stay: a later start would take it for whole."""
+"""Downloads by Keras; damaged files are removed, because Keras would use them the next time."""
 
 import gzip
 import hashlib
@@ -11,20 +11,20 @@ from genai_keras.data.arrays import reason_of
 from genai_keras.errors import UserError
 
 OFFLINE_WAYS_OUT = "use `dataset=mnist5k`, which needs no download"
-# Where Keras keeps what it has downloaded; of CIFAR-10 an archive, and a folder made from it.
+# Where Keras keeps its downloads; for CIFAR-10 an archive and the folder extracted from it.
 KEPT = {
     "mnist": "mnist.npz",
     "fashion_mnist": "fashion-mnist/*.gz",
     "cifar10": "cifar-10-batches-py-target*",
 }
-# SHA-256 of the files that Keras has no checksums of, unzipped, as some mirrors zip them anew.
+# SHA-256 of the files for which Keras has no checksum, unzipped, because some mirrors rezip them.
 FASHION_MNIST = {
     "train-images-idx3": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
     "t10k-images-idx3": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
     "train-labels-idx1": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
     "t10k-labels-idx1": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
 }
-CHECKSUMS = {  # of all that is kept
+CHECKSUMS = {  # of all files that Keras keeps
     **{f"{part}-ubyte.gz": checksum for part, checksum in FASHION_MNIST.items()},
     "mnist.npz": "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
     "cifar-10-batches-py-target_archive": (
@@ -35,13 +35,13 @@ LARGEST = 16 + 60_000 * 784  # bytes of the largest of them
 
 
 def download(name, data_dir):
-    """A data set from where Keras keeps it, or from the network.
+    """Loads a data set from the cache of Keras, or from the network.
 
     Returns:
         `(train, test, train_labels, test_labels)`.
 
     Raises:
-        UserError: it is not to be had; what came damaged is removed.
+        UserError: it is not available; damaged files are removed.
     """
     import keras
 
@@ -49,20 +49,22 @@ def download(name, data_dir):
         (train, train_labels), (test, labels) = getattr(keras.datasets, name).load_data()
         arrays = train, test, train_labels, labels
         if name == "fashion_mnist" and [*map(_hash_as_idx, arrays)] != [*FASHION_MNIST.values()]:
-            raise ValueError("what came is not Fashion-MNIST: its checksum is another")
-    except Exception as error:  # whatever a network, a proxy or a damaged file can raise
+            raise ValueError(
+                "the downloaded files are not Fashion-MNIST: their checksum is different"
+            )
+    except Exception as error:  # anything that a network, a proxy or a damaged file can raise
         _remove_damaged(name)
         looked = f"is not in {data_dir} and " if data_dir else ""
         raise UserError(
-            f"{name} {looked}could not be downloaded ({reason_of(error)}): go online once, point "
-            f"`data_dir` at a folder that has it, or {OFFLINE_WAYS_OUT}"
+            f"{name} {looked}could not be downloaded ({reason_of(error)}): go online once, set "
+            f"`data_dir` to a folder that contains it, or {OFFLINE_WAYS_OUT}"
         ) from None
     images = (part.reshape(*part.shape[:3], -1) for part in (train, test))
     return *images, train_labels.ravel(), labels.ravel()
 
 
 def _hash_as_idx(array):
-    """SHA-256 of an array's idx file, which Keras has read already."""
+    """SHA-256 of the idx file of an array that Keras has already read."""
     header = struct.pack(f">{1 + array.ndim}i", 2048 + array.ndim, *array.shape)
     digest = hashlib.sha256(header)
     digest.update(array.tobytes())

@@ -1,4 +1,4 @@
-"""A folder of the user's own images: any size, grey or colour, with or without alpha."""
+"""A folder of the user's own images, of any size, grey or colour, with or without alpha."""
 
 import hashlib
 import warnings
@@ -14,17 +14,24 @@ from genai_keras.data.arrays import reason_of
 from genai_keras.errors import UsageError, UserError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")  # Pillow runs programs for some others
-MOST_PIXELS = 64_000_000  # a file of a few bytes may tell of billions, which would fill the memory
-MEMORY = 1 << 30  # bytes of decoded images to keep in memory; a larger folder is streamed
+FORMATS = (
+    "PNG",
+    "JPEG",
+    "WEBP",
+    "BMP",
+    "GIF",
+    "TIFF",
+)  # Pillow runs external programs for some others
+MOST_PIXELS = 64_000_000  # a small file may claim billions, which would fill the memory
+MEMORY = 1 << 30  # bytes of decoded images to keep in memory; larger folders are streamed
 
-# Each image is read, or is named with what is wrong; Pillow's own remarks name no file.
+# Each image is either read or reported with its problem; warnings of Pillow do not name the file.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 @dataclass(frozen=True)
 class FolderPart:
-    """Images that are decoded each time they are fetched: for a folder larger than memory."""
+    """Images that are decoded each time they are fetched, for a folder larger than memory."""
 
     paths: list[Path]
     shape: tuple[int, int, int]
@@ -42,26 +49,26 @@ class FolderPart:
 def read_folder(data_dir, size, channels=None, limit=None, memory=None):
     """Reads the images under a folder, nine tenths for training and one tenth for validation.
 
-    An image's part is drawn from the hash of its file, so copies of one image are always in the
-    same part, and adding images moves few of the others.
+    The part of an image depends on the hash of its file. So copies of an image are always in the
+    same part, and new images move only a few of the others.
 
     Args:
-        data_dir: the folder; its subfolders are read too.
+        data_dir: the folder; its subfolders are read, too.
         size: side in pixels; an image is scaled to cover the square, then cropped at its centre.
         channels: 1, 3, or None for colour if any image is in colour.
-        limit: read only so many images.
-        memory: bytes of pixels above which the images are streamed instead of kept; 1 GiB.
+        limit: largest number of images to read.
+        memory: bytes of pixels above which images are streamed instead of kept; None is 1 GiB.
 
     Returns:
         `(training, validation)`: two uint8 arrays, or two `FolderPart`s.
 
     Raises:
-        UserError: there is no such folder, no image in it, or one that cannot be read, by name.
+        UserError: the folder does not exist, has no images, or has one that cannot be read.
     """
     paths = _find_images(data_dir)
     if limit is not None:
         paths = [paths[i] for i in np.random.default_rng(0).permutation(len(paths))[:limit]]
-    with ThreadPoolExecutor() as pool:  # Pillow decodes outside Python's lock
+    with ThreadPoolExecutor() as pool:  # Pillow releases Python's lock while it decodes
         facts = list(pool.map(_examine, paths))
         shape = (size, size, channels or (3 if any(in_colour for _, in_colour in facts) else 1))
         for_validation = _choose_for_validation([key for key, _ in facts])
@@ -95,7 +102,9 @@ def _find_images(data_dir):
         raise UsageError("`dataset=folder` needs `data_dir`, the folder of your images")
     folder = Path(data_dir)
     if not folder.is_dir():
-        raise UserError(f"there is no folder {folder}: `data_dir` must name the images' folder")
+        raise UserError(
+            f"there is no folder {folder}: `data_dir` must name the folder of your images"
+        )
     paths = sorted(
         path
         for path in folder.rglob("*")
@@ -103,25 +112,27 @@ def _find_images(data_dir):
     )
     if len(paths) < 2:
         kinds = ", ".join(sorted(SUFFIXES))
-        found = "only one image" if paths else "no images"
-        raise UserError(f"{found} in {folder}: it needs at least two files of {kinds}")
+        found = "fewer than two images" if paths else "no images"
+        raise UserError(
+            f"there are {found} in {folder}: it needs at least two files of type {kinds}"
+        )
     return paths
 
 
 def _examine(path):
-    """Reads a file to the end: its hash, and whether it is in colour."""
+    """Reads a whole file; returns its hash and whether it is in colour."""
     with _open(path) as image:
         if image.format == "PNG":
-            image.verify()  # its checksums, which Pillow does not look at otherwise
+            image.verify()  # compares checksums, which Pillow does not do otherwise
     with _open(path) as image:
         image.load()
-        image = _in_eight_bits(ImageOps.exif_transpose(image))  # fails now, not in training
+        image = _in_eight_bits(ImageOps.exif_transpose(image))  # should fail now, not in training
         grey = image.mode in ("1", "L", "LA", "La")
     return hashlib.sha256(path.read_bytes()).digest(), not grey
 
 
 def _in_eight_bits(image):
-    """A grey image of more bits scaled to eight, which Pillow would clip; others as they are."""
+    """Scales a grey image with more bits to eight bits, where Pillow would clip it."""
     if image.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(image) >> 8).astype("uint8"))
     if image.mode not in ("I", "F"):
@@ -131,22 +142,22 @@ def _in_eight_bits(image):
     good = (values >= 0) & (values <= most)
     if not good.all():
         bad = values.flat[np.argmin(good)]
-        kind = "floats" if image.mode == "F" else "whole numbers of 32 bits"
-        raise ValueError(f"it holds {bad}, and {kind} must be 0 to {most}")
+        kind = "floats" if image.mode == "F" else "32-bit integers"
+        raise ValueError(f"it contains {bad}, but {kind} must be 0 to {most}")
     return Image.fromarray(np.rint(values * (255 / most)).astype("uint8"))
 
 
 def _choose_for_validation(keys):
-    """A tenth of the images, at least one of them and never all, by the smallest hashes."""
+    """A tenth of the images, at least one and never all, with the smallest hashes."""
     distinct = sorted(set(keys))
     if len(distinct) < 2:
-        raise UserError("all images are copies of one: a second one is needed for validation")
+        raise UserError("all images are copies of one image: validation needs a second one")
     border = distinct[max(1, len(distinct) // 10)]
     return [key < border for key in keys]
 
 
 class _open:
-    """`Image.open` as a context whose failures, also those of decoding, name the file."""
+    """`Image.open` as a context whose errors, also those of decoding, name the file."""
 
     def __init__(self, path):
         self.path = path
@@ -157,7 +168,9 @@ class _open:
             width, height = self.image.size
             if width * height > MOST_PIXELS:
                 self.image.close()
-                raise ValueError(f"{width} x {height} pixels, and at most {MOST_PIXELS:,} may be")
+                raise ValueError(
+                    f"it has {width} x {height} pixels, but at most {MOST_PIXELS:,} are allowed"
+                )
         except Exception as error:
             self._fail(error)
         return self.image
@@ -170,5 +183,5 @@ class _open:
     def _fail(self, error):
         reason = reason_of(error)
         raise UserError(
-            f"{self.path} cannot be read as a image ({reason}): repair it or take it away"
+            f"{self.path} cannot be read as an image ({reason}): repair or remove it"
         ) from None

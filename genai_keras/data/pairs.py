@@ -1,4 +1,4 @@
-"""Pairs of sentences, as a translator reads and writes them."""
+"""Pairs of sentences for translation."""
 
 import dataclasses
 import functools
@@ -15,21 +15,21 @@ from genai_keras.errors import UserError
 
 SPECIALS = ("<padding>", "<end>")
 PADDING, END = range(2)
-LEARNT_FROM = 20_000  # pairs that tokenizers learn a procedural world from
+LEARNT_FROM = 20_000  # pairs from which tokenizers learn a procedural world
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs in two parts that share no source, and how to read them.
+    """Pairs in two parts that share no source, with their tokenizers.
 
     Args:
-        train: batches of `(source, target)`, each `(batch, length)` int32: a sentence's tokens,
-            `END`, and `PADDING` up to a length that all sources share, and all targets.
-        validation: the like.
-        source_tokenizer, target_tokenizer: learnt from the training part.
+        train: batches of `(source, target)`, each `(batch, length)` int32: the tokens of a
+            sentence, `END`, and `PADDING` up to the length of all sources, or of all targets.
+        validation: the same for validation.
+        source_tokenizer, target_tokenizer: tokenizers learnt from the training part.
         validation_texts: `(source, target)` of the validation part, in order.
-        left_out: pairs that were too long, of both parts.
-        fingerprint: of the file of `pairs`; other pairs have another.
+        left_out: number of pairs in both parts that were too long.
+        fingerprint: hash of the file of `pairs`.
     """
 
     train: Batches
@@ -56,24 +56,24 @@ def load_pairs(
     """Loads pairs of a source and its target, in two parts that share no source.
 
     Args:
-        dataset: `dates` or `sort` (`procedural.py`), or `pairs`, a file of one's own: UTF-8, on
-            each line a source, a tab and its target. What follows a second tab is left out, as in
-            manythings.org's files, which have whom to thank there. Of its sources a tenth
-            validates, with all their targets.
+        dataset: `dates` or `sort` (`procedural.py`), or `pairs`, a file of your own: UTF-8, with a
+            source, a tab and its target on each line. Text after a second tab is ignored; files
+            from manythings.org have the attribution there. A tenth of the sources, with all their
+            targets, is for validation.
         data_dir: the file of `pairs`.
         batch_size: pairs per batch.
-        seed: keys the order of training; which pair is in which part does not depend on it.
-        limit: use only so many pairs for training.
+        seed: seed of the training order; the division into parts does not depend on it.
+        limit: largest number of pairs for training.
         source_tokenizer, target_tokenizer: "char" or "bpe".
-        vocabulary_size: the most tokens of each "bpe".
-        max_length: leave out pairs of `pairs` with more tokens, `END` included, on either side.
-        steps_per_epoch: batches an epoch; None is a pass over all training pairs.
+        vocabulary_size: largest number of tokens of each "bpe".
+        max_length: skip pairs of `pairs` with more tokens, including `END`, on either side.
+        steps_per_epoch: batches per epoch; None is a pass over all training pairs.
 
     Returns:
         A `Pairs`.
 
     Raises:
-        UserError: what is missing or unusable, and what to do about it.
+        UserError: data are missing or unusable; the message says what to do.
     """
 
     def learn(pairs):
@@ -94,36 +94,36 @@ def load_pairs(
 
 
 def encode_sources(texts, tokenizer, length):
-    """Sentences as a model reads them.
+    """Encodes sentences as a model reads them.
 
     Args:
         texts: a list of strings.
-        tokenizer: of the sources.
-        length: tokens of the longest sentence that the model reads, `END` included.
+        tokenizer: tokenizer of the sources.
+        length: number of tokens that the model reads, including `END`.
 
     Returns:
         `(len(texts), length)` int32.
 
     Raises:
-        UserError: a sentence is too long, by its beginning.
+        UserError: a sentence is too long; the message shows its beginning.
     """
     tokens = [_encode_one(text, tokenizer) for text in texts]
     for text, each in zip(texts, tokens, strict=True):
         if len(each) > length:
             shown = text if len(text) <= 40 else text[:40] + "..."
             raise UserError(
-                f'"{shown}" is too long: {len(each)} tokens with its end, and the model reads at '
-                f"most {length}"
+                f'"{shown}" is too long: it has {len(each)} tokens with its end, but the model '
+                f"reads at most {length}"
             )
     return _pad(tokens, length)
 
 
 def _make_pairs(world, learn, deal, limit):
-    """`Pairs` of a procedural world, encoded as they are needed: it has millions."""
+    """`Pairs` of a procedural world, encoded on demand because there are millions."""
     count = min(world.train_count, limit or world.train_count)
     places = np.linspace(0, count - 1, min(count, LEARNT_FROM)).astype(int).tolist()
     tokenizers = learn([world.train_pair(place) for place in places])
-    # Its texts are ASCII, so none has more tokens than characters, whatever the tokenizer.
+    # The texts are ASCII, so no tokenizer makes more tokens than characters.
     lengths = world.source_length + 1, world.target_length + 1
 
     def encode(indices):
@@ -141,7 +141,7 @@ def _make_pairs(world, learn, deal, limit):
 
 
 def _load_file(dataset, path, learn, deal, limit, max_length):
-    """`Pairs` of a file, encoded at once, without those that are too long."""
+    """`Pairs` of a file, all encoded in advance, without those that are too long."""
     train_texts, validation_texts = _split(_read_pairs(dataset, path))
     train_texts = train_texts[:limit]
     tokenizers = learn(train_texts)
@@ -154,7 +154,7 @@ def _load_file(dataset, path, learn, deal, limit, max_length):
     left_out = whole - sum(map(len, parts))
     if not all(parts):
         raise UserError(
-            f"`max_length={max_length}` leaves no pairs to train on, or none to validate with: "
+            f"`max_length={max_length}` leaves no pairs for training or for validation: "
             f"{left_out} of {whole} are longer"
         )
     train, validation = encoded = [_encode(part, tokenizers) for part in parts]
@@ -167,7 +167,7 @@ def _load_file(dataset, path, learn, deal, limit, max_length):
 def _read_pairs(dataset, path):
     """The distinct pairs of a file, in order."""
     pairs = {}  # a dictionary keeps the order
-    # Not splitlines: a sentence may hold what Unicode calls a line separator.
+    # Not splitlines, because a sentence may contain a line separator of Unicode.
     for number, line in enumerate(read_utf8(dataset, path, "file of pairs").split("\n"), 1):
         if not line.strip():
             continue
@@ -181,12 +181,12 @@ def _read_pairs(dataset, path):
     if not pairs:
         raise UserError(f"{path} has no pairs: each line needs a source, a tab and a target")
     if len({source for source, _ in pairs}) == 1:
-        raise UserError(f"{path} has only one source: a second one is needed for validation")
+        raise UserError(f"{path} has only one source: validation needs a second one")
     return list(pairs)
 
 
 def _split(pairs):
-    """`(training, validation)`: all pairs of one source in one part, in an order of chance."""
+    """`(training, validation)` in random order, with all pairs of a source in the same part."""
     targets = {}
     for source, target in pairs:
         targets.setdefault(source, []).append(target)
@@ -200,8 +200,8 @@ def _split(pairs):
 
 
 def _learn(kind, sentences, vocabulary_size):
-    # A line each, as no merge may cross from one sentence into the next. Characters have no such
-    # need, and the end of a line would be one more to know.
+    # One line per sentence, so that no merge crosses from one sentence into the next. A character
+    # tokenizer does not need this, and the line end would be one more character.
     separator = "\n" if kind == "bpe" else ""
     return learn_tokenizer(kind, separator.join(sentences), vocabulary_size, SPECIALS)
 
@@ -218,8 +218,8 @@ def _encode_one(text, tokenizer):
 
 
 def _pad(sentences, length):
-    """Arrays of tokens, one behind the other, `(len(sentences), length)` int32."""
-    # Not keras.utils.pad_sequences: a batch takes a tenth longer, and what is too long is cut.
+    """Stacks arrays of tokens with padding, `(len(sentences), length)` int32."""
+    # keras.utils.pad_sequences takes a tenth longer per batch and truncates long sentences.
     result = np.full((len(sentences), length), PADDING, "int32")
     for row, sentence in zip(result, sentences, strict=True):
         row[: len(sentence)] = sentence
@@ -227,7 +227,7 @@ def _pad(sentences, length):
 
 
 def _look_up(tokens, lengths):
-    """A fetch function of pairs that are all encoded."""
+    """A fetch function for pairs that are already encoded."""
     sides = zip(zip(*tokens, strict=True), lengths, strict=True)
     sides = [tf.constant(_pad(side, length)) for side, length in sides]
     return lambda indices: tuple(tf.gather(side, indices) for side in sides)

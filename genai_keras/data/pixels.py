@@ -14,13 +14,13 @@ def load_pixels(
 ):
     """Loads images in two parts, binarized, as sequences of 0 (black) and 1 (white).
 
-    They are the images of `load_images` with `binarize`: likelihoods under a VAE and under an
-    autoregressive model are of the same data.
+    They are the images of `load_images` with `binarize`, so likelihoods under a VAE and under an
+    autoregressive model refer to the same data.
 
     Args:
-        dataset, data_dir, batch_size, seed, limit: as of `load_images`.
+        dataset, data_dir, batch_size, seed, limit: as in `load_images`.
         image_size: side in pixels to resize to.
-        steps_per_epoch: training steps until the next validation; None is all of the data.
+        steps_per_epoch: training steps per epoch; None is one pass over the data.
 
     Returns:
         `(training, validation)`, two `Batches` of `(image_size ** 2,)`, float32 0 and 1.
@@ -66,6 +66,6 @@ def to_images(sequences):
 
 
 def upper_half(sequences):
-    """How many pixels the upper half of an image has, whole rows, of sequences `(n, pixels)`."""
+    """Number of pixels in the upper half of an image, whole rows, for sequences `(n, pixels)`."""
     side = round(np.shape(sequences)[1] ** 0.5)
     return side * (side // 2)

@@ -1,6 +1,6 @@
-"""Pairs made by rules: dates in words and in figures, digits and the same digits sorted.
+"""Pairs made by rules: dates in words and as numbers, digits and the same digits sorted.
 
-Every pair is a function of its index alone, and which are for validation never changes.
+Every pair depends only on its index, and the validation pairs never change.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ MONTHS = (
 )  # fmt: skip
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
-# Ways to write a date: a pattern, and what is done to its letters.
+# Ways to write a date: a pattern, and a function that changes its letters.
 WAYS = (
     ("the {ordinal} of {month}, {year}", str),
     ("{month} {day}, {year}", str),
@@ -44,11 +44,11 @@ class World:
 
     Args:
         train_pair: a function of 0 .. `train_count` - 1 that returns `(source, target)`.
-        train_count: how many pairs there are to train on. The first so many are of every kind.
+        train_count: number of training pairs; any first pairs are a mixture of all kinds.
         validation_pair: a function of 0 .. `validation_count` - 1 that returns such a pair.
-        validation_count: how many pairs there are to validate with.
-        source_length: characters of the longest source.
-        target_length: characters of the longest target.
+        validation_count: number of validation pairs.
+        source_length: number of characters of the longest source.
+        target_length: number of characters of the longest target.
     """
 
     train_pair: Callable
@@ -62,22 +62,22 @@ class World:
 def make_dates():
     """Every day of the years 1600 to 2399 (Gregorian), written in words -> `1987-03-03`.
 
-    A day is in one part only, whatever the way it is written in. Training has all the other days
-    in all ways; validation has each of its days in one.
+    Each day is in one part only, however it is written. Training has its days in all ways of
+    writing; validation has each of its days in one.
     """
     days = np.random.default_rng(0).permutation(DAYS)
     validation_ways = np.random.default_rng(1).integers(len(WAYS), size=VALIDATION)
     train_days = DAYS - VALIDATION
 
     def train_pair(index):
-        # The way changes from day to day and from round to round: a beginning has all ways.
+        # The way changes from day to day and from round to round, so any beginning has all ways.
         cycle, place = divmod(index, train_days)
         return write_date(days[VALIDATION + place], (place + cycle) % len(WAYS))
 
     def validation_pair(index):
         return write_date(days[index], validation_ways[index])
 
-    # Each of these is the longest of its kind, so the longest date is one of them.
+    # Each of these is the longest of its kind, so the longest date is among them.
     longest = max(len(_write(1999, 9, 22, "Wednesday", way)) for way in WAYS)
     return World(
         train_pair, train_days * len(WAYS), validation_pair, VALIDATION, longest, len("1987-03-03")
@@ -85,7 +85,7 @@ def make_dates():
 
 
 def write_date(day, way):
-    """A day, counted from 1 January 1600, in one of the `WAYS` and as ISO 8601."""
+    """A day, counted from 1 January 1600, written in one of the `WAYS` and as ISO 8601."""
     when = date.fromordinal(FIRST_DAY + int(day))
     weekday = WEEKDAYS[when.weekday()]
     return _write(when.year, when.month, when.day, weekday, WAYS[way]), when.isoformat()
@@ -108,7 +108,7 @@ def _write(year, month, day, weekday, way):
 
 
 def ordinal_suffix(number):
-    """What makes a number an ordinal: 1st, 2nd, 3rd, 4th, but 11th, 12th, 13th."""
+    """The suffix of an ordinal number: 1st, 2nd, 3rd, 4th, but 11th, 12th, 13th."""
     if number % 100 in (11, 12, 13):
         return "th"
     return {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")

@@ -1,4 +1,4 @@
-"""Running text, cut into windows of tokens."""
+"""Text, cut into windows of tokens."""
 
 import hashlib
 import sys
@@ -15,14 +15,15 @@ from genai_keras.errors import UsageError, UserError
 
 @dataclass(frozen=True)
 class Text:
-    """A text in two parts, and how to read them.
+    """A text in two parts, with its tokenizer.
 
     Args:
         train: windows that begin at any token of the first nine tenths.
-        validation: windows of the last tenth side by side, so that each token is predicted once.
-        tokenizer: learnt from the first nine tenths.
-        tokens_per_character: of the last tenth; bits a character are bits a token times this.
-        fingerprint: of the text; another text has another.
+        validation: adjacent windows of the last tenth, so that each token is predicted once.
+        tokenizer: tokenizer learnt from the first nine tenths.
+        tokens_per_character: ratio in the last tenth; bits per character are bits per token times
+            this.
+        fingerprint: hash of the text.
     """
 
     train: Batches
@@ -43,25 +44,25 @@ def load_text(
     vocabulary_size=512,
     steps_per_epoch=None,
 ):
-    """Loads a text: the first nine tenths of its characters to train on, the rest to validate.
+    """Loads a text: the first nine tenths of its characters for training, the rest for validation.
 
     Args:
-        dataset: `python-docs`, the chapters of the manual that this Python's `help()` shows, or
-            `text`, a file of one's own in UTF-8.
+        dataset: `python-docs`, the chapters of the manual that `help()` of this Python shows, or
+            `text`, a file of your own in UTF-8.
         data_dir: the file of `text`.
-        context_length: tokens that are predicted; an element has one more, before the first.
+        context_length: number of predicted tokens; an element has one more, before the first.
         batch_size: windows per batch.
-        seed: keys the order of training.
-        limit: use only so many characters, from the text's beginning.
+        seed: seed of the training order.
+        limit: largest number of characters, from the beginning of the text.
         tokenizer: "char" or "bpe".
-        vocabulary_size: the most tokens of "bpe".
-        steps_per_epoch: batches an epoch; None means one window from every place of the text.
+        vocabulary_size: largest number of tokens of "bpe".
+        steps_per_epoch: batches per epoch; None means one window from every position of the text.
 
     Returns:
         A `Text`, whose batches are `(batch, context_length + 1)` int32.
 
     Raises:
-        UserError: there is no such file, it is not in UTF-8, or too short for the context.
+        UserError: the file does not exist, is not in UTF-8, or is too short for the context.
     """
     if dataset == "python-docs":
         text = _read_python_docs()
@@ -75,13 +76,13 @@ def load_text(
     longest = min(len(train), len(validation)) - 1
     if longest < 1:
         raise UserError(
-            f"the text is too short: its length is {len(text)}, and its last tenth, which "
-            "validates, needs two tokens or more"
+            f"the text is too short: its length is {len(text)}, but its last tenth, which is for "
+            "validation, needs at least two tokens"
         )
     if context_length > longest:
         raise UserError(
-            f"`context_length={context_length}` is too long for the text's last tenth, which "
-            f"validates: at most {longest}"
+            f"`context_length={context_length}` is too long for the last tenth of the text, which "
+            f"is for validation: use at most {longest}"
         )
     return Text(
         _windows(train, context_length, 1, batch_size, seed, steps_per_epoch),
@@ -93,7 +94,7 @@ def load_text(
 
 
 def _windows(tokens, context_length, stride, batch_size, seed, epoch_steps=None):
-    """Batches of the windows that begin at every `stride`-th token and are not cut short."""
+    """Batches of all full windows that begin at every `stride`-th token."""
     count = (len(tokens) - 1 - context_length) // stride + 1
     tokens = tf.constant(tokens)
 
@@ -105,30 +106,30 @@ def _windows(tokens, context_length, stride, batch_size, seed, epoch_steps=None)
 
 
 def encode_prompt(prompt, tokenizer):
-    """What a model shall continue, as tokens, `(length,)` int32; warns of unknown characters.
+    """Encodes a prompt as tokens, `(length,)` int32; warns of unknown characters.
 
     Raises:
-        UsageError: it is empty.
+        UsageError: the prompt is empty.
     """
     if not prompt:
         raise UsageError("the `prompt` is empty: give at least one character to begin with")
     unknown = tokenizer.unknown_in(prompt)
     if unknown and unknown != ["\n"]:
         print(
-            f"warning: the text has no {' '.join(map(repr, unknown))}, so the model reads it in "
-            "`prompt` as an unknown character",
+            f"warning: the text does not contain {' '.join(map(repr, unknown))}, so the model "
+            "reads it in `prompt` as an unknown character",
             file=sys.stderr,
         )
     return tokenizer.encode(prompt)
 
 
 def fingerprint_of(text):
-    """A string that two texts share only if they are equal."""
+    """A hash, equal for two texts only if they are equal."""
     return hashlib.sha256(to_bytes(text)).hexdigest()
 
 
 def _read_python_docs():
-    """About 465,000 characters, a little different from one Python to the next."""
+    """About 465,000 characters; they differ slightly between versions of Python."""
     from pydoc_data.topics import topics
 
     lines = "\n".join(topics[name] for name in sorted(topics)).split("\n")
@@ -136,16 +137,16 @@ def _read_python_docs():
 
 
 def read_utf8(dataset, path, content):
-    """Reads a user's own file, with "\\n" at the end of its lines, whatever system it is from.
+    """Reads a user's own file, with "\\n" as line end on every system.
 
     Args:
         dataset: the name of the data set, for messages.
-        path: what `data_dir` names, or None.
-        content: what kind of file it should be, for messages.
+        path: the value of `data_dir`, or None.
+        content: the expected kind of file, for messages.
 
     Raises:
-        UserError: there is none, it is empty, or it is not a text in UTF-8.
-        UsageError: none is named.
+        UserError: the file does not exist, is empty, or is not text in UTF-8.
+        UsageError: no file is given.
     """
     try:
         needed = f"`dataset={dataset}` needs `data_dir` to name your {content}"
@@ -154,7 +155,7 @@ def read_utf8(dataset, path, content):
         if Path(path).is_dir():
             raise UserError(f"{needed}, not the folder {path}")
         if Path(path).exists() and not Path(path).is_file():  # a pipe or a device may never end
-            raise UserError(f"{path} is no ordinary file: copy what it holds to one")
+            raise UserError(f"{path} is not an ordinary file: copy its content to one")
         data = Path(path).read_bytes()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from None
@@ -166,10 +167,10 @@ def read_utf8(dataset, path, content):
             f"{path} is not in UTF-8 (see byte {error.start}): convert it, for example with "
             f"iconv -f {'UTF-16' if is_utf16 else 'WINDOWS-1252'} -t UTF-8 {path} > new.txt"
         ) from None
-    if b"\0" in data:  # UTF-16 without its mark passes for UTF-8, with a NUL for every other byte
+    if b"\0" in data:  # UTF-16 without a mark looks like UTF-8 with a NUL in every other byte
         raise UserError(
-            f"{path} has a NUL (see byte {data.index(0)}), so it is no text in UTF-8: if it is one "
-            f"in UTF-16, convert it with iconv -f UTF-16LE -t UTF-8 {path} > new.txt"
+            f"{path} has a NUL (see byte {data.index(0)}), so it is not text in UTF-8: if it is in "
+            f"UTF-16, convert it with iconv -f UTF-16LE -t UTF-8 {path} > new.txt"
         )
     if not text:
         raise UserError(f"{path} is empty")

@@ -1,4 +1,4 @@
-"""Tokenizers: text to whole numbers and back, by character or by byte-pair encoding."""
+"""Tokenizers: text to integers and back, by characters or by byte-pair encoding."""
 
 import json
 from itertools import chain, pairwise
@@ -15,13 +15,13 @@ VISIBLE = {" ": "␣", "\n": "⏎", "\t": "⇥"}
 
 
 class Tokenizer:
-    """What tokenizers share: the numbers of the special tokens come before those of all others.
+    """The base of all tokenizers: special tokens have the lowest numbers.
 
-    Special tokens are for the caller's use: `encode` never makes one, whatever the text says, and
-    `decode` leaves them out.
+    Special tokens are for the caller: `encode` never makes one, whatever the text is, and `decode`
+    leaves them out.
 
     Args:
-        pieces: what each token but the special ones stands for.
+        pieces: the meaning of each token, except the special ones.
         specials: names of special tokens, for example `("<padding>", "<end>")`.
     """
 
@@ -31,25 +31,25 @@ class Tokenizer:
 
     @property
     def vocabulary_size(self):
-        """How many tokens there are, special ones included."""
+        """Number of tokens, including special ones."""
         return len(self.specials) + len(self._pieces)
 
     def name(self, token):
-        """A printable label of one token, for plots: `␣` is a space and `⏎` a new line."""
+        """A printable label of one token, for plots: `␣` is a space and `⏎` a line break."""
         if token < len(self.specials):
             return self.specials[token]
         return self._label(self._pieces[token - len(self.specials)])
 
     def _ordinary(self, tokens):
-        """The pieces of all tokens but the special ones, in order."""
+        """The pieces of all tokens in order, without the special ones."""
         first = len(self.specials)
         return [self._pieces[i - first] for i in np.asarray(tokens).ravel().tolist() if i >= first]
 
 
 class CharacterTokenizer(Tokenizer):
-    """One token a character: the special tokens, an unknown one, the characters in sorted order.
+    """One token per character: the special tokens, an unknown token, the sorted characters.
 
-    Every character it does not know is read as the unknown token, which decodes to U+FFFD.
+    A character that it does not know becomes the unknown token, which decodes to U+FFFD.
 
     Args:
         characters: the characters it knows, in any order.
@@ -68,7 +68,7 @@ class CharacterTokenizer(Tokenizer):
         return cls(set(text), specials)
 
     def encode(self, text):
-        """A text's tokens, one a character, `(length,)` int32."""
+        """The tokens of a text, one per character, `(length,)` int32."""
         return np.array([self._tokens.get(each, self._unknown) for each in text], "int32")
 
     def decode(self, tokens):
@@ -80,7 +80,7 @@ class CharacterTokenizer(Tokenizer):
         return sorted(set(text) - self._tokens.keys())
 
     def to_json(self):
-        """All there is to it, for `load_tokenizer`."""
+        """Everything that `load_tokenizer` needs, as JSON."""
         return json.dumps(
             {"kind": "char", "specials": self.specials, "characters": self.characters}
         )
@@ -92,16 +92,16 @@ class CharacterTokenizer(Tokenizer):
 class BytePairTokenizer(Tokenizer):
     """Byte-level byte-pair encoding (Sennrich et al. 2016; on bytes as in GPT-2).
 
-    Tokens are the special ones, the 256 bytes, then one a merge, in order. As every text is bytes
-    in UTF-8, none is unknown.
+    The tokens are the special ones, the 256 bytes, then one per merge, in order. Every text is
+    bytes in UTF-8, so no text is unknown.
 
     Args:
-        merges: pairs of tokens that become one, the first learnt first. Here 0 to 255 are the
-            bytes and 256 is the first merge, whatever special tokens there are.
+        merges: pairs of tokens that become one, in the order in which they were learnt. Here 0 to
+            255 are the bytes and 256 is the first merge, regardless of special tokens.
         specials: names of special tokens.
 
     Raises:
-        ValueError: a merge is not of two tokens that are there before it, or longer than a word.
+        ValueError: a merge uses tokens that come after it, or is longer than a word.
     """
 
     def __init__(self, merges, specials=()):
@@ -109,9 +109,9 @@ class BytePairTokenizer(Tokenizer):
         pieces = [bytes([each]) for each in range(BYTES)]
         for left, right in self.merges:
             if not (0 <= left < len(pieces) and 0 <= right < len(pieces)):
-                raise ValueError(f"merge {left}, {right} is of tokens that come after it")
+                raise ValueError(f"merge {left}, {right} uses tokens that come after it")
             pieces.append(pieces[left] + pieces[right])
-            if len(pieces[-1]) > LONGEST:  # each may be twice as long as the last
+            if len(pieces[-1]) > LONGEST:  # each may be twice as long as the previous one
                 raise ValueError(f"merge {left}, {right} is longer than any word")
         super().__init__(pieces, specials)
         self._ranks = {pair: rank for rank, pair in enumerate(self.merges)}
@@ -122,39 +122,39 @@ class BytePairTokenizer(Tokenizer):
         """Learns merges as `learn_merges` does, until the vocabulary is full or no pair repeats.
 
         Args:
-            text: what to learn from.
-            vocabulary_size: the most tokens, special ones included.
+            text: the text to learn from.
+            vocabulary_size: largest number of tokens, including special ones.
             specials: names of special tokens.
 
         Raises:
-            UserError: the vocabulary has no room for the bytes.
+            UserError: the vocabulary is too small for the bytes.
         """
         least = BYTES + len(specials)
         if vocabulary_size < least:
             raise UserError(
-                f"a vocabulary of {vocabulary_size} is too small for bpe: at least {least}, "
-                f"for {BYTES} bytes and {len(specials)} special tokens"
+                f"a vocabulary of {vocabulary_size} is too small for bpe: it needs at least "
+                f"{least}, for {BYTES} bytes and {len(specials)} special tokens"
             )
         return cls(learn_merges(text, vocabulary_size - least), specials)
 
     def encode(self, text):
-        """A text's tokens, `(length,)` int32: the merges in the order in which they were learnt."""
+        """The tokens of a text, `(length,)` int32; merges are applied in the order learnt."""
         words = map(self._encode_word, cut_words(text))
         return np.fromiter(chain.from_iterable(words), "int32")
 
     def decode(self, tokens):
         """The text of a list or an array of tokens, without the special ones.
 
-        Bytes that are no UTF-8, as when a model makes half a character, become U+FFFD.
+        Invalid UTF-8, for example if a model generates half a character, becomes U+FFFD.
         """
         return b"".join(self._ordinary(tokens)).decode("utf-8", "replace")
 
     def unknown_in(self, text):
-        """Nothing: there is no text that it cannot read."""
+        """Always empty, because it can read every text."""
         return []
 
     def to_json(self):
-        """All there is to it, for `load_tokenizer`."""
+        """Everything that `load_tokenizer` needs, as JSON."""
         return json.dumps({"kind": "bpe", "specials": self.specials, "merges": self.merges})
 
     def _encode_word(self, word):
@@ -169,7 +169,7 @@ class BytePairTokenizer(Tokenizer):
     def _label(self, piece):
         try:
             return _visible(piece.decode("utf-8"))
-        except UnicodeDecodeError:  # a part of a character
+        except UnicodeDecodeError:  # part of a character
             return "".join(f"\\x{byte:02x}" for byte in piece)
 
 
@@ -178,12 +178,12 @@ def learn_tokenizer(kind, text, vocabulary_size, specials=()):
 
     Args:
         kind: "char" or "bpe".
-        text: what to learn from.
-        vocabulary_size: the most tokens of "bpe"; "char" has as many as the text has characters.
+        text: the text to learn from.
+        vocabulary_size: largest number of tokens of "bpe"; "char" has one per character.
         specials: names of special tokens.
 
     Raises:
-        UserError: the vocabulary is too small, or the kind is neither.
+        UserError: the vocabulary is too small, or the kind is unknown.
     """
     if kind == "char":
         return CharacterTokenizer.learn(text, specials)
@@ -193,32 +193,32 @@ def learn_tokenizer(kind, text, vocabulary_size, specials=()):
 
 
 def load_tokenizer(path):
-    """Reads the file that a tokenizer's `to_json` was written to.
+    """Reads a file with the result of `to_json`.
 
     Raises:
-        UserError: it is missing or damaged.
+        UserError: the file is missing or damaged.
     """
     try:
         facts = json.loads(Path(path).read_text(encoding="utf-8"))
         specials = facts["specials"]
         if not _is_list_of(specials, str) or len(set(specials)) < len(specials):
-            raise ValueError("its special tokens are not different names")
+            raise ValueError("its special tokens do not have distinct names")
         if facts["kind"] == "char":
             characters = facts["characters"]
             if not isinstance(characters, str) or characters != "".join(sorted(set(characters))):
-                raise ValueError("its characters are not different ones in order")
+                raise ValueError("its characters are not distinct and sorted")
             characters.encode("utf-8")  # fails for half a character
             return CharacterTokenizer(characters, specials)
         if facts["kind"] == "bpe":
             merges = facts["merges"]
             if not _is_list_of(merges, list) or not all(_is_list_of(each, int) for each in merges):
-                raise ValueError("its merges are not pairs of whole numbers")
+                raise ValueError("its merges are not pairs of integers")
             return BytePairTokenizer(merges, specials)
         raise ValueError(f"its kind is {facts['kind']!r}")
     except OSError as error:
         raise UserError(f"cannot read the tokenizer {path}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UserError(f"{path} is no tokenizer, or is damaged: {error}") from None
+        raise UserError(f"{path} is not a tokenizer, or it is damaged: {error}") from None
 
 
 def _is_list_of(values, kind):

@@ -1,4 +1,4 @@
-"""Toy distributions whose density is known, so that a model can be held against the truth."""
+"""Toy distributions with a known density, so that a model can be compared with the truth."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from genai_keras.data.batches import Batches
 
 @dataclass(frozen=True)
 class GaussianMixture:
-    """A mixture of Gaussians on the line: `weights`, `means` and `deviations`, one entry a mode."""
+    """A 1-D mixture of Gaussians: `weights`, `means` and `deviations`, with one entry per mode."""
 
     weights: tuple[float, ...] = (0.6, 0.4)
     means: tuple[float, ...] = (-2.0, 2.0)
@@ -30,7 +30,7 @@ class GaussianMixture:
         return sum(w * stats.norm.pdf(x, mean, deviation) for w, mean, deviation in parts)
 
     def quantiles(self, probabilities):
-        """The points below which the given fractions of the mass lie, to about 1e-3."""
+        """The points below which the given fractions of the probability lie, to about 1e-3."""
         low = min(np.subtract(self.means, np.multiply(8, self.deviations)))
         high = max(np.add(self.means, np.multiply(8, self.deviations)))
         grid = np.linspace(low, high, 20_001)

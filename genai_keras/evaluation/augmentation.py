@@ -1,9 +1,9 @@
-"""Do generated images help a classifier that has few real ones?
+"""Do generated images help a classifier that has few real images?
 
-Two classifiers start with the same weights and take the same number of steps on batches of the same
-size: one sees N real images of each class, the other the same ones and generated ones, in one
-pool. Both are measured on all test images, with several seeds, which change everything: the real
-images, the generated ones, the weights and the order.
+Two classifiers start with the same weights and take the same number of steps with the same batch
+size. One sees N real images per class, the other the same images mixed with generated ones. Both
+are evaluated on all test images, with several seeds. A seed changes everything: the real images,
+the generated ones, the weights and the order.
 """
 
 import warnings
@@ -21,19 +21,19 @@ from genai_keras.evaluation.lenet_training import train_lenet
 from genai_keras.models.vae import VAE
 from genai_keras.networks import dense
 
-LEVEL = 0.95  # of the intervals
+LEVEL = 0.95  # confidence level of the intervals
 BATCH = 64
 CONCLUSIONS = ("better", "worse", "no difference that these seeds can tell")
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What generated images did to a classifier of so many real ones.
+    """The effect of generated images for one number of real images.
 
     Args:
-        per_class: real images of each class.
-        without: accuracies without generated images, 0 to 1, one for each seed.
-        augmented: accuracies with them, of the same seeds.
+        per_class: number of real images per class.
+        without: accuracies without generated images, 0 to 1, one per seed.
+        augmented: accuracies with them, for the same seeds.
     """
 
     per_class: int
@@ -42,7 +42,7 @@ class Comparison:
 
     @property
     def differences(self):
-        """What each seed gained, `(seeds,)`; below 0 where it lost."""
+        """The gain in accuracy for each seed, `(seeds,)`; negative for a loss."""
         return np.subtract(self.augmented, self.without)
 
     @property
@@ -52,7 +52,7 @@ class Comparison:
 
     @property
     def conclusion(self):
-        """One of `CONCLUSIONS`: whether the interval lies above 0, below 0, or holds it."""
+        """One of `CONCLUSIONS`: whether the interval lies above 0, below 0, or contains 0."""
         mean, half_width = self.interval
         if mean - half_width > 0:
             return CONCLUSIONS[0]
@@ -60,15 +60,15 @@ class Comparison:
 
 
 def paired_interval(differences):
-    """The mean of differences, and half the width of its 95 % interval by Student's t.
+    """The mean of differences, and half the width of its 95 % interval (Student's t).
 
     Args:
-        differences: `(n,)`, at least 2, independent of each other.
+        differences: `(n,)`, at least 2, independent.
     """
     differences = np.asarray(differences, "float64")
     if differences.ndim != 1 or len(differences) < 2:
         raise ValueError(f"differences must be (n,), at least 2, not {differences.shape}")
-    with warnings.catch_warnings():  # of lost precision, where all differences are equal
+    with warnings.catch_warnings():  # about lost precision, if all differences are equal
         warnings.simplefilter("ignore", RuntimeWarning)
         low, high = stats.ttest_1samp(differences, 0.0).confidence_interval(LEVEL)
     return float(differences.mean()), float((high - low) / 2)
@@ -89,33 +89,33 @@ def augmentation_experiment(
 ):
     """Trains classifiers with and without generated images.
 
-    Nothing is chosen by a result: all settings are the same for both, and for all seeds.
+    No setting depends on a result: all are the same for both classifiers and all seeds.
 
     Args:
-        images: real images to draw from, `(n, 28, 28, 1)` in [0, 1].
-        labels: theirs, `(n,)` int.
-        test_images: all are classified.
-        test_labels: theirs.
+        images: real images to choose from, `(n, 28, 28, 1)` in [0, 1].
+        labels: labels of the images, `(n,)` int.
+        test_images: images to classify.
+        test_labels: labels of the test images.
         make: a function of `(images, labels, generated, seed)` that returns generated images and
-            their labels. It is given the few real images that the classifier has, and no others.
-        per_class: numbers of real images of each class to try.
-        generated: how many images of each class to ask `make` for.
-        seeds: repetitions, at least 2.
+            their labels. It gets only the few real images that the classifier has.
+        per_class: numbers of real images per class to try.
+        generated: number of images per class that `make` should generate.
+        seeds: number of repetitions, at least 2.
         steps: training steps of each classifier.
-        classes: how many there are.
+        classes: number of classes.
         progress: a function of a text, called after each repetition; None for silence.
 
     Returns:
         A `Comparison` for each of `per_class`.
 
     Raises:
-        UserError: there are not as many images of each class.
-        ValueError: fewer than 2 seeds, or `make` returns what are no labelled images.
+        UserError: a class has too few images.
+        ValueError: there are fewer than 2 seeds, or `make` does not return labelled images.
     """
     if seeds < 2:
         raise ValueError(f"seeds must be at least 2, not {seeds}: one has no spread")
     labels, test_labels = np.asarray(labels), np.asarray(test_labels)
-    for count in per_class:  # before the minutes that the others take
+    for count in per_class:  # checked first, because training takes minutes
         draw_few(labels, count, 0, classes)
 
     def accuracy(labelled, seed, batch_size):
@@ -126,7 +126,7 @@ def augmentation_experiment(
 
     comparisons = []
     for count in per_class:
-        batch_size = min(BATCH, count * classes)  # of both
+        batch_size = min(BATCH, count * classes)  # the same for both
         pairs = []
         for seed in range(seeds):
             few = draw_few(labels, count, seed, classes)
@@ -137,7 +137,7 @@ def augmentation_experiment(
             if progress:
                 without, augmented = (f"{100 * each:.2f} %" for each in pairs[-1])
                 progress(
-                    f"{count} a class, seed {seed + 1} of {seeds}: {without} without, "
+                    f"{count} per class, seed {seed + 1} of {seeds}: {without} without, "
                     f"{augmented} with {len(made[1]):,} generated images"
                 )
         comparisons.append(Comparison(count, *zip(*pairs, strict=True)))
@@ -145,10 +145,10 @@ def augmentation_experiment(
 
 
 def draw_few(labels, per_class, seed, classes=10):
-    """Indices of so many images of each class, none twice; few are among the more of that seed.
+    """Indices of `per_class` distinct images per class; with one seed, larger sets contain smaller.
 
     Raises:
-        UserError: there are not as many.
+        UserError: a class has too few images.
     """
     order = np.random.default_rng(seed).permutation(len(labels))
     few = []
@@ -156,15 +156,15 @@ def draw_few(labels, per_class, seed, classes=10):
         found = order[labels[order] == label][:per_class]
         if len(found) < per_class:
             raise UserError(
-                f"there are only {len(found)} images of class {label}, not {per_class}: ask for "
-                "fewer of each class, or use a larger data set"
+                f"there are only {len(found)} images of class {label}, not {per_class}: use fewer "
+                "images per class, or a larger data set"
             )
         few.append(found)
     return np.concatenate(few)
 
 
 def _checked(made, shape, classes):
-    """What a `make` returned, with integers for labels, or a `ValueError`."""
+    """The result of a `make` with integer labels, or a `ValueError`."""
     images, labels = (np.asarray(each) for each in made)
     if images.shape != (len(labels), *shape) or labels.ndim != 1:
         raise ValueError(
@@ -172,23 +172,25 @@ def _checked(made, shape, classes):
             f"not {images.shape} and {labels.shape}"
         )
     if not np.isin(labels, np.arange(classes)).all():
-        raise ValueError(f"make must return labels that are integers from 0 to {classes - 1}")
+        raise ValueError(f"make must return integer labels from 0 to {classes - 1}")
     return images, labels.astype("int64")
 
 
 def vae_maker(steps=1_500, latent_dim=2, widths=(128,), learning_rate=1e-3, classes=10):
-    """A `make` that trains a conditional VAE on the few images it is given.
+    """A `make` that trains a conditional VAE on the few images that it gets.
 
-    Its pixels are black or white, drawn anew from the grey value at each step. It makes the
-    probabilities of white: they are as grey as the real ones. It seeds Keras' global random state.
+    Training samples each pixel as black or white from its grey value, anew at each step. The
+    generated images are the probabilities of white, which are as grey as the real images. The
+    function seeds the global random state of Keras.
 
     Args:
         steps: training steps.
-        latent_dim: length of z. Few: with 8, z tells the class, too, and half of the digits drawn
-            from the prior are not what was asked for, says the LeNet of MNIST; with 2, 1 in 20.
-        widths: units of the encoder's hidden layers; the decoder has them in reverse.
-        learning_rate: Adam's.
-        classes: how many there are.
+        latent_dim: length of z. It is small because a larger z also encodes the class: according to
+            the LeNet of MNIST, half of the digits sampled with 8 have the wrong class; with 2, it
+            is 1 in 20.
+        widths: units of the hidden layers of the encoder; the decoder has them in reverse.
+        learning_rate: learning rate of Adam.
+        classes: number of classes.
     """
 
     def make(images, labels, generated, seed):
@@ -203,7 +205,7 @@ def vae_maker(steps=1_500, latent_dim=2, widths=(128,), learning_rate=1e-3, clas
             labels=labels,
             classes=classes,
         )
-        keras.utils.set_random_seed(seed)  # of the weights
+        keras.utils.set_random_seed(seed)  # for the weights
         vae = VAE(
             dense.build_dense_encoder(shape, latent_dim, widths, classes=classes),
             dense.build_dense_decoder(latent_dim, shape, widths[::-1], classes=classes),
@@ -213,7 +215,7 @@ def vae_maker(steps=1_500, latent_dim=2, widths=(128,), learning_rate=1e-3, clas
         vae.fit(batches.shuffled(), epochs=1, steps_per_epoch=steps, shuffle=False, verbose=0)
         asked = np.arange(generated * classes) % classes
         noise = tf.random.stateless_normal((len(asked), latent_dim), [seed, 0])
-        # Called directly: `generate` would compile a function that is used but once.
+        # Called directly, because `generate` would compile a function for a single use.
         outputs = vae.decoder([noise, tf.one_hot(asked, classes)])
         return vae.likelihood.mean(outputs).numpy(), asked
 
@@ -221,19 +223,19 @@ def vae_maker(steps=1_500, latent_dim=2, widths=(128,), learning_rate=1e-3, clas
 
 
 def model_maker(model):
-    """A `make` that takes images from a conditional model that was trained before.
+    """A `make` that takes images from a conditional model that is already trained.
 
-    The model may have seen labels that the classifier does not have. Then what it adds is no gain
-    from few images, but an upper bound of it.
+    The model may have seen labels that the classifier does not have. Then the gain is only an upper
+    bound for the gain from few images.
 
     Args:
         model: a `GAN` or a `VAE`, with `classes`.
 
     Raises:
-        ValueError: it is not conditional.
+        ValueError: the model is not conditional.
     """
     if not model.classes:
-        raise ValueError("the model must be conditional: its images need labels")
+        raise ValueError("the model must be conditional, because its images need labels")
 
     def make(images, labels, generated, seed):
         asked = np.arange(generated * model.classes) % model.classes

@@ -1,10 +1,10 @@
-"""What an augmentation experiment found, as text and as JSON."""
+"""Results of an augmentation experiment, as text and as JSON."""
 
 import dataclasses
 
 
 def table(comparisons):
-    """A line for each number of images, with its conclusion, as text."""
+    """A text with one line per number of images, each with its conclusion."""
     lines = [f"{'real':>6}{'without':>10}{'with':>9}   difference, 95 % interval"]
     for each in comparisons:
         mean, half_width = (100 * figure for figure in each.interval)
@@ -19,17 +19,17 @@ def table(comparisons):
 
 
 def caution(folder, trained_on, per_class, classes):
-    """Why images of a run that saw more labels are no fair means."""
+    """A warning that the run saw more labels than the classifiers."""
     seen = f"{trained_on:,}" if trained_on else "an unknown number of"
     had = ", ".join(f"{count * classes:,}" for count in per_class)
     return (
-        f"{folder} was trained on {seen} labelled images, the classifiers on {had}:\n"
-        "the gain is an upper bound, and no fair fight."
+        f"{folder} was trained on {seen} labelled images, but the classifiers on {had}:\n"
+        "the gain is only an upper bound, because the comparison is not fair."
     )
 
 
 def as_json(comparisons):
-    """All that was found, as a list that `json` can write."""
+    """All results, as a list that `json` can write."""
     found = []
     for each in comparisons:
         mean, half_width = each.interval

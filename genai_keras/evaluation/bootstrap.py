@@ -1,9 +1,9 @@
-"""Intervals by the bootstrap: how far an estimate would move with another sample of the same size.
+"""Bootstrap intervals: how much an estimate would vary with another sample of the same size.
 
-All are the basic interval, also called the reverse percentile interval: the percentiles of the
+All are basic intervals, also called reverse percentile intervals: the percentiles of the
 replicates, mirrored at the estimate. A distance between finite samples is too large, and its
-replicates are too large by about as much again. Mirrored, they lie about the distance without this
-bias; as they are, they would have it twice.
+replicates are too large by about the same amount again. Mirrored, they are centred on the distance
+without this bias; otherwise they would have it twice.
 
 Reference: Davison and Hinkley 1997, "Bootstrap Methods and their Application", equation 5.6
 """
@@ -16,12 +16,12 @@ from scipy import stats
 
 from genai_keras.evaluation import distances
 
-AT_ONCE = 20  # resamples whose indices are in memory
+AT_ONCE = 20  # number of resamples with indices in memory
 
 
 @dataclass(frozen=True)
 class Figure:
-    """An estimate and its 95 % bootstrap interval, from `low` to `high`, all in one unit."""
+    """An estimate and its 95 % bootstrap interval, `low` to `high`, in the same unit."""
 
     value: float
     low: float
@@ -29,21 +29,21 @@ class Figure:
 
 
 def bootstrap(statistic, *samples, resamples=200, seed=0, least=-np.inf, most=np.inf):
-    """A statistic of one or several samples, each of them drawn again with replacement.
+    """A statistic of one or several samples, with an interval from resampling with replacement.
 
     Args:
         statistic: a function of the samples that returns a number.
         *samples: arrays `(n_i, ...)` of independent points.
-        resamples: how often to draw.
+        resamples: number of resamples.
         seed: the same seed gives the same interval.
-        least, most: what the statistic can be; no interval goes beyond.
+        least, most: bounds of the statistic; the interval stays within them.
 
     Returns:
         A `Figure`.
     """
     _check(resamples)
     value = float(statistic(*samples))
-    if min(map(len, samples)) < 2:  # one point is drawn again and again
+    if min(map(len, samples)) < 2:  # resampling one point does not change it
         return Figure(value, value, value)
 
     def of_indices(*indices):
@@ -51,7 +51,7 @@ def bootstrap(statistic, *samples, resamples=200, seed=0, least=-np.inf, most=np
         return float(statistic(*drawn))
 
     found = stats.bootstrap(
-        [np.arange(len(sample)) for sample in samples],  # scipy draws numbers, not rows
+        [np.arange(len(sample)) for sample in samples],  # scipy resamples numbers, not rows
         of_indices,
         n_resamples=resamples,
         batch=AT_ONCE,
@@ -63,7 +63,7 @@ def bootstrap(statistic, *samples, resamples=200, seed=0, least=-np.inf, most=np
 
 
 def bootstrap_mean(values, resamples=1000, seed=0):
-    """The mean of `(n,)` numbers, or the fraction of `(n,)` booleans that hold, as a `Figure`."""
+    """The mean of `(n,)` numbers, or the fraction of `(n,)` booleans that are true: a `Figure`."""
     values = np.asarray(values)
     limits = {"least": 0.0, "most": 1.0} if values.dtype == bool else {}
     values = values.astype("float64")
@@ -75,8 +75,8 @@ def bootstrap_mean(values, resamples=1000, seed=0):
 def bootstrap_frechet(ours, reference, resamples=200, seed=0):
     """`frechet_distance` of samples `(n, d)` and `(m, d)`, both resampled, as a `Figure`."""
     samples = distances.check_samples(ours, reference)
-    # Matrices as small as these are not worth a second thread, whose waiting for work costs a busy
-    # machine many times the work itself.
+    # These matrices are too small for a second thread: on a busy machine, its waiting costs many
+    # times more than the work.
     with threadpoolctl.threadpool_limits(1, "blas"):
         return bootstrap(
             distances.frechet_distance, *samples, resamples=resamples, seed=seed, least=0.0
@@ -87,8 +87,8 @@ def bootstrap_kernel(ours, reference, resamples=200, seed=0):
     """`kernel_distance` of samples `(n, d)` and `(m, d)`, both resampled, as a `Figure`."""
     _check(resamples)
     samples = distances.check_samples(ours, reference)
-    # Not by scipy: all resamples at once, as weights, go through the pairs, which are what takes
-    # time, but once.
+    # Not with scipy: most of the time is spent on pairs, so all resamples, as weights, share one
+    # pass over them.
     generator = np.random.default_rng(seed)
     weights = [_weights(len(sample), resamples, generator) for sample in samples]
     value, *replicates = distances.weighted_kernel_distances(*samples, *weights)
@@ -100,7 +100,7 @@ def _weights(count, resamples, generator):
     weights = [np.ones(count)]
     while len(weights) <= resamples:
         drawn = np.bincount(generator.integers(count, size=count), minlength=count)
-        if np.count_nonzero(drawn) > 1:  # else there is no pair
+        if np.count_nonzero(drawn) > 1:  # otherwise there is no pair
             weights.append(drawn)
     return np.array(weights, "float64")
 
@@ -113,6 +113,6 @@ def _check(resamples):
 def _figure(value, interval, least=-np.inf, most=np.inf):
     """A `Figure` of an estimate and its basic interval."""
     low, high = interval
-    # Without the estimate's bias the interval may be all on one side of it: then it is widened to
-    # hold the estimate, and errs on the safe side. And mirrored, it may go beyond what can be.
+    # Without the bias of the estimate, the interval may lie on one side of it. Then it is widened
+    # to contain the estimate, which is the safe side. A mirrored interval may also exceed bounds.
     return Figure(value, float(max(min(low, value), least)), float(min(max(high, value), most)))

@@ -1,19 +1,20 @@
-"""Distances between two samples of features, `(n, d)` each: how well one passes for the other.
+"""Distances between two samples of features, `(n, d)` each: how similar they are.
 
-All compute in float64 and, where every point meets every other, a chunk at a time. Bad input is a
-`ValueError`: not `(n, d)` of the same d, too few samples, values that are not finite.
+All computations are in float64, and those over all pairs are in chunks. Bad input is a
+`ValueError`: shapes other than `(n, d)` with the same d, too few samples, values that are not
+finite.
 """
 
 import numpy as np
 from sklearn import metrics, neighbors
 
-CHUNK = 2**21  # numbers of a chunk of a matrix of pairs: 16 MB
+CHUNK = 2**21  # numbers in a chunk of a matrix of pairs: 16 MB
 
 
 def frechet_distance(ours, reference):
-    """The Frechet distance between Gaussians fitted to two samples, in the features' unit squared.
+    """The Frechet distance between Gaussians fitted to two samples, in squared units of features.
 
-    The fit makes it too large, the more so the fewer the samples: compare at equal sizes only.
+    The fit makes it too large, and more so for fewer samples: compare only at equal sizes.
 
     Args:
         ours, reference: `(n, d)` and `(m, d)`, at least 2 samples each.
@@ -31,7 +32,7 @@ def gaussian_frechet_distance(mean, covariance, other_mean, other_covariance):
 
     Args:
         mean, other_mean: `(d,)`.
-        covariance, other_covariance: `(d, d)`, symmetric; a number will do for d = 1.
+        covariance, other_covariance: `(d, d)`, symmetric; for d = 1 also a number.
 
     Reference: Dowson and Landau 1982, https://doi.org/10.1016/0047-259X(82)90077-X
     """
@@ -42,11 +43,11 @@ def gaussian_frechet_distance(mean, covariance, other_mean, other_covariance):
     d = means[0].size
     if any(m.shape != (d,) for m in means) or any(c.shape != (d, d) for c in covariances):
         shapes = [each.shape for each in means + covariances]
-        raise ValueError(f"means must be (d,) and covariances (d, d) of the same d, not {shapes}")
+        raise ValueError(f"means must be (d,) and covariances (d, d) with the same d, not {shapes}")
     if not all(np.isfinite(each).all() for each in means + covariances):
         raise ValueError("means and covariances must be finite")
     # With C = F F', the trace of the root of C1 C2 is the sum of the singular values of F1' F2:
-    # the roots of the eigenvalues of C1^(1/2) C2 C1^(1/2), but with no root of rounding errors.
+    # the roots of the eigenvalues of C1^(1/2) C2 C1^(1/2), but without roots of rounding errors.
     first, second = map(_factor, covariances)
     common = np.linalg.svd(first.T @ second, compute_uv=False).sum()
     distance = np.sum((means[0] - means[1]) ** 2) + sum(map(np.trace, covariances)) - 2 * common
@@ -54,9 +55,9 @@ def gaussian_frechet_distance(mean, covariance, other_mean, other_covariance):
 
 
 def kernel_distance(ours, reference):
-    """The squared maximum mean discrepancy with the kernel (x.y / d + 1)^3, "KID", no unit.
+    """The squared maximum mean discrepancy with the kernel (x.y / d + 1)^3, "KID", without unit.
 
-    The estimate is unbiased, whatever the sizes of the samples, hence negative at times.
+    The estimate is unbiased for all sample sizes, so it can be negative.
 
     Args:
         ours, reference: `(n, d)` and `(m, d)`, at least 2 samples each.
@@ -71,7 +72,7 @@ def kernel_distance(ours, reference):
 def weighted_kernel_distances(ours, reference, our_weights, reference_weights):
     """`kernel_distance` for many weightings of the same samples, in one pass over all pairs.
 
-    A point that comes several times is no pair with itself: such pairs would bring the bias back.
+    A repeated point does not form a pair with itself, because such pairs would cause a bias.
 
     Args:
         ours, reference: float64 `(n, d)` and `(m, d)`.
@@ -91,10 +92,10 @@ def weighted_kernel_distances(ours, reference, our_weights, reference_weights):
 
 
 def precision_recall(ours, reference, neighbours=5):
-    """Which of ours lie where the reference does, and which of the reference where ours do.
+    """Which of ours lie among the reference, and which of the reference lie among ours.
 
-    A sample's ball reaches to its k-th nearest other sample of its own kind. It is open, as in the
-    package prdc: a point that comes more than k times has an empty one.
+    The ball of a sample reaches to its k-th nearest other sample in the same set. It is open, as in
+    the package prdc: a point that occurs more than k times has an empty ball.
 
     Args:
         ours, reference: `(n, d)` and `(m, d)`, at least `neighbours` + 1 samples each.
@@ -120,7 +121,7 @@ def precision_recall(ours, reference, neighbours=5):
 
 
 def nearest(ours, reference):
-    """The Euclidean distance to the nearest reference sample, 0 of a copy, and which one it is.
+    """The Euclidean distance to the nearest reference sample (0 for a copy), and its index.
 
     Args:
         ours, reference: `(n, d)` and `(m, d)`, at least 2 samples each.
@@ -130,18 +131,19 @@ def nearest(ours, reference):
     """
     ours, reference = check_samples(ours, reference)
     indices = metrics.pairwise_distances_argmin(ours, reference)
-    # Anew, one by one: the search has |x|^2 + |y|^2 - 2xy, which rounding keeps from being 0.
+    # Computed again, because |x|^2 + |y|^2 - 2xy in the search is rounded and not exactly 0.
     return np.linalg.norm(ours - reference[indices], axis=1), indices
 
 
 def class_coverage(ours, reference, classes):
     """1 - the total variation distance between the class frequencies, 0 to 1.
 
-    1 when each class comes as often as in the reference, 0.1 when only one of ten equal ones does.
+    It is 1 if each class is as frequent as in the reference, and 0.1 if only one of ten equally
+    frequent classes occurs.
 
     Args:
         ours, reference: labels, integers `(n,)` and `(m,)` from 0, at least 2 each.
-        classes: how many there are.
+        classes: number of classes.
     """
     frequencies = []
     for name, labels in (("ours", ours), ("reference", reference)):
@@ -158,7 +160,7 @@ def class_coverage(ours, reference, classes):
 
 
 def check_samples(ours, reference, at_least=2):
-    """Both as float64, or a `ValueError` that says what is wrong with them."""
+    """Both samples as float64, or a `ValueError` that says what is wrong."""
     samples = []
     for name, sample in (("ours", ours), ("reference", reference)):
         sample = np.asarray(sample, "float64")
@@ -171,21 +173,21 @@ def check_samples(ours, reference, at_least=2):
         samples.append(sample)
     if samples[0].shape[1] != samples[1].shape[1]:
         d, other = (sample.shape[1] for sample in samples)
-        raise ValueError(f"ours has {d} features a sample, but reference has {other}")
+        raise ValueError(f"ours has {d} features per sample, but reference has {other}")
     return samples
 
 
 def _factor(covariance):
-    """F of C = F F', `(d, d)`."""
+    """F with C = F F', `(d, d)`."""
     values, vectors = np.linalg.eigh(covariance)
-    # Of a singular matrix some are rounding errors, whose roots would be large.
+    # For a singular matrix, some are rounding errors, whose roots would be large.
     rounding = np.abs(values).max() * len(values) * np.finfo("float64").eps
     return vectors * np.sqrt(np.where(values > rounding, values, 0))
 
 
 def _kernel(mean_products):
     base = mean_products + 1
-    return base * base * base  # ten times as fast as `base**3`
+    return base * base * base  # ten times faster than `base**3`
 
 
 def _weighted_kernel_sums(x, y, x_weights, y_weights):

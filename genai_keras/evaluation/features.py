@@ -1,6 +1,7 @@
-"""Feature extractors: what generated images and real ones are compared by.
+"""Feature extractors, which make generated and real images comparable.
 
-Two LeNets are shipped, of MNIST and of Fashion-MNIST, made by `python -m genai_keras.train_lenet`.
+The package has two trained LeNets, for MNIST and Fashion-MNIST, from
+`python -m genai_keras.train_lenet`.
 """
 
 import hashlib
@@ -18,24 +19,24 @@ from genai_keras.errors import UserError
 from genai_keras.files import whole_file
 from genai_keras.networks.lenet import FEATURES, SIDE, build_lenet
 
-BLOCK = 500  # images that are looked at together
+BLOCK = 500  # images per batch
 FOLDER = Path(__file__).parent
-# sha256 of the shipped files: figures on other features do not compare. Made on one core: two round
-# differently.
+# SHA-256 of the shipped files, because figures on other features are not comparable. They were made
+# on one core; two cores round differently.
 CHECKSUMS = {
     "mnist": "3da80849f97b58c81bfd7ac3ba0d1c3281fb30333545cd599b1ea0e27dd7f040",
     "fashion_mnist": "088c0172ddc03559264c82e40d45231dff4b601e8c1cc2e0c9a591fdfa1807a2",
 }
-# By data set: mnist5k is digits of MNIST.
+# By data set: mnist5k has digits of MNIST.
 LENET_OF = {name: each.features for name, each in DATASETS.items() if each.features}
 
 
 class LeNetFeatures:
-    """A feature extractor: what a trained LeNet sees in images.
+    """A feature extractor from a trained LeNet.
 
     Args:
         lenet: a `keras.Model` from `build_lenet`.
-        name: of its features.
+        name: name of the features.
     """
 
     def __init__(self, lenet, name="LeNet features"):
@@ -48,13 +49,13 @@ class LeNetFeatures:
         """Features and labels of images, in one pass.
 
         Args:
-            images: `(n, height, width, 1)` in [0, 1], n may be 0; resized to 28 x 28.
+            images: `(n, height, width, 1)` in [0, 1]; n may be 0. They are resized to 28 x 28.
 
         Returns:
             The features, `(n, 84)` float32, and the most likely label of each, `(n,)` int64.
 
         Raises:
-            ValueError: they are not such images.
+            ValueError: the images are not as required.
         """
         images = checked_images(images)
         features = np.empty((len(images), FEATURES), "float32")
@@ -75,9 +76,9 @@ class LeNetFeatures:
 
 
 class Thumbnails:
-    """A feature extractor for images that no LeNet is shipped for: their pixels at 8 x 8.
+    """A feature extractor for images without a trained LeNet: their pixels at 8 x 8.
 
-    A crude one: it sees colours and the coarse layout, and nothing of the content.
+    It is crude: it sees colours and the coarse layout, but not the content.
     """
 
     name = "8x8 thumbnails"
@@ -89,54 +90,56 @@ class Thumbnails:
 
 
 def load_feature_extractor(dataset):
-    """The shipped LeNet of a data set, as `LeNetFeatures`.
+    """The shipped LeNet for a data set, as `LeNetFeatures`.
 
     Args:
-        dataset: one of `LENET_OF`: "mnist", "mnist5k", "fashion_mnist". The LeNet of MNIST was
-            trained on all of MNIST's training images, and so on both parts of mnist5k.
+        dataset: one of `LENET_OF`: "mnist", "mnist5k", "fashion_mnist". The LeNet for MNIST was
+            trained on all training images of MNIST, so also on both parts of mnist5k.
 
     Raises:
-        UserError: there is none for this data set, or its file is damaged.
+        UserError: there is no LeNet for this data set, or its file is damaged.
     """
     if dataset not in LENET_OF:
-        raise UserError(f"no LeNet is shipped for {dataset}: use one of {', '.join(LENET_OF)}")
+        raise UserError(
+            f"there is no trained LeNet for {dataset}: use one of {', '.join(LENET_OF)}"
+        )
     path = shipped(dataset)
     found = checksum(path)
     if found != CHECKSUMS[LENET_OF[dataset]]:
-        # Training it again gives the same bits only on a machine like the one it was made on.
+        # Training again gives the same bits only on a similar machine.
         raise UserError(
-            f"{path} is {'damaged' if found else 'absent'}: install genai_keras again; the file "
+            f"{path} is {'damaged' if found else 'missing'}: install genai_keras again; the file "
             "was made by genai_keras.train_lenet"
         )
     return LeNetFeatures(load_lenet(path))
 
 
 def checked_images(images):
-    """Images as float32, or a `ValueError` that says why they are not grey ones in [0, 1]."""
+    """Images as float32, or a `ValueError` that says why they are not grey images in [0, 1]."""
     images = np.asarray(images)
     if images.ndim != 4 or images.shape[-1] != 1:
         raise ValueError(f"images must be grey, (n, height, width, 1), not {images.shape}")
     images = images.astype("float32", copy=False)
-    # Written so that NaN is refused, too, and rounding is not.
+    # Written so that NaN is rejected, too, but rounding errors are not.
     if images.size and not (images.min() >= -1e-3 and images.max() <= 1.0 + 1e-3):
         raise ValueError(f"images must be in [0, 1], not from {images.min()} to {images.max()}")
     return images
 
 
 def resized(images):
-    """Images of any size as 28 x 28 ones: bilinear, without aliasing when they shrink."""
+    """Resizes images of any size to 28 x 28: bilinear, without aliasing when they shrink."""
     if images.shape[1:3] == (SIDE, SIDE):
         return images
     return tf.image.resize(images, (SIDE, SIDE), antialias=True).numpy()
 
 
 def shipped(dataset):
-    """Where the LeNet of a data set lies that comes with the package."""
+    """The path of the shipped LeNet for a data set."""
     return FOLDER / f"lenet-{LENET_OF[dataset]}.npz"
 
 
 def checksum(path):
-    """The sha256 of a file in hexadecimal digits; None if there is no such file."""
+    """The SHA-256 of a file in hexadecimal digits; None if there is no such file."""
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
 
 
@@ -144,8 +147,8 @@ def save_lenet(lenet, path):
     """Writes the weights as float16 to a `.npz` file: equal weights give equal bytes.
 
     Args:
-        lenet: from `build_lenet`.
-        path: of the file.
+        lenet: a model from `build_lenet`.
+        path: path of the file.
     """
     weights = {
         f"{layer.name}_{name}": np.asarray(weight, "float16")
@@ -157,16 +160,16 @@ def save_lenet(lenet, path):
 
 
 def load_lenet(path):
-    """Reads what `save_lenet` wrote.
+    """Reads a file of `save_lenet`.
 
     Args:
-        path: of the file.
+        path: path of the file.
 
     Returns:
         A `keras.Model`, as from `build_lenet`.
 
     Raises:
-        UserError: it is not such a file, or is damaged.
+        UserError: the file is of another kind, or damaged.
     """
     damage = (EOFError, ValueError, KeyError, AttributeError, zipfile.BadZipFile, zlib.error)
     try:
@@ -177,7 +180,9 @@ def load_lenet(path):
             if layer.weights:
                 layer.set_weights([weights.pop(f"{layer.name}_{n}") for n in ("kernel", "bias")])
         if weights:
-            raise ValueError(f"it holds {sorted(weights)}, too")
+            raise ValueError(f"it also contains {sorted(weights)}")
     except damage as error:
-        raise UserError(f"{path} is not the weights of a LeNet, or is damaged: {error}") from None
+        raise UserError(
+            f"{path} does not contain the weights of a LeNet, or it is damaged: {error}"
+        ) from None
     return lenet

@@ -1,4 +1,4 @@
-"""How good generated images are: held against images that training did not see, by features."""
+"""Evaluates generated images: compares their features with those of unseen real images."""
 
 import numpy as np
 
@@ -15,30 +15,30 @@ NEIGHBOURS = 5
 
 
 def score_images(ours, reference, training, extractor, asked=None, reference_labels=None, seed=0):
-    """Holds generated images against real ones.
+    """Compares generated images with real ones.
 
-    The real-data baseline of each figure is what as many real training images score in place of
-    ours, if there are as many; of the distance to the nearest training image, what the reference
-    scores. Intervals of precision, recall and nearest distances are those of the images that are
-    judged, with the others held fixed.
+    The real-data baseline of a figure is the score of the same number of real training images, if
+    there are enough; for the distance to the nearest training image, it is the score of the
+    reference. Intervals of precision, recall and nearest distances resample the evaluated images
+    and keep the others fixed.
 
     Args:
         ours: generated images, `(n, height, width, channels)` in [0, 1].
-        reference: real ones that training did not see.
-        training: real ones that it did.
+        reference: real images that were not used in training.
+        training: real images that were used in training.
         extractor: has a `name`, and `look(images)`, which returns features `(n, d)`, and labels
             `(n,)` or None.
-        asked: the labels that were asked for, `(n,)`, if the model is conditional.
+        asked: the requested labels, `(n,)`, if the model is conditional.
         reference_labels: the true labels, `(m,)`, if the model is conditional.
-        seed: of the resampling.
+        seed: seed of the resampling.
 
     Returns:
-        A list of `Row`, and the index of the nearest training image of each of ours, `(n,)`.
+        A list of `Row`, and the index of the nearest training image for each of ours, `(n,)`.
     """
     features, labels = extractor.look(ours)
     real, real_labels = extractor.look(reference)
     seen, seen_labels = extractor.look(training)
-    # Fewer images would have larger distances and smaller fractions: no baseline.
+    # Fewer images have larger distances and smaller fractions, so they are not a baseline.
     baseline = seen[: len(ours)] if len(seen) >= len(ours) else None
     precise, recalled = distances.precision_recall(features, real, NEIGHBOURS)
     real_data = {} if baseline is None else _distances(baseline, real)
@@ -50,31 +50,31 @@ def score_images(ours, reference, training, extractor, asked=None, reference_lab
             "frechet_distance",
             bootstrap_frechet(features, real, seed=seed),
             real_data.get("frechet_distance"),
-            f"of {len(ours)} samples to {len(real)} real ones, {on}; lower is better",
+            f"from {len(ours)} samples to {len(real)} real images, {on}; lower is better",
         ),
         Row(
             "kernel_distance",
             bootstrap_kernel(features, real, seed=seed),
             real_data.get("kernel_distance"),
-            f"the like without a bias, {on}; lower is better",
+            f"a similar distance without bias, {on}; lower is better",
         ),
         Row(
             "precision",
             bootstrap_mean(precise, seed=seed),
             real_data.get("precision"),
-            "fraction of the samples that lie among the real ones",
+            "fraction of the samples that lie among the real images",
         ),
         Row(
             "recall",
             bootstrap_mean(recalled, seed=seed),
             real_data.get("recall"),
-            "fraction of the real ones that lie among the samples",
+            "fraction of the real images that lie among the samples",
         ),
         Row(
             "nearest_training",
             bootstrap_mean(gaps, seed=seed),
             real_gaps.mean(),
-            "distance to the nearest training image; far below real data is memorizing",
+            "distance to the nearest training image; far below real data means memorizing",
         ),
     ]
     if labels is not None:
@@ -82,7 +82,7 @@ def score_images(ours, reference, training, extractor, asked=None, reference_lab
         if baseline is not None:
             expected = distances.class_coverage(seen_labels[: len(ours)], real_labels, classes)
         figure = bootstrap_coverage(labels, real_labels, classes, seed=seed)
-        meaning = "1 if all classes come as often as they should"
+        meaning = "1 if all classes are as frequent as they should be"
         rows.append(Row("class_coverage", figure, expected, meaning))
     if labels is not None and asked is not None:
         rows += _score_labels(
@@ -92,7 +92,7 @@ def score_images(ours, reference, training, extractor, asked=None, reference_lab
 
 
 def _distances(features, real):
-    """The figures of one sample of features held against another, without intervals."""
+    """The figures of one sample of features compared with another, without intervals."""
     precise, recalled = distances.precision_recall(features, real, NEIGHBOURS)
     return {
         "frechet_distance": distances.frechet_distance(features, real),
@@ -103,7 +103,7 @@ def _distances(features, real):
 
 
 def _score_labels(ours, real, seed):
-    """Whether samples are of the class that was asked for, and as various as it is."""
+    """Whether samples have the requested class, and as much variety as it has."""
     features, labels, asked = ours
     real_features, real_labels, truth = real
     rows = [
@@ -111,7 +111,7 @@ def _score_labels(ours, real, seed):
             "label_agreement",
             bootstrap_mean(labels == asked, seed=seed),
             np.mean(real_labels == truth),
-            "how often the classifier sees the label that was asked for",
+            "fraction of samples in which the classifier sees the requested label",
         )
     ]
     for label in np.unique(truth):

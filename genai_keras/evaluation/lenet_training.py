@@ -1,4 +1,4 @@
-"""Trains a LeNet: to make a feature extractor, or to see what images are worth to a classifier."""
+"""Trains a LeNet, as a feature extractor or to measure how images help a classifier."""
 
 import keras
 import numpy as np
@@ -23,27 +23,26 @@ def train_lenet(
     classes=10,
     verbose=0,
 ):
-    """Trains a LeNet with Adam, whose learning rate falls to 0 along a cosine.
+    """Trains a LeNet with Adam and a learning rate that falls to 0 along a cosine.
 
     Args:
         images: `(n, 28, 28, 1)` in [0, 1].
         labels: `(n,)` int.
-        epochs: passes over the images; this or `steps` must be given.
-        seed: of the weights, the order and the shifts. Equal seeds give equal weights on the same
-            machine with as many cores.
+        epochs: passes over the images; give either this or `steps`.
+        seed: seed of the weights, the order and the shifts. Equal seeds give equal weights on the
+            same machine with the same number of cores.
         steps: training steps.
-        batch_size: images a step, or all if there are fewer.
-        learning_rate: Adam's at the beginning.
-        shift: the most pixels by which an image is moved up or down and to either side, at random
-            at each step.
-        classes: how many there are.
-        verbose: as of `fit`.
+        batch_size: images per step, or all if there are fewer.
+        learning_rate: learning rate of Adam at the beginning.
+        shift: largest random shift of an image in each direction, in pixels, at each step.
+        classes: number of classes.
+        verbose: as in `fit`.
 
     Returns:
         A `keras.Model` from `build_lenet`.
 
     Raises:
-        ValueError: images and labels do not fit, or not exactly one of epochs and steps is given.
+        ValueError: images and labels do not fit, or both or none of epochs and steps are given.
     """
     images, labels = checked_images(images), np.asarray(labels)
     if len(images) == 0 or images.shape[1:] != (SIDE, SIDE, 1):
@@ -74,7 +73,7 @@ def train_lenet(
         keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(learning_rate, steps)),
         keras.losses.CategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"] if verbose else None,
-        jit_compile=False,  # XLA's convolutions are four times as slow on a CPU
+        jit_compile=False,  # convolutions of XLA are four times slower on a CPU
     )
     per_epoch = batches.steps_per_epoch if epochs else steps
     lenet.fit(dealt, epochs=epochs or 1, steps_per_epoch=per_epoch, shuffle=False, verbose=verbose)
@@ -82,7 +81,7 @@ def train_lenet(
 
 
 def shifted(images, most, key):
-    """Moves each of `(n, height, width, c)` images by up to `most` pixels each way, over black."""
+    """Shifts each of `(n, height, width, c)` images by up to `most` pixels, over black."""
     count, height, width, _ = images.shape
     count = count or tf.shape(images)[0]
     key = tf.random.fold_in(tf.cast(tf.stack(key), tf.int64), SHIFTS)

@@ -13,15 +13,15 @@ SAMPLES_AT_ONCE = 20
 def importance_weighted_log_likelihood(vae, x, samples=200, labels=None, seed=0):
     """Estimates log p(x) of each sample by importance sampling from q(z | x).
 
-    The mean of the weights p(x, z) / q(z | x) is an unbiased estimate of p(x); its logarithm is a
-    lower bound of log p(x) on average, tighter the more samples.
+    The mean of the weights p(x, z) / q(z | x) is an unbiased estimate of p(x). On average, its
+    logarithm is a lower bound of log p(x), which is tighter with more samples.
 
     Args:
         vae: a `VAE`.
-        x: `(n, *sample_shape)` as it was trained on: binary for a Bernoulli likelihood.
-        samples: z drawn for each x.
+        x: `(n, *sample_shape)` as in training: binary for a Bernoulli likelihood.
+        samples: number of samples of z for each x.
         labels: `(n,)` int if the VAE is conditional.
-        seed: of z.
+        seed: seed of z.
 
     Returns:
         `(n,)` float64, in nats.
@@ -32,7 +32,7 @@ def importance_weighted_log_likelihood(vae, x, samples=200, labels=None, seed=0)
 
 
 def log_importance_weights(vae, x, samples=200, labels=None, seed=0):
-    """log p(x, z) - log q(z | x) of draws of z from q(z | x), `(samples, n)` float32, in nats.
+    """log p(x, z) - log q(z | x) for samples of z from q(z | x), `(samples, n)` float32, in nats.
 
     The arguments are those of `importance_weighted_log_likelihood`.
     """
@@ -57,15 +57,15 @@ def log_importance_weights(vae, x, samples=200, labels=None, seed=0):
 def importance_weighted_bound(log_weights, k):
     """The bound of k importance samples on log p(x) of each sample, `(n,)` float64, in nats.
 
-    Its mean over all disjoint groups of k draws. So bounds for growing k, each a multiple of the
-    one before, never fall: the logarithm of a mean is at least the mean of the logarithms.
+    This is the mean over all disjoint groups of k draws. If each k is a multiple of the previous
+    one, the bounds never fall: the logarithm of a mean is at least the mean of the logarithms.
 
     Args:
         log_weights: `(draws, n)`, from `log_importance_weights`.
-        k: must divide the number of draws.
+        k: group size, which must divide the number of draws.
 
     Raises:
-        ValueError: it does not.
+        ValueError: k does not divide the number of draws.
     """
     draws, n = log_weights.shape
     if draws % k:
@@ -75,7 +75,7 @@ def importance_weighted_bound(log_weights, k):
 
 
 def likelihood_line(vae, validation, count, samples):
-    """Estimates log p(x) of the first `count` samples of `Batches`; a line that says it."""
+    """Estimates log p(x) of the first `count` samples of `Batches`; returns a line of text."""
     labels = validation.labels[:count] if vae.classes else None
     found = importance_weighted_log_likelihood(vae, validation.first(count), samples, labels)
     error = found.std() / np.sqrt(len(found))

@@ -1,4 +1,4 @@
-"""What was found about a model: rows of figures, as tables and as JSON."""
+"""Results about a model: rows of figures, as tables and as JSON."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,14 @@ class Row:
     """One figure.
 
     Args:
-        name: a short name, the key in JSON.
+        name: a short name, which is also the key in JSON.
         figure: the estimate and its interval.
-        real_data: the real-data baseline, what real data score in place of the samples, or None.
-        meaning: what it is, with its unit and which way is better.
-        count: of how many samples, if that is not in the meaning.
-        ladder: of likelihoods: the data set, the images' side and " | label" or "", which must be
-            equal for two to compare.
-        rung: of likelihoods: what kind of figure it is.
+        real_data: the real-data baseline, which is the score of real data, or None.
+        meaning: explanation, with the unit and whether higher or lower is better.
+        count: number of samples, if the meaning does not contain it.
+        ladder: for likelihoods: the data set, the side of the images, and " | label" or "". Only
+            figures with equal ladders are comparable.
+        rung: for likelihoods: the kind of figure.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Row:
 
 
 def table(rows):
-    """A table of one model's rows, as text."""
+    """A table of the rows of one model, as text."""
     lines = [("", "value", "95 % interval", "real data", "")]
     for row in rows:
         low, high = shown(row.figure.low), shown(row.figure.high)
@@ -40,10 +40,10 @@ def table(rows):
 
 
 def comparison(reports):
-    """A table of several models, one a column, as text.
+    """A table of several models, one per column, as text.
 
     Args:
-        reports: lists of rows by the models' names; a row that a model has not is left empty.
+        reports: lists of rows by the names of the models; missing rows stay empty.
     """
     names = list(dict.fromkeys(row.name for rows in reports.values() for row in rows))
     lines = [("", *reports)]
@@ -54,10 +54,10 @@ def comparison(reports):
 
 
 def ladders(reports):
-    """Likelihoods of the same binary images, lowest first; a text for each kind of image.
+    """Likelihoods of the same binary images, lowest first; one text per kind of image.
 
     Args:
-        reports: lists of rows by the models' names.
+        reports: lists of rows by the names of the models.
     """
     rungs = {}
     for name, rows in reports.items():
@@ -87,7 +87,7 @@ def as_json(rows):
 
 
 def shown(number):
-    """A number with as many digits as tell something."""
+    """A number with a useful number of digits."""
     digits = 5 if abs(number) < 0.1 else 4 if abs(number) < 10 else 2
     return f"{number:.{digits}f}"
 

@@ -1,4 +1,4 @@
-"""What each kind of model is measured by, as rows of a report."""
+"""The metrics for each kind of model, as rows of a report."""
 
 import math
 
@@ -18,15 +18,15 @@ PER_IMAGE = "nats per image; higher is better"
 def score_bounds(vae, x, labels=None, draws=100, seed=0, ladder=None):
     """Bounds on the log-likelihood of images under a VAE, and how many latents it uses.
 
-    All bounds are of the same draws, so they never fall as they get tighter.
+    All bounds use the same draws, so they never fall as they get tighter.
 
     Args:
         vae: a `VAE`.
-        x: `(n, height, width, channels)`, as it was trained on.
-        labels: `(n,)` if it is conditional.
-        draws: of z for each image, a multiple of 100.
-        seed: of z and of the resampling.
-        ladder: as of `Row`.
+        x: `(n, height, width, channels)`, as in training.
+        labels: `(n,)` if the VAE is conditional.
+        draws: number of samples of z per image, a multiple of 100.
+        seed: seed of z and of the resampling.
+        ladder: as in `Row`.
 
     Returns:
         A list of `Row`.
@@ -44,7 +44,7 @@ def score_bounds(vae, x, labels=None, draws=100, seed=0, ladder=None):
     means, _ = vae.encode(x, labels)
     means = np.asarray(means, "float64")
     figure = bootstrap(lambda drawn: np.sum(drawn.var(axis=0) > ACTIVE), means, seed=seed)
-    rows.append(Row("active_units", figure, None, f"latents in use, of {vae.latent_dim}"))
+    rows.append(Row("active_units", figure, None, f"latents in use, out of {vae.latent_dim}"))
     return rows
 
 
@@ -71,13 +71,13 @@ def score_pixels(model, sequences, seed=0, ladder=None):
 
 
 def score_text(model, windows, tokens_per_character, seed=0):
-    """How well a language model predicts text it has not seen; a list of `Row`.
+    """How well a language model predicts unseen text; a list of `Row`.
 
     Args:
         model: a `LanguageModel`.
-        windows: `(n, length)` int, of which all tokens but the first are predicted.
-        tokens_per_character: of the text.
-        seed: of the resampling, window by window.
+        windows: `(n, length)` int; all tokens except the first are predicted.
+        tokens_per_character: ratio in the text.
+        seed: seed of the resampling, window by window.
     """
     predicted = windows.shape[1] - 1
     nats = -model.log_likelihood(windows) / predicted * tokens_per_character  # (n,)
@@ -93,7 +93,7 @@ def score_text(model, windows, tokens_per_character, seed=0):
 
 
 def score_translations(model, pairs, beam_width=1, length_penalty=0.0, seed=0):
-    """How well an encoder-decoder does sources that it has not seen; a list of `Row`."""
+    """How well an encoder-decoder translates unseen sources; a list of `Row`."""
     _, translations = evaluate_translations(
         model, pairs, beam_width=beam_width, length_penalty=length_penalty
     )
@@ -105,7 +105,7 @@ def score_translations(model, pairs, beam_width=1, length_penalty=0.0, seed=0):
             "exact_match",
             bootstrap_mean(exact, seed=seed),
             None,
-            f"fraction of {len(exact)} sources translated to the letter, {search}",
+            f"fraction of {len(exact)} sources translated exactly, {search}",
         ),
         Row(
             "token_accuracy",
@@ -117,22 +117,22 @@ def score_translations(model, pairs, beam_width=1, length_penalty=0.0, seed=0):
                 most=1.0,
             ),
             None,
-            "how often the next token is right, the true ones before it given",
+            "fraction of next tokens that are right, given the true ones before",
         ),
         Row("chrf", bootstrap_chrf(translations), None, "0 to 100; higher is better"),
     ]
 
 
 def score_numbers(numbers, mixture=None, seed=0):
-    """How far numbers `(n, 1)` are from the mixture they should be of; a list of `Row`."""
+    """How far numbers `(n, 1)` are from the mixture that they should follow; a list of `Row`."""
     mixture = mixture or GaussianMixture()
     points = np.ravel(numbers)
     figure = bootstrap(mixture.wasserstein, points, seed=seed, least=0.0)
     real_data = mixture.wasserstein(mixture.sample(len(points), seed=3))
-    return [Row("wasserstein", figure, real_data, f"of {len(points)} samples, in units of x")]
+    return [Row("wasserstein", figure, real_data, f"with {len(points)} samples, in units of x")]
 
 
 def _token_accuracies(model, pairs):
-    """Of each validation batch its token accuracy and how many tokens it has: `(batches, 2)`."""
+    """The token accuracy and the number of tokens of each validation batch: `(batches, 2)`."""
     terms = [model.terms(*batch) for batch in pairs.validation.in_order()]
     return np.array([[float(each["token_accuracy"]), float(each["tokens"])] for each in terms])

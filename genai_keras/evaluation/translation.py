@@ -12,7 +12,7 @@ from genai_keras.evaluation.bootstrap import Figure
 
 @dataclass(frozen=True)
 class Translation:
-    """A source, what a model made of it, and every right answer there is in the data."""
+    """A source, its translation by a model, and all right answers in the data."""
 
     source: str
     written: str
@@ -20,16 +20,16 @@ class Translation:
 
 
 def evaluate_translations(model, pairs, batch_size=250, beam_width=1, length_penalty=0.0):
-    """Translates every source of the validation part and compares with all of its targets.
+    """Translates every source of the validation part and compares it with all of its targets.
 
-    The text is compared: a target with a character that the tokenizer does not know is out of
-    reach, other than in the metric `exact_match` of training, which compares tokens.
+    It compares texts, so a target with a character that the tokenizer does not know is never
+    matched. The training metric `exact_match` differs in this: it compares tokens.
 
     Args:
         model: a `Seq2Seq`.
-        pairs: what `load_pairs` returned.
-        batch_size: sources at a time.
-        beam_width, length_penalty: as of `Seq2Seq.generate`.
+        pairs: the result of `load_pairs`.
+        batch_size: number of sources at a time.
+        beam_width, length_penalty: as in `Seq2Seq.generate`.
 
     Returns:
         A dictionary of `exact_match`, the fraction of translations that equal one of their targets,
@@ -59,7 +59,7 @@ def evaluate_translations(model, pairs, batch_size=250, beam_width=1, length_pen
 
 
 def bootstrap_chrf(translations, resamples=200):
-    """chrF of translations, 0 to 100, as a `Figure`; sacrebleu resamples whole sentences."""
+    """chrF of translations, 0 to 100, as a `Figure`; sacrebleu resamples sentences."""
     written, metric = [each.written for each in translations], sacrebleu.CHRF()
     score = metric.corpus_score(written, _references(translations), resamples)
     facts = score.format(width=6, signature=metric.get_signature().format(), is_json=True)
@@ -68,7 +68,7 @@ def bootstrap_chrf(translations, resamples=200):
 
 
 def _references(translations):
-    """What sacrebleu wants: a list of the first target of each, one of the second, ...."""
+    """Targets in the format of sacrebleu: a list of all first targets, of all second ones, ..."""
     most = max(len(each.targets) for each in translations)
     return [
         [each.targets[i] if i < len(each.targets) else None for each in translations]
@@ -77,7 +77,7 @@ def _references(translations):
 
 
 def save_translations(path, translations):
-    """Writes a table separated by tabs: source, what was written, and all targets."""
+    """Writes a table separated by tabs: source, translation, and all targets."""
     with open(path, "w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, delimiter="\t", lineterminator="\n")
         table.writerows([each.source, each.written, *each.targets] for each in translations)

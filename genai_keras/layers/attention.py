@@ -11,36 +11,36 @@ from genai_keras.errors import UserError
 
 @keras.saving.register_keras_serializable(package="genai_keras")
 class MultiHeadAttention(keras.layers.Layer):
-    """Each query looks for keys like it and takes the mean of their values, in several subspaces.
+    """Each query looks for similar keys and averages their values, in several subspaces.
 
-    softmax(Q K^T / sqrt(width / num_heads)) V for each head, then a projection of all heads'
-    results together. Queries, keys and values come from one matrix, `kernel` of
+    It computes softmax(Q K^T / sqrt(width / num_heads)) V for each head, then projects the results
+    of all heads together. Queries, keys and values come from one matrix, `kernel`, of shape
     `(width, 3 * width)`: self-attention is one multiplication, and cross-attention uses its parts.
 
     Args:
-        num_heads: subspaces that attend on their own; must divide the input's width.
-        dropout: fraction of the attention weights that training drops.
-        kernel_initializer: of `kernel`.
-        output_initializer: of the projection behind the heads; None is `kernel_initializer`.
-        seed: of the dropout; None draws one from Keras' global seed.
+        num_heads: number of independent subspaces; must divide the width of the input.
+        dropout: fraction of the attention weights that are dropped in training.
+        kernel_initializer: initializer of `kernel`.
+        output_initializer: initializer of the final projection; None is `kernel_initializer`.
+        seed: seed of the dropout; None draws one from the global seed of Keras.
 
     Call arguments:
         query: `(batch, query, width)`.
-        source: what keys and values are made of: `(batch, key, width)`, or what `keys_and_values`
-            made of it before; None is `query` itself, which is self-attention.
+        source: input of keys and values: `(batch, key, width)`, or the earlier result of
+            `keys_and_values`; None is `query` itself, which is self-attention.
         padding_mask: `(batch, key)` bool, False where the key is padding and must not be seen.
-        causal: let a query see only keys at its own position and before.
+        causal: whether a query sees only keys at its own position and before.
         cache: keys and values of the positions before this call, from `new_cache`; those of `query`
             are added at `position`.
-        position: the first query's position in the cache.
-        return_attention_scores: return the weights, too; called as in Keras' own layer.
+        position: position of the first query in the cache.
+        return_attention_scores: whether to return the weights, too; named as in the Keras layer.
 
     Returns:
-        `(batch, query, width)`, or a tuple of it, the weights `(batch, heads, query, key)` if they
-        are asked for, and the new cache if there is one.
+        `(batch, query, width)`, or a tuple of it, the weights `(batch, heads, query, key)` if
+        requested, and the new cache if there is one.
 
     Raises:
-        UserError: the width is no multiple of `num_heads`.
+        UserError: the width is not a multiple of `num_heads`.
 
     Reference: Vaswani et al. 2017, https://arxiv.org/abs/1706.03762
     """
@@ -58,7 +58,7 @@ class MultiHeadAttention(keras.layers.Layer):
         self.num_heads = num_heads
         self.dropout = dropout
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        # A clone: one initializer gives equal numbers each time that it is used.
+        # A clone, because an initializer gives equal numbers each time it is used.
         self.output_initializer = (
             keras.initializers.get(output_initializer) or self.kernel_initializer.clone()
         )
@@ -69,7 +69,7 @@ class MultiHeadAttention(keras.layers.Layer):
         width = query_shape[-1]
         if width % self.num_heads:
             raise UserError(
-                f"a width of {width} cannot be shared out among {self.num_heads} heads: use a "
+                f"a width of {width} cannot be divided among {self.num_heads} heads: use a "
                 f"multiple of {self.num_heads}"
             )
         self.width = width
@@ -119,9 +119,9 @@ class MultiHeadAttention(keras.layers.Layer):
         return (output, weights) if return_attention_scores else output
 
     def keys_and_values(self, source):
-        """What a source looks like to queries: two of `(batch, heads, key, width / heads)`.
+        """Keys and values of a source: two of `(batch, heads, key, width / heads)`.
 
-        Cross-attention need not compute it more than once for a source.
+        Cross-attention computes them only once for each source.
         """
         return self._project(source, 1, 3)
 
@@ -154,7 +154,7 @@ class MultiHeadAttention(keras.layers.Layer):
 
 
 def _put(new, kept, position):
-    """The cache `kept` with `new` from `position` on; its shape never changes, which is faster."""
+    """The cache `kept` with `new` from `position` on; the shape never changes, which is faster."""
     # `ops.slice_update` takes 1.2 times as long for 1 text, 1.4 for 24 (benchmark_transformer.py).
     return tf.raw_ops.TensorStridedSliceUpdate(
         input=kept,
@@ -168,14 +168,14 @@ def _put(new, kept, position):
 
 
 def make_attention_mask(queries, keys, padding_mask=None, causal=False, position=0):
-    """Which key each query may see: bool, broadcasts to `(batch, heads, query, key)`; None is all.
+    """Which keys each query may see: bool, broadcasts to `(batch, heads, query, key)`; None is all.
 
     Args:
-        queries: how many there are.
-        keys: how many there are.
+        queries: number of queries.
+        keys: number of keys.
         padding_mask: `(batch, key)` bool, False for padding.
-        causal: a query sees keys at its own position and before.
-        position: the first query's.
+        causal: whether a query sees only keys at its own position and before.
+        position: position of the first query.
     """
     mask = None
     if causal:
@@ -190,8 +190,9 @@ def make_attention_mask(queries, keys, padding_mask=None, causal=False, position
 def attention_scores(query, key):
     """The dot product of each query with each key: `(batch, heads, query, key)`.
 
-    Here and in `weighted_values` a single query, a step of generation, is a case apart: on CPU a
-    product and a sum take less than half the time of a batched multiplication by so thin a matrix.
+    A single query, as in a step of generation, is a special case here and in `weighted_values`: on
+    CPU, a product and a sum take less than half the time of a batched multiplication by such a thin
+    matrix.
     """
     if query.shape[2] == 1:
         return ops.sum(query * key, axis=-1)[:, :, None]
@@ -199,20 +200,20 @@ def attention_scores(query, key):
 
 
 def attention_weights(scores, attention_mask=None):
-    """Softmax over the keys that a query may see; the others' weight is exactly 0.
+    """Softmax over the keys that a query may see; all other weights are exactly 0.
 
-    Computed in float32 whatever the scores are. -1e9 and not minus infinity: a query that may see
-    nothing at all then gets the mean of all, and no NaN.
+    It is always computed in float32. Masked scores are -1e9, not minus infinity, so that a query
+    that may see nothing gets the mean of all values instead of NaN.
     """
     weights = ops.cast(scores, "float32")
     if attention_mask is not None:
         weights = ops.where(attention_mask, weights, -1e9)
-    # Not `softmax`: for the one query of a step of generation it is five times as slow on CPU.
+    # Not `softmax`, which is five times slower on CPU for the single query of a generation step.
     return ops.cast(ops.exp(ops.log_softmax(weights, axis=-1)), scores.dtype)
 
 
 def weighted_values(weights, value):
-    """The mean of the values, with each query's weights: `(batch, heads, query, width / heads)`."""
+    """The means of the values, weighted for each query: `(batch, heads, query, width / heads)`."""
     if weights.shape[2] == 1:
         return ops.sum(ops.transpose(weights, (0, 1, 3, 2)) * value, axis=2, keepdims=True)
     return ops.matmul(weights, value)

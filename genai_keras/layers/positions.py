@@ -1,4 +1,4 @@
-"""Positions: attention itself does not know in which order its keys come."""
+"""Positions, because attention itself does not know the order of its keys."""
 
 import keras
 import numpy as np
@@ -12,12 +12,12 @@ class LearnedPositions(keras.layers.Layer):
     """Adds a learned vector to each position.
 
     Args:
-        length: how many positions there are.
-        initializer: of the vectors.
+        length: number of positions.
+        initializer: initializer of the vectors.
 
     Call arguments:
         x: `(batch, positions, width)`.
-        position: the first one's.
+        position: the first position.
 
     Reference: Gehring et al. 2017, https://arxiv.org/abs/1705.03122
     """
@@ -45,14 +45,14 @@ class LearnedPositions(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="genai_keras")
 class SinusoidalPositions(keras.layers.Layer):
-    """Adds sines and cosines of the position, of wavelengths from 2 pi to 20,000 pi.
+    """Adds sines and cosines of the position, with wavelengths from 2 pi to 20,000 pi.
 
     Args:
-        length: how many positions there are.
+        length: number of positions.
 
     Call arguments:
         x: `(batch, positions, width)`.
-        position: the first one's.
+        position: the first position.
 
     Reference: Vaswani et al. 2017, section 3.5, https://arxiv.org/abs/1706.03762
     """
@@ -82,5 +82,5 @@ def sinusoids(length, width):
 
 
 def _rows(table, position, x):
-    """The rows for the positions of `x`, which begin at `position`."""
+    """The rows for the positions of `x`, starting at `position`."""
     return ops.slice(table, (position, 0), (ops.shape(x)[1], table.shape[1]))

@@ -1,4 +1,4 @@
-"""The reparameterization trick: a sample that gradients flow through."""
+"""The reparameterization trick: sampling with gradients."""
 
 import keras
 from keras import ops
@@ -9,14 +9,14 @@ class Reparameterization(keras.layers.Layer):
     """Draws z = mean + exp(log_variance / 2) * epsilon, with epsilon from N(0, 1).
 
     Args:
-        seed: of epsilon.
-        low: the least log-variance; smaller ones count as this. exp(-14 / 2) = 0.0009.
-        high: the largest log-variance; exp(14 / 2) = 1,097.
+        seed: seed of epsilon.
+        low: the lowest log-variance; smaller ones are clipped to it. exp(-14 / 2) = 0.0009.
+        high: the highest log-variance; exp(14 / 2) = 1,097.
 
     Call arguments:
         mean: `(batch, latent_dim)`.
         log_variance: `(batch, latent_dim)`.
-        samples: how many z to draw for each row.
+        samples: number of z to draw for each row.
 
     Returns:
         `(samples, batch, latent_dim)`.
@@ -33,7 +33,7 @@ class Reparameterization(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def build(self, *input_shapes):
-        """Has no weights."""
+        """Does nothing, because there are no weights."""
 
     def call(self, mean, log_variance, samples=1):
         shape = (samples, *ops.shape(mean))
@@ -41,7 +41,7 @@ class Reparameterization(keras.layers.Layer):
         return mean + ops.exp(0.5 * self.clip(log_variance)) * epsilon
 
     def clip(self, log_variance):
-        """The log-variance that z is drawn with: what a divergence must be computed from, too."""
+        """The log-variance used for z, which a divergence must use, too."""
         return ops.clip(log_variance, self.low, self.high)
 
     def get_config(self):

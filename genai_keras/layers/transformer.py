@@ -6,7 +6,7 @@ from genai_keras.layers.attention import MultiHeadAttention
 
 
 class _Block(keras.layers.Layer):
-    """What encoder and decoder blocks share: self-attention, feed-forward, norms, residuals."""
+    """The common base of encoder and decoder blocks: self-attention, feed-forward, norms."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class _Block(keras.layers.Layer):
         self.output_layer.build((*x_shape[:-1], self.hidden_units))
 
     def _attention(self, name):
-        # Clones: one initializer gives equal numbers each time that it is used.
+        # Clones, because an initializer gives equal numbers each time it is used.
         return MultiHeadAttention(
             self.num_heads,
             self.dropout,
@@ -68,7 +68,7 @@ class _Block(keras.layers.Layer):
         return keras.layers.LayerNormalization(epsilon=1e-5, name=name, dtype=self.dtype_policy)
 
     def _enter(self, norm, x):
-        """What a branch works on."""
+        """The input of a branch."""
         return norm(x) if self.norm_first else x
 
     def _leave(self, norm, x, branch, training):
@@ -98,22 +98,23 @@ class EncoderBlock(_Block):
     """Self-attention over a whole sequence, then a dense network on each position.
 
     Args:
-        num_heads: of the attention.
-        hidden_units: of the dense network.
-        dropout: behind each of both, and of the attention's weights.
-        activation: of the hidden units.
-        norm_first: normalize what enters each branch, so that nothing touches the residual and
-            training is stable without warm-up; False normalizes the sum, as the paper did.
-        kernel_initializer: of all matrices but those that end a branch.
-        output_initializer: of those; None is `kernel_initializer`.
+        num_heads: number of attention heads.
+        hidden_units: hidden units of the dense network.
+        dropout: dropout rate after attention and dense network, and of the attention weights.
+        activation: activation of the hidden units.
+        norm_first: whether to normalize the input of each branch; the residual then stays
+            untouched, and training is stable without warm-up. False normalizes the sum, as in the
+            paper.
+        kernel_initializer: initializer of all matrices except those that end a branch.
+        output_initializer: initializer of those; None is `kernel_initializer`.
 
     Call arguments:
         x: `(batch, length, width)`.
         padding_mask: `(batch, length)` bool, False for padding.
-        return_attention_scores: return the weights of the attention, too.
+        return_attention_scores: whether to return the attention weights, too.
 
     Returns:
-        `(batch, length, width)`; if asked for, this and a dictionary of the weights of `attention`,
+        `(batch, length, width)`; if requested, this and a dictionary of the weights of `attention`,
         `(batch, heads, length, length)`.
 
     Reference: Vaswani et al. 2017, https://arxiv.org/abs/1706.03762;
@@ -134,26 +135,26 @@ class EncoderBlock(_Block):
 
 @keras.saving.register_keras_serializable(package="genai_keras")
 class DecoderBlock(_Block):
-    """Self-attention to the past, attention to an encoder's states if asked for, a dense network.
+    """Self-attention to the past, optional attention to the states of an encoder, a dense network.
 
     Args:
-        num_heads, hidden_units, ...: as of `EncoderBlock`.
-        cross_attention: attend to `memory` too. Without it, this is a block of GPT.
+        num_heads, hidden_units, ...: as in `EncoderBlock`.
+        cross_attention: whether to attend to `memory`, too. Without it, this is a block of GPT.
 
     Call arguments:
         x: `(batch, length, width)`.
-        memory: an encoder's states, `(batch, source, width)`, or their `keys_and_values` from
+        memory: states of an encoder, `(batch, source, width)`, or their `keys_and_values` from
             `cross_attention`.
         padding_mask: `(batch, length)` bool, False for padding in `x`.
         memory_padding_mask: `(batch, source)` bool, False for padding in `memory`.
-        cache: from `attention.new_cache`, to go on behind the positions seen before.
-        position: the position of `x`'s first.
-        return_attention_scores: return the weights of both attentions, too.
+        cache: cache from `attention.new_cache`, to continue after the positions seen before.
+        position: position of the first of `x`.
+        return_attention_scores: whether to return the weights of both attentions, too.
 
     Returns:
         `(batch, length, width)`, or a tuple of it, a dictionary of the weights of `attention` and
-        `cross_attention`, `(batch, heads, query, key)`, if they are asked for, and the new cache
-        if there is one.
+        `cross_attention`, `(batch, heads, query, key)`, if requested, and the new cache if there
+        is one.
 
     Reference: Vaswani et al. 2017, https://arxiv.org/abs/1706.03762
     """

@@ -1,1 +1,1 @@
-"""`keras.Model` subclasses, each with the training step that is its algorithm."""
+"""`keras.Model` subclasses, each with a training step that is its algorithm."""

@@ -1,12 +1,12 @@
-"""What the models need to come back from a file and go on exactly as they were."""
+"""What models need to be loaded from a file and continue training exactly."""
 
 import keras
 
 
 class FromFile:
-    """Brings back a model's networks and random states: name it before `keras.Model`.
+    """Restores the networks and random states of a model: list it before `keras.Model`.
 
-    Keras leaves every seed generator out of its files, Dropout's too.
+    Keras does not save any seed generator, not even those of Dropout.
     """
 
     @classmethod
@@ -31,23 +31,23 @@ class FromFile:
 
 
 class OneOptimizer(FromFile, keras.Model):
-    """A model of networks that come built, trained by one optimizer."""
+    """A model of networks that are already built, trained by one optimizer."""
 
     def build(self, input_shape):
-        """Has nothing to do, since the networks come built; Keras marks the model as built."""
+        """Does nothing, because the networks are already built; Keras marks the model as built."""
 
     def compile(self, optimizer, loss=None, **kwargs):
         """Configures training; if the optimizer has weight decay, only matrices decay.
 
         Raises:
-            ValueError: there is a loss: the model has its own.
+            ValueError: a loss is given, but the model has its own.
         """
         check_no_loss(self, {"loss": loss, **kwargs})
         optimizer = keras.optimizers.get(optimizer)
-        # Neither biases nor the gains of norms: a smaller gain is no simpler function.
+        # Neither biases nor the gains of norms: a smaller gain is not a simpler function.
         optimizer.exclude_from_weight_decay([v for v in self.trainable_variables if v.ndim < 2])
         super().compile(optimizer=optimizer, **kwargs)
-        # Built here, since loading skips the state of an optimizer that has no variables yet.
+        # Built here, because loading skips the state of an optimizer without variables.
         self.optimizer.build(self.trainable_variables)
 
     def get_compile_config(self):
@@ -58,9 +58,9 @@ class OneOptimizer(FromFile, keras.Model):
 
 
 def check_no_loss(model, arguments):
-    """Raises ValueError if `compile` is given losses or metrics, which would do nothing."""
+    """Raises ValueError if `compile` gets losses or metrics, which would have no effect."""
     for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
         if arguments.get(name) is not None:
             raise ValueError(
-                f"a {type(model).__name__} has a loss and metrics of its own: leave `{name}` out"
+                f"a {type(model).__name__} has its own loss and metrics: leave `{name}` out"
             )

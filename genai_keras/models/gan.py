@@ -1,4 +1,4 @@
-"""The generative adversarial network, whatever its two networks are made of."""
+"""The generative adversarial network, for any two networks."""
 
 import keras
 import tensorflow as tf
@@ -16,28 +16,28 @@ from genai_keras.models.own_networks import check_gan_networks, copy_of, latent_
 class GAN(TakesImages, FromFile, FromNoise, keras.Model):
     """A generator and a discriminator that train each other.
 
-    One training step draws the noise once and runs the generator once; both networks' gradients
-    come from that one pass, so neither sees the other's update of this step.
+    One training step samples the noise once and runs the generator once. The gradients of both
+    networks come from that pass, so neither sees the update of the other in this step.
 
     Args:
         generator: `(batch, latent_dim)` -> `(batch, *sample_shape)`.
-        discriminator: `(batch, *sample_shape)` -> `(batch, 1)`, logits. If both take a one-hot
-            label beside it, `(batch, classes)`, the GAN is conditional and learns from pairs of
-            samples and labels. Only functional networks can be.
-        ema_decay: decay of the generator's averaged weights, which `generate` and `test_step` use;
-            0 keeps them equal to the generator's own. The decay starts lower, as
+        discriminator: `(batch, *sample_shape)` -> `(batch, 1)`, logits. If both also take a one-hot
+            label, `(batch, classes)`, the GAN is conditional and learns from pairs of samples and
+            labels. This needs functional networks.
+        ema_decay: decay rate of the averaged generator weights, which `generate` and `test_step`
+            use; 0 keeps them equal to the generator's own weights. The decay starts lower, with
             `(1 + step) / (10 + step)`, so that the first random weights are soon forgotten.
-        seed: seeds the training noise; validation draws from a generator of its own.
-        latent_dim: length of the noise, if the generator is subclassed and so does not say.
+        seed: seed of the training noise; validation has its own seed generator.
+        latent_dim: length of the noise, needed if the generator is subclassed.
 
-    `fit` takes what `TakesImages` says: labels of an unconditional GAN are left out.
+    `fit` takes the data described in `TakesImages`; an unconditional GAN ignores labels.
 
     Raises:
         ValueError: the networks do not fit each other, or the discriminator ends in a sigmoid.
 
     Call arguments:
-        noise: `(batch, latent_dim)`, or with a label `[noise, label]`; the result is what the
-            averaged generator makes of it.
+        noise: `(batch, latent_dim)`, or with a label `[noise, label]`; the result is the output
+            of the averaged generator.
 
     Example:
         gan = GAN(build_dcgan_generator(64, (28, 28, 1)), build_dcgan_discriminator((28, 28, 1)))
@@ -51,7 +51,7 @@ class GAN(TakesImages, FromFile, FromNoise, keras.Model):
         averaging: Yazici et al. 2019, https://arxiv.org/abs/1806.04498
     """
 
-    value_range = (-1, 1)  # of images, as tanh makes them
+    value_range = (-1, 1)  # of images, the range of tanh
 
     def __init__(
         self, generator, discriminator, ema_decay=0.999, seed=0, latent_dim=None, **kwargs
@@ -83,7 +83,7 @@ class GAN(TakesImages, FromFile, FromNoise, keras.Model):
         self.build((None, self.latent_dim))
 
     def build(self, input_shape):
-        """Has nothing to do, since the networks come built; Keras marks the model as built."""
+        """Does nothing, because the networks are already built; Keras marks the model as built."""
 
     def call(self, noise, training=False):
         return self.averaged_generator(noise, training=training)
@@ -94,11 +94,11 @@ class GAN(TakesImages, FromFile, FromNoise, keras.Model):
         Args:
             generator_optimizer: a `keras.optimizers.Optimizer`, or its name.
             discriminator_optimizer: another one.
-            label_smoothing: real samples' target is `1 - label_smoothing`.
-            **kwargs: as for `keras.Model.compile`, such as `steps_per_execution`.
+            label_smoothing: the target of real samples is `1 - label_smoothing`.
+            **kwargs: as in `keras.Model.compile`, such as `steps_per_execution`.
 
         Raises:
-            ValueError: both optimizers are the same object, or there is a loss: a GAN has its own.
+            ValueError: both optimizers are the same object, or a loss is given: a GAN has its own.
         """
         check_no_loss(self, kwargs)
         generator_optimizer = keras.optimizers.get(generator_optimizer)
@@ -112,7 +112,7 @@ class GAN(TakesImages, FromFile, FromNoise, keras.Model):
         self.generator_optimizer = generator_optimizer
         self.discriminator_optimizer = discriminator_optimizer
         self.label_smoothing = label_smoothing
-        # Built here, since loading skips the state of an optimizer that has no variables yet.
+        # Built here, because loading skips the state of an optimizer without variables.
         generator_optimizer.build(self.generator.trainable_variables)
         discriminator_optimizer.build(self.discriminator.trainable_variables)
 
@@ -141,8 +141,9 @@ class GAN(TakesImages, FromFile, FromNoise, keras.Model):
         real, label, _ = keras.utils.unpack_x_y_sample_weight(data)
         noise = self._noise(real, self.validation_seed_generator)
         fake = self.averaged_generator(conditioned(noise, label))
-        # As in training, each batch is normalized by its own statistics. Their running averages mix
-        # real with generated batches and would make a discriminator that never was; they are kept.
+        # As in training, each batch is normalized with its own statistics. The running averages mix
+        # real and generated batches, so they would give a discriminator that never existed. They
+        # stay unchanged here.
         kept = [ops.copy(v) for v in self.discriminator.non_trainable_variables]
         real_logits = self.discriminator(conditioned(real, label), training=True)
         fake_logits = self.discriminator(conditioned(fake, label), training=True)
@@ -166,7 +167,7 @@ class GAN(TakesImages, FromFile, FromNoise, keras.Model):
         step = ops.cast(self.generator_optimizer.iterations, "float32")
         decay = ops.minimum(self.ema_decay, (1.0 + step) / (10.0 + step))
         pairs = zip(self.averaged_generator.variables, self.generator.variables, strict=True)
-        for average, value in pairs:  # batch normalization's statistics too
+        for average, value in pairs:  # also the statistics of batch normalization
             average.assign(value + decay * (average - value))
 
     def _record(self, generator_loss, discriminator_loss, real_logits, fake_logits):

@@ -1,4 +1,4 @@
-"""What users bring to `fit`: looked at once, before the first step; made to fit, or refused."""
+"""Data that users pass to `fit`: checked once before the first step, then adapted or rejected."""
 
 import itertools
 import types
@@ -11,26 +11,26 @@ import tensorflow as tf
 from genai_keras.likelihoods import Bernoulli
 from genai_keras.models.own_networks import last_activation
 
-LOOK = 256  # samples of an array: as many as a large batch
+LOOK = 256  # samples of an array to check: about a large batch
 
 
 class TakesImages:
-    """`fit` and `evaluate` of a model that learns images: name it before `keras.Model`.
+    """`fit` and `evaluate` of a model that learns images: list it before `keras.Model`.
 
     Both take NumPy arrays, `fit(images)` or `fit(images, labels)`, and batches of such pairs in a
-    `tf.data.Dataset` or a generator. They look at the first batch and then
+    `tf.data.Dataset` or a generator. They check the first batch and then
 
-    - scale images of type uint8 to the model's `value_range`; all others must be in it;
-    - make labels one-hot if they are integers and the model is conditional;
+    - scale images of type uint8 to the `value_range` of the model; all others must be in it;
+    - make integer labels one-hot if the model is conditional;
     - leave labels out if it is not.
 
-    What needs none of that is passed on as it is. A dataset of unknown cardinality may have but one
-    pass to give, so only its shapes and types are looked at, not its values.
+    All other data are passed on unchanged. A dataset of unknown cardinality may allow only one
+    pass, so only its shapes and types are checked, not its values.
 
-    The model has `sample_shape`, `value_range`, and `classes`, 0 if it takes no labels.
+    The model has `sample_shape`, `value_range`, and `classes`, which is 0 without labels.
 
     Raises:
-        ValueError: the data do not fit the model; the text says what to do.
+        ValueError: the data do not fit the model; the message says what to do.
     """
 
     def fit(self, x=None, y=None, *arguments, validation_data=None, **keywords):
@@ -42,13 +42,13 @@ class TakesImages:
         return super().fit(x, y, *arguments, validation_data=validation_data, **keywords)
 
     def evaluate(self, x=None, y=None, *arguments, **keywords):
-        if not keywords.get("_use_cached_eval_dataset"):  # `fit` has prepared these
+        if not keywords.get("_use_cached_eval_dataset"):  # already prepared by `fit`
             x, y = prepared(self, x, y)
         return super().evaluate(x, y, *arguments, **keywords)
 
 
 def prepared(model, x, y=None):
-    """`x` and `y` of `fit`, as the model takes them; the very same objects if they fit."""
+    """`x` and `y` of `fit` as the model takes them; the same objects if they already fit."""
     if isinstance(x, (tuple, list)) and len(x) == 2 and y is None:
         x, y = x
     if isinstance(x, tf.data.Dataset):
@@ -72,7 +72,7 @@ def prepared(model, x, y=None):
             )
         return x, y
     if not hasattr(x, "shape") or not hasattr(x, "dtype"):
-        return x, y  # Keras knows more kinds, such as distributed datasets
+        return x, y  # Keras supports more kinds, such as distributed datasets
     change = change_for(model, x, y)
     if change is None:
         return x, y
@@ -81,19 +81,19 @@ def prepared(model, x, y=None):
 
 
 def change_for(model, images, labels=None):
-    """What must be done to each batch, from a first look.
+    """The change that each batch needs, judged from the first.
 
     Args:
         model: a `TakesImages`.
         images: a batch, or its `tf.TensorSpec`.
-        labels: the same of the labels, or None.
+        labels: the same for labels, or None.
 
     Returns:
-        A function of images and labels that returns a tuple of what the model takes; None if
-        nothing must be done.
+        A function of images and labels that returns a tuple of inputs of the model; None if no
+        change is needed.
 
     Raises:
-        ValueError: they do not fit the model.
+        ValueError: the data do not fit the model.
     """
     _check_shape(model, images)
     scale = _scaling(model, images)
@@ -113,7 +113,7 @@ def change_for(model, images, labels=None):
 
 
 def _parts(batch):
-    """Images and labels, if there are any, of a batch."""
+    """The images of a batch, and its labels if there are any."""
     if isinstance(batch, dict):
         raise ValueError(
             "the data are dictionaries: make them pairs first, such as "
@@ -133,15 +133,15 @@ def _check_shape(model, images):
     if shape == expected:
         advice = ": batch the data first, such as `dataset.batch(64)`"
     elif expected[-1] == 1 and shape[1:] == expected[:-1]:
-        advice = ": add the axis of channels, such as `images[..., np.newaxis]`"
+        advice = ": add the channel axis, such as `images[..., np.newaxis]`"
     raise ValueError(
-        f"the {type(model).__name__} takes batches of shape {(None, *expected)}, and this is "
+        f"the {type(model).__name__} takes batches of shape {(None, *expected)}, not "
         f"{shape}{advice}"
     )
 
 
 def _scaling(model, images):
-    """What makes floats in the model's range of images of this type; None if they are floats."""
+    """A function that scales images of this type to the model's range; None for floats."""
     dtype, wanted = tf.as_dtype(images.dtype), keras.config.floatx()
     low, high = model.value_range
     if dtype == tf.uint8 or dtype == tf.bool:
@@ -149,8 +149,8 @@ def _scaling(model, images):
         values = _values(images)
         if white == 255.0 and values is not None and values.max(initial=0) == 1:
             raise ValueError(
-                "these uint8 images hold nothing above 1, so 1 may be white or nearly black: make "
-                f"them float32 in {_range(model)}"
+                "these uint8 images have no values above 1, so 1 may be white or nearly black: "
+                f"make them float32 in {_range(model)}"
             )
         return lambda x: tf.cast(x, wanted) / white * (high - low) + low
     if dtype.is_integer:
@@ -169,7 +169,7 @@ def _check_range(model, images, scale):
     (low, high), least, most = model.value_range, values.min(), values.max()
     likelihood = getattr(model, "likelihood", None)
     ends_in = None if likelihood else last_activation(model.generator)
-    # A GAN of other samples than images may learn any numbers.
+    # A GAN whose samples are not images may learn any numbers.
     if len(model.sample_shape) != 3 and ends_in != "tanh":
         return
     if least < low - 1e-3 or most > high + 1e-3:
@@ -179,26 +179,26 @@ def _check_range(model, images, scale):
         elif low == 0 and least >= -1 - 1e-3:
             advice = ", such as `(images + 1) / 2`"
         raise ValueError(
-            f"the {type(model).__name__} takes images in {_range(model)}, and these are in "
+            f"the {type(model).__name__} takes images in {_range(model)}, but these are in "
             f"[{least:g}, {most:g}]: scale them first{advice}"
         )
     if isinstance(likelihood, Bernoulli) and np.any((values > 0) & (values < 1)):
         raise ValueError(
-            'likelihood="bernoulli" is one of black and white pixels, and these are grey: make '
+            'likelihood="bernoulli" needs black and white pixels, but these are grey: make '
             "them 0 or 1, such as `(images > 0.5).astype('float32')`, or use "
             'likelihood="logistic" with a decoder that returns 2 outputs for each channel'
         )
-    # What is scaled to [0, 1] has black in nearly every batch; a batch of bright images has not.
+    # Images in [0, 1] have black in nearly every batch; a batch of bright images does not.
     if ends_in == "tanh" and 0 <= least < 0.05 < most:
         warnings.warn(
-            f"the generator makes images in [-1, 1], and these are in [{least:g}, {most:g}]: if 0 "
+            f"the generator makes images in [-1, 1], but these are in [{least:g}, {most:g}]: if 0 "
             "is black, scale them first, such as `images * 2 - 1`",
             stacklevel=4,
         )
 
 
 def _encoding(model, labels):
-    """What makes one-hot labels of these; None if they are, or if the model takes none."""
+    """A function that makes labels one-hot; None if they already are or the model has none."""
     name, classes = type(model).__name__, model.classes
     if not classes:
         return None
@@ -236,7 +236,7 @@ def _encoding(model, labels):
 
 
 def _values(batch):
-    """The first values of a batch; None of a `tf.TensorSpec`."""
+    """The first values of a batch; None for a `tf.TensorSpec`."""
     return None if isinstance(batch, tf.TypeSpec) else np.asarray(batch[:LOOK])
 
 

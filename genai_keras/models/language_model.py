@@ -1,4 +1,4 @@
-"""The autoregressive language model: p(x) = product over i of p(x_i given those before it)."""
+"""The autoregressive language model: p(x) is the product over i of p(x_i | x_1 .. x_(i-1))."""
 
 import keras
 import numpy as np
@@ -8,7 +8,7 @@ from keras import ops
 from genai_keras import losses
 from genai_keras.models.base import OneOptimizer
 from genai_keras.models.metrics import Means
-from genai_keras.networks import transformer  # noqa: F401  whose classes saved models have
+from genai_keras.networks import transformer  # noqa: F401  saved models need its classes
 from genai_keras.sampling import samplers
 from genai_keras.sampling.continuation import continue_tokens
 from genai_keras.sampling.noise import BLOCK
@@ -16,17 +16,17 @@ from genai_keras.sampling.noise import BLOCK
 
 @keras.saving.register_keras_serializable(package="genai_keras")
 class LanguageModel(OneOptimizer):
-    """A decoder that predicts each token from those before it.
+    """A decoder that predicts each token from the previous ones.
 
     Args:
-        decoder: a `TransformerDecoder`, or a `keras.Model` called alike. If it has a start token, a
-            sequence is predicted from its first token on, and the probability of whole sequences
-            is exact; else from its second on.
+        decoder: a `TransformerDecoder`, or a `keras.Model` with the same calls. With a start token,
+            it also predicts the first token of a sequence, and the probability of whole sequences
+            is exact; otherwise it predicts from the second token on.
         scales: further metrics that are the loss times a constant, such as
-            `{"bits_per_character": 1.4427}`, or `{"nats_per_image": 196}` for 196 tokens each.
+            `{"bits_per_character": 1.4427}`, or `{"nats_per_image": 196}` for images of 196 tokens.
 
     Call arguments:
-        tokens: `(batch, length)` int; the result is the logits of the tokens that the loss is of.
+        tokens: `(batch, length)` int; the result is the logits of all predicted tokens.
 
     Reference: Radford et al. 2019 (GPT-2)
     """
@@ -42,7 +42,7 @@ class LanguageModel(OneOptimizer):
         return self.decoder(self._inputs(tokens), training=training)
 
     def attention_weights(self, tokens):
-        """Where the decoder looks while it reads, as `TransformerDecoder.attention_weights`."""
+        """The attention weights of the decoder; see `TransformerDecoder.attention_weights`."""
         return self.decoder.attention_weights(self._inputs(tokens))
 
     @property
@@ -62,11 +62,11 @@ class LanguageModel(OneOptimizer):
         return self._record(self.terms(tokens), tokens)
 
     def terms(self, tokens, training=False):
-        """What training and validation share.
+        """The loss and its parts, for training and validation.
 
         Returns:
-            A dictionary of `nats`, -log p of each token, and `right`, whether it was the likeliest,
-            both `(batch, predicted)`; and `loss`, the mean of the nats.
+            A dictionary of `nats`, -log p of each token, and `right`, whether it was the most
+            likely, both `(batch, predicted)`; and `loss`, the mean of the nats.
         """
         targets = tokens if self.decoder.has_start_token else tokens[:, 1:]
         targets = ops.cast(targets, "int32")
@@ -83,7 +83,7 @@ class LanguageModel(OneOptimizer):
 
         Args:
             tokens: `(n, length)` int, no longer than the context.
-            batch_size: sequences at a time.
+            batch_size: number of sequences at a time.
 
         Returns:
             `(n,)` float64, in nats.
@@ -106,29 +106,28 @@ class LanguageModel(OneOptimizer):
     ):
         """Continues prompts, one token at a time.
 
-        What the model sees of a text of n tokens is a rule of n alone: all of it while it fits into
-        the context; then the context moves by half its length at a time, so that it always holds
-        the last tokens, between a half and a whole context of them. A prompt longer than the
-        context is read by the same rule. Learned positions are those within the context: when it
-        moves, every token has a new one, so what was cached is of no use and is computed anew.
-        Moving by halves makes that rare; in float32 the cache changes nothing but the time, up to
-        rounding.
+        The part of a text of n tokens that the model sees depends only on n. It sees all of a text
+        that fits into the context. After that, the context moves by half its length at a time, so
+        that it always contains the last tokens: between half a context and a whole one. The same
+        rule holds for a prompt longer than the context. Learned positions count within the context,
+        so when it moves, every token gets a new position and the cache is computed again. Moving by
+        halves makes this rare. In float32, the cache changes only the time, up to rounding.
 
         Args:
             prompt: `(length,)` or `(batch, length)` int, at least one token each; none is needed if
                 the decoder has a start token.
-            max_new_tokens: how many tokens to add; always all of them, since no token ends a text.
-            temperature: of the logits; 0, or less than 0.0001, takes the likeliest token.
-            top_k: draw from the k likeliest only.
-            top_p: draw from the fewest likeliest that have this probability together.
+            max_new_tokens: number of tokens to add; there is no token that ends a text.
+            temperature: divides the logits; 0, or less than 0.0001, takes the most likely token.
+            top_k: sample among the k most likely tokens only.
+            top_p: sample among the fewest most likely tokens with this total probability.
             seed: equal seeds give equal texts.
-            use_cache: keep the keys and values of tokens that were read.
+            use_cache: whether to keep the keys and values of previous tokens.
 
         Returns:
-            The prompts and what follows them, `(batch, length + max_new_tokens)` int32.
+            The prompts and their continuations, `(batch, length + max_new_tokens)` int32.
 
         Raises:
-            ValueError: no token to begin with, or a temperature, k or p out of range.
+            ValueError: there is no first token, or temperature, k or p is out of range.
         """
         _check_sampling(temperature, top_k, top_p)
         prompt = np.atleast_2d(np.asarray(prompt, "int32"))
@@ -150,9 +149,9 @@ class LanguageModel(OneOptimizer):
         return sequence.numpy()[:, int(self.decoder.has_start_token) :]
 
     def stream(self, prompts, max_new_tokens, seed=0, **sampling):
-        """Yields what `generate` makes of prompts `(n, length)`, some of them at a time.
+        """Yields the results of `generate` for prompts `(n, length)` in parts.
 
-        Each part has random numbers of its own, so that n may be large.
+        Each part has its own random numbers, so n may be large.
         """
         for number, start in enumerate(range(0, len(prompts), BLOCK)):
             (key,) = np.random.SeedSequence([seed, number]).generate_state(1)
@@ -160,7 +159,7 @@ class LanguageModel(OneOptimizer):
             yield self.generate(part, max_new_tokens, seed=int(key), **sampling)
 
     def _inputs(self, tokens):
-        """What the decoder reads: each token but the last, behind the start token if it has one."""
+        """The input of the decoder: all tokens but the last, after the start token if any."""
         tokens = ops.cast(tokens, "int32")
         if not self.decoder.has_start_token:
             return tokens[:, :-1]

@@ -1,4 +1,4 @@
-"""What models report: running means, and how many latents are in use."""
+"""Metrics of models: running means, and the number of latents in use."""
 
 import keras
 from keras import ops
@@ -9,11 +9,11 @@ ACTIVE = 0.01  # variance over the data of E[z | x], above which a latent counts
 class Means(keras.metrics.Metric):
     """Means of several named values over samples, kept in one vector.
 
-    One `keras.metrics.Mean` a value does the same with a dozen more small operations a step each,
-    which a small model notices.
+    One `keras.metrics.Mean` per value would do the same, but with a dozen more small operations per
+    step each, which slows down a small model.
 
     Args:
-        names: of the values, in the order in which they are reported.
+        names: names of the values, in the order in which they are reported.
     """
 
     def __init__(self, names, name="means", **kwargs):
@@ -26,8 +26,8 @@ class Means(keras.metrics.Metric):
         """Adds a batch.
 
         Args:
-            values: a dictionary by name, of scalars (means of the batch) or one value a sample.
-            samples: how many samples the batch has.
+            values: a dictionary by name, of scalars (means of the batch) or one value per sample.
+            samples: number of samples in the batch.
         """
         samples = ops.cast(samples, "float32")
         means = ops.stack([ops.cast(ops.mean(values[name]), "float32") for name in self.names])
@@ -40,7 +40,7 @@ class Means(keras.metrics.Metric):
 
 
 class ActiveUnits(keras.metrics.Metric):
-    """How many latents the encoder uses: those whose E[z | x] varies over the data by > 0.01.
+    """Number of latents that the encoder uses: E[z | x] has a variance > 0.01 over the data.
 
     Reference: Burda et al. 2016, section 5.1, https://arxiv.org/abs/1509.00519
     """
@@ -57,7 +57,7 @@ class ActiveUnits(keras.metrics.Metric):
         self.squares.assign_add(ops.sum(ops.square(mean), axis=0))
 
     def variances(self):
-        """Variance of each latent's mean over the data so far, `(latent_dim,)`."""
+        """Variance of the mean of each latent over the data so far, `(latent_dim,)`."""
         count = ops.maximum(self.count, 1.0)
         return self.squares / count - ops.square(self.sum / count)
 

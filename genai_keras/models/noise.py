@@ -1,4 +1,4 @@
-"""What the models share that decode noise: sampling in parts, labels, walks between samples."""
+"""The base of models that decode noise: sampling in parts, labels, walks between samples."""
 
 import numpy as np
 import tensorflow as tf
@@ -7,19 +7,19 @@ from genai_keras.sampling.noise import BLOCK, interpolation, noise_block
 
 
 class FromNoise:
-    """Samples of a model that decodes noise: name it before `keras.Model`.
+    """Sampling from a model that decodes noise: list it before `keras.Model`.
 
-    The model has `latent_dim`, and `classes`, 0 if it takes no labels; and it implements
-    `_decode(inputs)`, of what `conditioned` returns.
+    The model has `latent_dim`, and `classes`, which is 0 without labels. It implements
+    `_decode(inputs)` for the result of `conditioned`.
     """
 
     def generate(self, n, seed=0, labels=None):
-        """Makes samples from noise; equal seeds give equal samples, and few are the first of many.
+        """Generates samples from noise; equal seeds give equal samples, for any n.
 
         Args:
-            n: how many.
+            n: number of samples; fewer samples are the first of more.
             seed: an integer.
-            labels: `(n,)` int, of a conditional model; None takes the classes in turn.
+            labels: `(n,)` int, for a conditional model; None takes the classes in turn.
 
         Returns:
             A NumPy array `(n, *sample_shape)`; images are in [-1, 1] (GAN) or [0, 1] (VAE).
@@ -27,7 +27,7 @@ class FromNoise:
         return np.concatenate(list(self.stream(n, seed, labels)))
 
     def stream(self, n, seed=0, labels=None):
-        """Yields what `generate` returns in parts, so that there may be more than memory holds."""
+        """Yields the result of `generate` in parts, so it may be larger than memory."""
         if labels is None and self.classes:
             labels = np.arange(n) % self.classes
         for number, start in enumerate(range(0, n, BLOCK)):
@@ -36,11 +36,11 @@ class FromNoise:
             yield self.decode(noise, None if labels is None else labels[part])
 
     def decode(self, noise, labels=None):
-        """What the model makes of noise or codes.
+        """Decodes noise or codes.
 
         Args:
             noise: `(n, latent_dim)`.
-            labels: `(n,)` int if the model is conditional, else None.
+            labels: `(n,)` int if the model is conditional, otherwise None.
 
         Returns:
             A NumPy array `(n, *sample_shape)`.
@@ -54,13 +54,14 @@ class FromNoise:
         return np.concatenate(made)
 
     def walks(self, n, steps=10, seed=0, labels=None):
-        """Yields walks from one draw of the noise to the next, decoded, `(steps, *sample_shape)`.
+        """Yields decoded walks from one noise vector to the next, `(steps, *sample_shape)`.
 
         Args:
-            n: how many walks.
-            steps: points of each, both ends included; see `interpolation`.
-            seed: of the draws.
-            labels: `(n,)` int, one a walk, of a conditional model; None takes the classes in turn.
+            n: number of walks.
+            steps: points of each walk, including both ends; see `interpolation`.
+            seed: seed of the noise.
+            labels: `(n,)` int, one per walk, for a conditional model; None takes the classes in
+                turn.
         """
         if labels is None and self.classes:
             labels = np.arange(n) % self.classes
@@ -74,8 +75,8 @@ class FromNoise:
         """Labels as the networks take them, `(n, classes)` float32; None if they take none.
 
         Raises:
-            ValueError: there are labels and the model takes none, or the other way round, or they
-                are not n of its classes.
+            ValueError: labels are given to a model without labels, are missing for a conditional
+                one, or are not n of its classes.
         """
         if labels is None and not self.classes:
             return None
@@ -90,19 +91,19 @@ class FromNoise:
 
 
 def conditioned(x, label=None):
-    """What a network is called with: `x`, and the one-hot label if there is one."""
+    """The inputs of a network: `x`, and the one-hot label if there is one."""
     return x if label is None else [x, label]
 
 
 def classes_of(network):
-    """How many classes a network's second input chooses from; 0 if it has no such input."""
+    """The number of classes of a network's second input; 0 if it has no such input."""
     inputs = inputs_of(network)
     return inputs[1].shape[-1] if len(inputs) > 1 else 0
 
 
 def inputs_of(network):
-    """A network's symbolic inputs; none if it is subclassed, or sequential and not yet built."""
+    """Symbolic inputs of a network; none if it is subclassed, or sequential and not yet built."""
     try:
         return network.inputs or []
-    except (AttributeError, ValueError):  # a subclass has none, a `Sequential` will have some
+    except (AttributeError, ValueError):  # a subclass has none, a `Sequential` not yet
         return []

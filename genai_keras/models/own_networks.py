@@ -1,4 +1,4 @@
-"""Networks as users bring them: functional, sequential or subclassed; built, copied and checked."""
+"""Builds, copies and checks networks of users: functional, sequential or subclassed."""
 
 import keras
 import numpy as np
@@ -13,17 +13,17 @@ def latent_dim_of(network, name, latent_dim):
 
     Args:
         network: a generator or a decoder.
-        name: what it is called in messages.
-        latent_dim: what the user says, or None.
+        name: name of the network in messages.
+        latent_dim: length given by the user, or None.
 
     Raises:
-        ValueError: neither says, or they disagree.
+        ValueError: the length is unknown, or the network has another one.
     """
     inputs = inputs_of(network)
     found = inputs[0].shape[-1] if inputs else latent_dim
     if found is None:
         raise ValueError(
-            f"a subclassed {name} does not say how long its input is: pass `latent_dim`, too"
+            f"the length of the input of a subclassed {name} is unknown: pass `latent_dim`, too"
         )
     if latent_dim not in (None, found):
         raise ValueError(f"`latent_dim` is {latent_dim}, but the {name} takes {found} numbers")
@@ -31,11 +31,11 @@ def latent_dim_of(network, name, latent_dim):
 
 
 def run_once(network, shape, classes=0):
-    """Builds a network that has no inputs yet, by one sample of zeros.
+    """Builds a network that has no inputs yet, with one sample of zeros.
 
     Args:
-        shape: of one sample.
-        classes: of the one-hot label beside it; 0 is no label.
+        shape: shape of one sample.
+        classes: number of classes of the one-hot label; 0 means no label.
 
     Returns:
         The shapes of its outputs, without the batch: a list.
@@ -54,7 +54,7 @@ def copy_of(network, latent_dim):
     """A second network with the same weights.
 
     Raises:
-        ValueError: it is subclassed and cannot be made from its config.
+        ValueError: the network is subclassed and cannot be made from its config.
     """
     if inputs_of(network):
         copy = keras.models.clone_model(network)
@@ -72,9 +72,9 @@ def copy_of(network, latent_dim):
 
 
 def last_activation(network):
-    """The name of the function that a network ends in, such as "tanh"; None if it cannot be told.
+    """The name of the last activation of a network, such as "tanh"; None if it is unknown.
 
-    Reshaping does not count.
+    Reshape layers do not count.
     """
     if not inputs_of(network):
         return None
@@ -88,11 +88,11 @@ def last_activation(network):
 
 
 def check_gan_networks(generator, discriminator, sample_shape):
-    """Raises ValueError if the two do not fit each other, or the discriminator gives no logits."""
+    """Raises ValueError if the networks do not fit, or the discriminator does not output logits."""
     inputs = inputs_of(discriminator)
     if last_activation(discriminator) == "sigmoid":
         raise ValueError(
-            "the discriminator ends in a sigmoid, but its outputs are taken as logits: leave the "
+            "the discriminator ends in a sigmoid, but its outputs are used as logits: leave the "
             "sigmoid out"
         )
     if inputs and not _fits(sample_shape, inputs[0].shape[1:]):
@@ -102,18 +102,18 @@ def check_gan_networks(generator, discriminator, sample_shape):
         )
     if inputs and classes_of(generator) != classes_of(discriminator):
         raise ValueError(
-            f"the generator takes labels of {classes_of(generator)} classes, the discriminator of "
-            f"{classes_of(discriminator)}: both must take the same, or none"
+            f"the generator takes labels of {classes_of(generator)} classes, but the discriminator "
+            f"of {classes_of(discriminator)}: both must take the same, or none"
         )
 
 
 def check_vae_networks(encoder, decoder, likelihood, sample_shape, encoded, decoded, latent_dim):
-    """Raises ValueError if the two do not fit each other or the likelihood.
+    """Raises ValueError if the networks do not fit each other or the likelihood.
 
     Args:
-        sample_shape: of an image, as the encoder takes it.
-        encoded: the shapes of the encoder's outputs.
-        decoded: of the decoder's output.
+        sample_shape: shape of an image for the encoder.
+        encoded: shapes of the outputs of the encoder.
+        decoded: shape of the output of the decoder.
     """
     if encoded != [(latent_dim,)] * 2:
         raise ValueError(
@@ -135,17 +135,17 @@ def check_vae_networks(encoder, decoder, likelihood, sample_shape, encoded, deco
     if last_activation(decoder) == "sigmoid":
         outputs = "logits" if likelihood.parameters == 1 else "locations and log-scales"
         raise ValueError(
-            f"the decoder ends in a sigmoid, but its outputs are taken as {outputs}: leave the "
+            f"the decoder ends in a sigmoid, but its outputs are used as {outputs}: leave the "
             "sigmoid out"
         )
     if inputs_of(encoder) and classes_of(encoder) != classes_of(decoder):
         raise ValueError(
-            f"the encoder takes labels of {classes_of(encoder)} classes, the decoder of "
+            f"the encoder takes labels of {classes_of(encoder)} classes, but the decoder of "
             f"{classes_of(decoder)}: both must take the same, or none"
         )
 
 
 def _fits(shape, other):
-    """Whether two shapes agree wherever both are known."""
+    """Whether two shapes agree in all known sizes."""
     pairs = zip(shape, other, strict=False)
     return len(shape) == len(other) and all(a == b for a, b in pairs if a and b)

@@ -1,4 +1,4 @@
-"""The encoder-decoder: p(target given source), a token at a time."""
+"""The encoder-decoder: p(target | source), token by token."""
 
 import keras
 import numpy as np
@@ -8,7 +8,7 @@ from keras import ops
 from genai_keras import losses
 from genai_keras.models.base import OneOptimizer
 from genai_keras.models.metrics import Means
-from genai_keras.networks import transformer  # noqa: F401  whose classes saved models have
+from genai_keras.networks import transformer  # noqa: F401  saved models need its classes
 from genai_keras.sampling import samplers
 from genai_keras.sampling.beam_search import IMPOSSIBLE, beam_search
 
@@ -17,21 +17,21 @@ from genai_keras.sampling.beam_search import IMPOSSIBLE, beam_search
 class Seq2Seq(OneOptimizer):
     """An encoder that reads a source, and a decoder that writes a target, attending to it.
 
-    Training is teacher forcing: the decoder reads the true target, one token late, and all its
-    predictions are made at once. What greedy decoding would write needs no loop in validation
-    either: the first wrong token of both is the same, so all are right in one if in the other.
+    Training uses teacher forcing: the decoder reads the true target, shifted by one token, and
+    makes all predictions at once. Validation needs no loop either to know whether greedy decoding
+    is right: its first wrong token is the same, so either both are completely right or neither is.
 
     Args:
         encoder: a `TransformerEncoder`.
         decoder: a `TransformerDecoder` with cross-attention and a start token.
         label_smoothing: fraction of each target that is spread over the vocabulary, in the loss of
-            training and validation; `nats` is without.
-        padding: the token that fills up a sequence; it is never seen, and never counted.
+            training and validation; `nats` is without it.
+        padding: the token that pads a sequence; it is never seen and never counted.
         end: the token that ends every target.
 
     Call arguments:
         inputs: a pair of `(batch, source)` and `(batch, target)` int; the result is the logits of
-            every target token given those before it, `(batch, target, vocabulary)`.
+            every target token given the previous ones, `(batch, target, vocabulary)`.
 
     Reference: Vaswani et al. 2017, https://arxiv.org/abs/1706.03762
     """
@@ -51,15 +51,15 @@ class Seq2Seq(OneOptimizer):
         return self.decoder.logits(self.states(*inputs, training=training))
 
     def states(self, source, target, training=False):
-        """What the decoder predicts each target token from, `(batch, target, width)`."""
+        """The states from which each target token is predicted, `(batch, target, width)`."""
         return self.decoder.states(**self._read(source, target, training), training=training)
 
     def attention_weights(self, inputs):
-        """Where the decoder looks while it writes, as `TransformerDecoder.attention_weights`."""
+        """The attention weights of the decoder; see `TransformerDecoder.attention_weights`."""
         return self.decoder.attention_weights(**self._read(*inputs))
 
     def encode(self, source, training=False):
-        """The encoder's states, `(batch, source, width)`, and which of them are no padding."""
+        """The states of the encoder, `(batch, source, width)`, and which are not padding."""
         mask = source != self.padding
         return self.encoder(source, padding_mask=mask, training=training), mask
 
@@ -80,25 +80,25 @@ class Seq2Seq(OneOptimizer):
         return self._record(self.terms(source, target))
 
     def terms(self, source, target, training=False):
-        """What training and validation share.
+        """The loss and its parts, for training and validation.
 
         Args:
             source: `(batch, source)` int.
-            target: `(batch, target)` int, each ended by the end token.
+            target: `(batch, target)` int, each with the end token; none may be all padding.
             training: passed on to the networks.
 
         Returns:
-            A dictionary of scalars, means over the targets' tokens without padding: `loss` and
-            `nats`, with and without label smoothing, and `token_accuracy`; `tokens`, how many; and
-            `exact_match`, `(batch,)`, 1 where every token was right. No target may be all padding.
+            A dictionary of scalars, means over the target tokens without padding: `loss` and
+            `nats`, with and without label smoothing, and `token_accuracy`; `tokens`, their number;
+            and `exact_match`, `(batch,)`, 1 where every token was right.
         """
         target = ops.cast(target, "int32")
         counted = tf.where(target != self.padding)  # (tokens, 2): sentence and place of each
-        # Padding is left out before the largest matrix: half of a batch of sentences, often.
+        # Padding, often half of a batch of sentences, is removed before the largest matrix.
         states = tf.gather_nd(self.states(source, target, training=training), counted)
         logits = self.decoder.logits(states)  # (tokens, vocabulary)
         target_tokens = tf.gather_nd(target, counted)
-        # Padding is never written, so it is no choice here either.
+        # Padding is never generated, so it cannot be chosen here either.
         is_padding = tf.range(logits.shape[-1]) == self.padding
         likeliest = samplers.greedy(tf.where(is_padding, IMPOSSIBLE, logits))
         right = ops.cast(likeliest == target_tokens, "float32")
@@ -122,20 +122,20 @@ class Seq2Seq(OneOptimizer):
         use_cache=True,
         return_log_probs=False,
     ):
-        """Writes the target of each source: greedily, or the best that `beam_search` finds.
+        """Generates the target of each source, greedily or with `beam_search`.
 
         Args:
             source: `(batch, source)` int, padded.
-            beam_width: hypotheses that are kept; 1 is greedy decoding.
-            max_length: the most tokens to write, the end token included; None is all that the
-                decoder's context has room for.
-            length_penalty: 0 compares hypotheses by their log-probability, of which each token
-                costs some; 0.6 to 1 make up for that.
-            use_cache: keep the keys and values of tokens that were written.
-            return_log_probs: return the log-probabilities, too.
+            beam_width: number of hypotheses; 1 is greedy decoding.
+            max_length: largest number of tokens, including the end token; None is the context
+                length of the decoder.
+            length_penalty: 0 compares hypotheses by their log-probability, which falls with each
+                token; values from 0.6 to 1 compensate for this.
+            use_cache: whether to keep the keys and values of previous tokens.
+            return_log_probs: whether to return the log-probabilities, too.
 
         Returns:
-            `(batch, max_length)` int32, padded behind the end token; if asked for, a pair of this
+            `(batch, max_length)` int32, padded after the end token; if requested, a pair of this
             and the log-probability of each, `(batch,)` float32, in nats.
         """
         if beam_width < 1:
@@ -144,21 +144,21 @@ class Seq2Seq(OneOptimizer):
         max_length = longest if max_length is None else max_length
         if not 1 <= max_length <= longest:
             raise ValueError(
-                f"max_length must be 1 to {longest}, the context's length, not {max_length}"
+                f"max_length must be 1 to {longest}, the context length, not {max_length}"
             )
         written, log_p = search_targets(
             self,
             tf.constant(np.asarray(source, "int32")),
             beam_width,
             max_length,
-            # Greedy decoding has only one hypothesis to compare.
+            # Greedy decoding has only one hypothesis, so there is nothing to compare.
             tf.constant(float(length_penalty) if beam_width > 1 else 0.0),
             use_cache,
         )
         return (written.numpy(), log_p.numpy()) if return_log_probs else written.numpy()
 
     def _read(self, source, target, training=False):
-        """What the decoder is called with: the target, one token late, and the source's states."""
+        """The inputs of the decoder: the target, shifted by one token, and the source's states."""
         source, target = ops.cast(source, "int32"), ops.cast(target, "int32")
         memory, source_mask = self.encode(source, training=training)
         start = ops.full((ops.shape(target)[0], 1), self.decoder.vocabulary_size, "int32")
@@ -188,9 +188,9 @@ class Seq2Seq(OneOptimizer):
 
 @tf.function(reduce_retracing=True, autograph=False)
 def search_targets(model, source, width, max_length, length_penalty, use_cache):
-    """The loop of `generate`, in one graph. Rows are sentences times hypotheses."""
+    """The loop of `generate` as one graph. Rows are sentences times hypotheses."""
     decoder, size = model.decoder, model.decoder.vocabulary_size
-    source = tf.compat.v1.placeholder_with_default(source, (None, None))  # one loop for every shape
+    source = tf.compat.v1.placeholder_with_default(source, (None, None))  # one loop for all shapes
     batch = tf.shape(source)[0]
     memory, mask = model.encode(source)
     memory, mask = (tf.repeat(each, width, axis=0) for each in (memory, mask))

@@ -1,4 +1,4 @@
-"""The variational autoencoder, whatever its two networks are made of."""
+"""The variational autoencoder, for any two networks."""
 
 import keras
 import numpy as np
@@ -18,31 +18,31 @@ from genai_keras.sampling.noise import BLOCK, interpolation
 
 @keras.saving.register_keras_serializable(package="genai_keras")
 class VAE(TakesImages, FromNoise, OneOptimizer):
-    """An encoder q(z | x) and a decoder p(x | z), trained to raise a lower bound on log p(x).
+    """An encoder q(z | x) and a decoder p(x | z), trained to maximize a lower bound on log p(x).
 
     Args:
         encoder: `(batch, *sample_shape)` -> mean and log-variance, two of `(batch, latent_dim)`.
-        decoder: `(batch, latent_dim)` -> the outputs that `likelihood` takes. If both networks
-            take a one-hot label beside it, `(batch, classes)`, the VAE is conditional: it learns
-            p(x | label) from pairs of samples and labels. Only functional networks can be.
+        decoder: `(batch, latent_dim)` -> the outputs that `likelihood` takes. If both networks also
+            take a one-hot label, `(batch, classes)`, the VAE is conditional: it learns p(x | label)
+            from pairs of samples and labels. This needs functional networks.
         likelihood: "bernoulli" for binary pixels, "logistic" for 256 grey values or colours.
-        beta: weight of the KL divergence; 1 is the bound on log p(x).
-        warmup_steps: the KL's weight rises from 0 to `beta` over so many training steps.
-        free_bits: nats that each latent may use before its KL counts, in the mean over a batch.
+        beta: weight of the KL divergence; 1 gives the bound on log p(x).
+        warmup_steps: number of training steps in which the KL weight rises from 0 to `beta`.
+        free_bits: nats of KL per latent that are not penalized, in the mean over a batch.
         importance_samples: k > 1 trains the importance-weighted bound (IWAE) instead of the ELBO.
-        seed: seeds z; validation draws from a generator of its own.
-        latent_dim: length of z, if the decoder is subclassed and so does not say.
+        seed: seed of z; validation has its own seed generator.
+        latent_dim: length of z, needed if the decoder is subclassed.
 
-    `fit` takes what `TakesImages` says: labels of an unconditional VAE are left out.
+    `fit` takes the data described in `TakesImages`; an unconditional VAE ignores labels.
 
     Call arguments:
         x: `(batch, *sample_shape)` in [0, 1], or with a label `[x, label]`; the result is
             `reconstruct(x)`.
 
     Raises:
-        ValueError: an unknown likelihood; networks that fit neither it nor each other; or one of
-            beta, warm-up and free bits together with `importance_samples` > 1, whose bound has no
-            separate KL to weigh.
+        ValueError: the likelihood is unknown; the networks do not fit it or each other; or beta,
+            warm-up or free bits are combined with `importance_samples` > 1, whose bound has no
+            separate KL term.
 
     Reference:
         Kingma and Welling 2014, https://arxiv.org/abs/1312.6114;
@@ -73,8 +73,8 @@ class VAE(TakesImages, FromNoise, OneOptimizer):
             raise ValueError(f"likelihood must be one of {list(LIKELIHOODS)}, not {likelihood!r}")
         if importance_samples > 1 and (beta != 1.0 or warmup_steps or free_bits):
             raise ValueError(
-                "beta, warm-up and free bits weigh a KL term, which the importance-weighted bound "
-                "does not have: leave them out, or use one importance sample"
+                "beta, warm-up and free bits weight the KL term, but the importance-weighted bound "
+                "has none: leave them out, or use one importance sample"
             )
         self.encoder = encoder
         self.decoder = decoder
@@ -122,11 +122,11 @@ class VAE(TakesImages, FromNoise, OneOptimizer):
         return self._record(self.terms(x, self.validation_reparameterize, label))
 
     def terms(self, x, reparameterize, label=None, training=False):
-        """The loss of a batch and what it is made of; training and validation share it.
+        """The loss and its parts, for training and validation.
 
         Args:
             x: `(batch, *sample_shape)`.
-            reparameterize: the `Reparameterization` that draws z.
+            reparameterize: the `Reparameterization` that samples z.
             label: `(batch, classes)`, one-hot, if the VAE is conditional.
             training: passed on to the networks.
 
@@ -175,18 +175,18 @@ class VAE(TakesImages, FromNoise, OneOptimizer):
         return mean, np.array(self.reparameterize.clip(log_variance))
 
     def reconstruct(self, x, labels=None):
-        """What the decoder makes of E[z | x]: `(n, *sample_shape)` in [0, 1]."""
+        """Decodes E[z | x]: `(n, *sample_shape)` in [0, 1]."""
         return self.decode(self.encode(x, labels)[0], labels)
 
     def interpolate(self, start, end, steps=8, method="spherical", label=None):
-        """Decodes a path between the codes of two samples, both ends included.
+        """Decodes a path between the codes of two samples, including both ends.
 
         Args:
             start: one sample, `(*sample_shape)`.
-            end: another.
-            steps: points on the path.
-            method: "spherical" keeps to where N(0, 1) has its mass, "linear" cuts through.
-            label: of both, an integer, if the VAE is conditional.
+            end: another sample.
+            steps: number of points on the path.
+            method: "spherical" stays where N(0, 1) has most of its probability; "linear" does not.
+            label: label of both, an integer, if the VAE is conditional.
 
         Returns:
             `(steps, *sample_shape)` in [0, 1].

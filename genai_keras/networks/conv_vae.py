@@ -1,4 +1,4 @@
-"""Convolutional encoder and decoder of a VAE, for images of any size."""
+"""A convolutional encoder and decoder for a VAE, for images of any size."""
 
 import math
 
@@ -17,16 +17,16 @@ def build_conv_encoder(
     activation="elu",
     classes=0,
 ):
-    """Builds image -> one halving of the size a stage -> mean and log-variance.
+    """Builds image -> stages that halve the size -> mean and log-variance.
 
     Args:
-        image_shape: `(height, width, channels)`, any size; an odd side is halved upwards.
+        image_shape: `(height, width, channels)`, any size; half of an odd side is rounded up.
         latent_dim: length of z.
         widths: channels after each stage.
-        dense_units: of the layer between the last stage and z.
+        dense_units: units of the layer between the last stage and z.
         kernel_size: side of the kernels.
-        activation: of the hidden layers.
-        classes: how many classes a second input chooses from, one-hot; 0 is no such input.
+        activation: activation of the hidden layers.
+        classes: number of classes of a second, one-hot input; 0 means no such input.
 
     Returns:
         A `keras.Model`: `(batch, *image_shape)` -> two of `(batch, latent_dim)`, float32; with
@@ -52,24 +52,24 @@ def build_conv_decoder(
     activation="elu",
     classes=0,
 ):
-    """Builds z -> the mirror of the encoder -> the parameters of every pixel's distribution.
+    """Builds z -> the mirrored encoder -> the parameters of the distribution of each pixel.
 
     Args:
         latent_dim: length of z.
         image_shape: `(height, width, channels)` of the images.
-        output_channels: parameters a pixel; None is one a channel.
-        widths: the encoder's.
-        dense_units: the encoder's.
+        output_channels: parameters per pixel; None is one per channel.
+        widths: as in the encoder.
+        dense_units: as in the encoder.
         kernel_size: side of the kernels.
-        activation: of the hidden layers.
-        classes: the encoder's.
+        activation: activation of the hidden layers.
+        classes: as in the encoder.
 
     Returns:
         A `keras.Model`: `(batch, latent_dim)` -> `(batch, height, width, outputs)`, float32; with
         classes, of `[z, label]`.
     """
     height, width, channels = image_shape
-    # The sizes that the encoder went through, such as 30, 15, 8.
+    # The sizes in the encoder, such as 30, 15, 8.
     sizes = [(height, width)]
     for _ in widths:
         sizes.append(tuple(math.ceil(side / 2) for side in sizes[-1]))
@@ -84,7 +84,7 @@ def build_conv_decoder(
         bend = activation if stage < len(outputs) else None
         x = layers.Conv2DTranspose(filters, kernel_size, 2, "same", activation=bend)(x)
         surplus = [(0, made - wanted) for made, wanted in zip(x.shape[1:3], size, strict=True)]
-        if any(cut for _, cut in surplus):  # where the encoder halved an odd side upwards
+        if any(cut for _, cut in surplus):  # where the encoder rounded up half of an odd side
             x = layers.Cropping2D(surplus)(x)
     parameters = layers.Activation(None, dtype="float32")(x)
     return keras.Model(inputs, parameters, name="decoder")

@@ -1,8 +1,8 @@
 """The DCGAN of Radford, Metz and Chintala (2016), for any size that its stages divide.
 
-Strided convolutions instead of pooling; batch normalization everywhere but at the generator's
-output and the discriminator's input; ReLU in the generator, LeakyReLU 0.2 in the discriminator;
-weights from N(0, 0.02). Reference: https://arxiv.org/abs/1511.06434
+It has strided convolutions instead of pooling; batch normalization everywhere except at the output
+of the generator and the input of the discriminator; ReLU in the generator, LeakyReLU 0.2 in the
+discriminator; and weights from N(0, 0.02). Reference: https://arxiv.org/abs/1511.06434
 """
 
 import keras
@@ -11,21 +11,21 @@ from keras import layers
 from genai_keras.errors import UsageError
 from genai_keras.networks.labels import join_label, match_label
 
-# Of the running batch statistics, which inference uses: they follow the weights over some 10 steps.
-# Keras' own 0.99 lags behind a generator as young as those of a short run.
+# For the running batch statistics, which inference uses: they follow the weights within about 10
+# steps. The default of Keras, 0.99, is too slow for the generator of a short run.
 MOMENTUM = 0.9
 
 
 def build_dcgan_generator(latent_dim, image_shape, widths=(64, 32), kernel_size=4, classes=0):
-    """Builds noise -> a small map of `widths[0]` channels -> one doubling of the size a stage.
+    """Builds noise -> a small map of `widths[0]` channels -> stages that double the size.
 
     Args:
         latent_dim: length of the noise vector.
         image_shape: `(height, width, channels)`; `2 ** len(widths)` must divide height and width.
         widths: channels before each stage: (256, 128, 64) makes 8x8x256, 16x16x128, 32x32x64 and
             then 64x64 images.
-        kernel_size: side of the kernels; a multiple of the stride 2 avoids a checkerboard.
-        classes: how many classes a second input chooses from, one-hot; 0 is no such input.
+        kernel_size: side of the kernels; a multiple of the stride 2 avoids checkerboard patterns.
+        classes: number of classes of a second, one-hot input; 0 means no such input.
 
     Returns:
         A `keras.Model`: `(batch, latent_dim)` -> `(batch, *image_shape)` in [-1, 1], float32; with
@@ -51,13 +51,13 @@ def build_dcgan_generator(latent_dim, image_shape, widths=(64, 32), kernel_size=
 
 
 def build_dcgan_discriminator(image_shape, widths=(32, 64), kernel_size=5, classes=0):
-    """Builds image -> one halving of the size a stage -> one logit.
+    """Builds image -> stages that halve the size -> one logit.
 
     Args:
         image_shape: `(height, width, channels)`; `2 ** len(widths)` must divide height and width.
         widths: channels after each stage.
         kernel_size: side of the kernels.
-        classes: as of the generator.
+        classes: as in the generator.
 
     Returns:
         A `keras.Model`: `(batch, *image_shape)` -> `(batch, 1)`, float32; positive means real.
@@ -80,7 +80,7 @@ def build_dcgan_discriminator(image_shape, widths=(32, 64), kernel_size=5, class
 
 
 def check_size(image_shape, stages):
-    """Returns the height and width before the first doubling, or says which sizes would work."""
+    """The height and width before the first doubling; the error names sizes that would work."""
     height, width, _ = image_shape
     step = 2**stages
     if height % step or width % step:
@@ -92,8 +92,8 @@ def check_size(image_shape, stages):
         )
         names = " or ".join(f"{h}x{w}" for h, w in nearest)
         raise UsageError(
-            f"images of {height}x{width} cannot be halved {stages} times: the nearest sizes that "
-            f"can are {names}; resize with `image_size={nearest[0][0]}`"
+            f"images of {height}x{width} cannot be halved {stages} times. The nearest sizes that "
+            f"can are {names}: resize with `image_size={nearest[0][0]}`"
         )
     return height // step, width // step
 

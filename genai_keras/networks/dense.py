@@ -1,4 +1,4 @@
-"""Networks of dense layers: the generators and discriminators of `dense-1d`, `dense` and `mlp`."""
+"""Networks of dense layers, such as those of the presets `dense-1d`, `dense` and `mlp`."""
 
 import math
 
@@ -18,8 +18,8 @@ def build_dense_generator(
         output_shape: shape of a sample, such as `(28, 28, 1)` or `(1,)`.
         widths: units of each hidden layer.
         output_activation: "tanh" for images in [-1, 1], None for numbers without bounds.
-        normalize: put batch normalization behind every hidden layer.
-        classes: how many classes a second input chooses from, one-hot; 0 is no such input.
+        normalize: whether to put batch normalization after every hidden layer.
+        classes: number of classes of a second, one-hot input; 0 means no such input.
 
     Returns:
         A `keras.Model`: `(batch, latent_dim)` -> `(batch, *output_shape)`, float32; with classes,
@@ -44,7 +44,7 @@ def build_dense_discriminator(input_shape, widths, classes=0):
     Args:
         input_shape: shape of a sample.
         widths: units of each hidden layer.
-        classes: as of the generator.
+        classes: as in the generator.
 
     Returns:
         A `keras.Model`: `(batch, *input_shape)` -> `(batch, 1)`, float32; positive means real.
@@ -53,8 +53,8 @@ def build_dense_discriminator(input_shape, widths, classes=0):
     sample = keras.Input(input_shape, name="sample")
     x = layers.Flatten()(sample)
     for units in widths:
-        # With biases of zero all of a layer's kinks would lie at 0, and a function of one number
-        # has no other place to bend: they are spread as far as the weights reach.
+        # With zero biases, all kinks of a layer would be at 0, so a function of one number could
+        # bend only there. They are spread as widely as the weights.
         reach = 1.0 / math.sqrt(x.shape[-1])
         spread = keras.initializers.RandomUniform(-reach, reach)
         x = layers.Dense(units, bias_initializer=spread)(x)
@@ -71,8 +71,8 @@ def build_dense_encoder(input_shape, latent_dim, widths, activation="relu", clas
         input_shape: shape of a sample.
         latent_dim: length of z.
         widths: units of each hidden layer.
-        activation: of the hidden layers.
-        classes: how many classes a second input chooses from, one-hot; 0 is no such input.
+        activation: activation of the hidden layers.
+        classes: number of classes of a second, one-hot input; 0 means no such input.
 
     Returns:
         A `keras.Model`: `(batch, *input_shape)` -> two of `(batch, latent_dim)`, float32; with
@@ -82,21 +82,21 @@ def build_dense_encoder(input_shape, latent_dim, widths, activation="relu", clas
     inputs, x = join_label(sample, layers.Flatten()(sample), classes)
     for units in widths:
         x = layers.Dense(units, activation=activation)(x)
-    # Linear both: a mean may be negative, and so may the logarithm of a variance.
+    # Both are linear, because a mean and the logarithm of a variance may be negative.
     mean = layers.Dense(latent_dim, name="mean", dtype="float32")(x)
     log_variance = layers.Dense(latent_dim, name="log_variance", dtype="float32")(x)
     return keras.Model(inputs, [mean, log_variance], name="encoder")
 
 
 def build_dense_decoder(latent_dim, output_shape, widths, activation="relu", classes=0):
-    """Builds z -> dense layers -> the parameters of every pixel's distribution.
+    """Builds z -> dense layers -> the parameters of the distribution of each pixel.
 
     Args:
         latent_dim: length of z.
         output_shape: shape of the parameters, such as `(28, 28, 1)`.
-        widths: units of each hidden layer, in the order that z meets them.
-        activation: of the hidden layers.
-        classes: as of the encoder.
+        widths: units of each hidden layer, starting from z.
+        activation: activation of the hidden layers.
+        classes: as in the encoder.
 
     Returns:
         A `keras.Model`: `(batch, latent_dim)` -> `(batch, *output_shape)`, float32; with classes,

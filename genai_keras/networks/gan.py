@@ -1,4 +1,4 @@
-"""The pairs of networks that `train_gan` trains."""
+"""The pairs of networks for `train_gan`."""
 
 from genai_keras.networks import dcgan, dense
 
@@ -16,16 +16,16 @@ def build_gan_networks(
     """Builds a generator and a discriminator that fit each other.
 
     Args:
-        network: "dcgan", convolutions for images, or "dense".
-        sample_shape: such as `(28, 28, 1)` or `(1,)`.
+        network: "dcgan" (convolutions for images) or "dense".
+        sample_shape: shape of a sample, such as `(28, 28, 1)` or `(1,)`.
         latent_dim: length of the noise vector.
         generator_widths, discriminator_widths: channels (dcgan) or units (dense) of each hidden
             layer.
-        generator_kernel, discriminator_kernel: side of the convolutions' kernels.
-        classes: how many classes a second input of both chooses from, one-hot; 0 is no such input.
+        generator_kernel, discriminator_kernel: side of the convolution kernels.
+        classes: number of classes of a second, one-hot input of both; 0 means no such input.
 
     Returns:
-        Two `keras.Model`s, as of `dcgan.py` and `dense.py`.
+        Two `keras.Model`s, from `dcgan.py` or `dense.py`.
     """
     if network == "dense":
         return (
@@ -34,7 +34,7 @@ def build_gan_networks(
                 sample_shape,
                 generator_widths,
                 output_activation="tanh" if len(sample_shape) == 3 else None,
-                normalize=True,  # without it `mlp` and `dense-1d` leave modes out
+                normalize=True,  # without it, `mlp` and `dense-1d` miss modes
                 classes=classes,
             ),
             dense.build_dense_discriminator(sample_shape, discriminator_widths, classes),

@@ -1,19 +1,19 @@
-"""How a network is told the class of a sample: a second input, the one-hot label."""
+"""A second input for the class of a sample: the one-hot label."""
 
 import keras
 from keras import layers
 
 
 def join_label(network_input, vector, classes):
-    """Puts a label behind a vector inside a network.
+    """Appends a label to a vector inside a network.
 
     Args:
         network_input: the `keras.Input` that `vector` comes from.
         vector: `(batch, length)`.
-        classes: how many there are; 0 joins nothing.
+        classes: number of classes; 0 appends nothing.
 
     Returns:
-        The network's inputs, and the vector to go on with, `(batch, length + classes)`.
+        The inputs of the network, and the vector to continue with, `(batch, length + classes)`.
     """
     if not classes:
         return network_input, vector
@@ -22,20 +22,20 @@ def join_label(network_input, vector, classes):
 
 
 def match_label(network_input, features, logit, classes, initializer="glorot_uniform"):
-    """Adds to a discriminator's logit how well its last features match the label.
+    """Adds a term to the logit of a discriminator: how well its last features match the label.
 
-    This is the projection discriminator: a product of the features with a vector of each class
+    This is the projection discriminator: a product of the features with a vector for each class
     (Miyato and Koyama 2018, https://arxiv.org/abs/1802.05637).
 
     Args:
         network_input: the `keras.Input` that `features` come from.
         features: `(batch, length)`.
         logit: `(batch, 1)`.
-        classes: how many there are; 0 adds nothing.
-        initializer: of the classes' vectors.
+        classes: number of classes; 0 adds nothing.
+        initializer: initializer of the class vectors.
 
     Returns:
-        The network's inputs, and the logit, `(batch, 1)` float32.
+        The inputs of the network, and the logit, `(batch, 1)` float32.
     """
     if not classes:
         return network_input, logit

@@ -4,21 +4,21 @@ import keras
 import numpy as np
 from keras import layers
 
-SIDE = 28  # pixels of the images that it takes
+SIDE = 28  # side of its input images in pixels
 FEATURES = 84
 
 
 def build_lenet(classes=10, seed=0):
-    """Builds LeNet-5 with rectified convolutions: image -> features -> logits.
+    """Builds LeNet-5 with ReLU convolutions: image -> features -> logits.
 
     Args:
-        classes: how many logits.
-        seed: of the weights; the same seed gives the same ones.
+        classes: number of logits.
+        seed: seed of the weights; the same seed gives the same weights.
 
     Returns:
-        A `keras.Model`: `(batch, 28, 28, 1)` in [0, 1] -> `(batch, classes)`, float32, of 61,706
-        parameters for 10 classes. Its layer "features" gives the `(batch, 84)`, in (-1, 1), that
-        the logits are a linear function of.
+        A `keras.Model`: `(batch, 28, 28, 1)` in [0, 1] -> `(batch, classes)`, float32, with 61,706
+        parameters for 10 classes. Its layer "features" outputs `(batch, 84)` in (-1, 1); the logits
+        are a linear function of these.
 
     Reference: LeCun et al. 1998, section II.B, https://doi.org/10.1109/5.726791
     """
@@ -34,7 +34,7 @@ def build_lenet(classes=10, seed=0):
     x = layers.MaxPooling2D()(x)  # (batch, 5, 5, 16)
     x = layers.Flatten()(x)
     x = layers.Dense(120, activation="relu", name="dense", **weights())(x)
-    # Bounded and smooth: a Gaussian fits it better than it fits what is cut off at 0.
+    # Bounded and smooth, so a Gaussian fits better than for features that are cut off at 0.
     x = layers.Dense(FEATURES, activation="tanh", name="features", **weights())(x)
     logits = layers.Dense(classes, name="logits", **weights())(x)
     return keras.Model(image, logits, name="lenet")

@@ -1,7 +1,7 @@
 """Transformers from token ids to states (encoder) and to logits (decoder).
 
-Classes, unlike the other networks: a decoder with a cache is called in ways that a graph of layers
-built once cannot be.
+Unlike the other networks, these are classes: a fixed graph of layers does not allow the different
+calls of a decoder with a cache.
 """
 
 import keras
@@ -13,19 +13,19 @@ from genai_keras.networks.transformer_stack import TransformerStack
 
 @keras.saving.register_keras_serializable(package="genai_keras")
 class TransformerEncoder(TransformerStack):
-    """Token ids to a state each, which knows of every other token.
+    """Turns token ids into states, each of which depends on all tokens.
 
     Args:
-        vocabulary_size: how many tokens there are.
-        context_length: the most tokens a sequence may have.
-        width: of the embeddings and states.
-        num_layers: blocks.
-        num_heads: of each attention; must divide `width`.
-        hidden_units: of each block's dense network; None is four times the width.
-        dropout: of embeddings, branches and attention weights.
-        activation: "gelu" or "relu", of the hidden units.
-        norm_first: pre-norm; False is post-norm, as in the paper.
-        positions: "learned", or the paper's "sinusoidal" ones.
+        vocabulary_size: number of tokens.
+        context_length: largest number of tokens in a sequence.
+        width: width of the embeddings and states.
+        num_layers: number of blocks.
+        num_heads: number of attention heads; must divide `width`.
+        hidden_units: hidden units in each block; None is four times the width.
+        dropout: dropout rate of embeddings, branches and attention weights.
+        activation: "gelu" or "relu", for the hidden units.
+        norm_first: True for pre-norm, False for post-norm as in the paper.
+        positions: "learned", or "sinusoidal" as in the paper.
 
     Call arguments:
         tokens: `(batch, length)` int.
@@ -49,24 +49,24 @@ class TransformerEncoder(TransformerStack):
 
 @keras.saving.register_keras_serializable(package="genai_keras")
 class TransformerDecoder(TransformerStack):
-    """Token ids to the logits of each next token, which depend on no later one.
+    """Turns token ids into the logits of each next token, which depend on no later token.
 
-    The last matrix is the embedding table again (tied weights). GPT's initialization: N(0, 0.02),
-    and the matrices that end a branch smaller by the square root of the number of branches.
+    The last matrix is the embedding table (tied weights). The initialization is that of GPT:
+    N(0, 0.02), divided by the square root of the number of branches for matrices that end a branch.
 
     Args:
-        vocabulary_size, context_length, ...: as of `TransformerEncoder`.
-        cross_attention: attend to an encoder's states too.
-        start_token: have one more token, `vocabulary_size`, that begins sequences and is never
-            predicted.
+        vocabulary_size, context_length, ...: as in `TransformerEncoder`.
+        cross_attention: whether to attend to the states of an encoder, too.
+        start_token: whether there is one more token, `vocabulary_size`, that begins sequences and
+            is never predicted.
 
     Call arguments:
         tokens: `(batch, length)` int.
-        memory: an encoder's states, `(batch, source, width)`, or what `project` made of them.
+        memory: states of an encoder, `(batch, source, width)`, or their result from `project`.
         padding_mask: `(batch, length)` bool, False for padding in `tokens`.
         memory_padding_mask: `(batch, source)` bool, False for padding in the source.
-        cache: from `new_cache`, to go on behind the tokens seen before.
-        position: the position of the first token, 0 <= position <= context_length - length.
+        cache: cache from `new_cache`, to continue after the tokens seen before.
+        position: position of the first token, 0 <= position <= context_length - length.
 
     Returns:
         `(batch, length, vocabulary_size)` float32; with a cache, this and the new cache.
@@ -113,7 +113,7 @@ class TransformerDecoder(TransformerStack):
         position=0,
         training=False,
     ):
-        """What `call` computes the logits from: `(batch, length, width)`, and the cache if any."""
+        """The states before the logits, `(batch, length, width)`, and the cache if there is one."""
         x = self._embed(tokens, position, training)
         new_cache = []
         for index, block in enumerate(self.blocks):
@@ -134,16 +134,16 @@ class TransformerDecoder(TransformerStack):
         return x if cache is None else (x, new_cache)
 
     def logits(self, states):
-        """States of any leading shape, `(..., width)`, to logits, `(..., vocabulary_size)`."""
+        """Logits `(..., vocabulary_size)` from states `(..., width)` with any leading shape."""
         table = ops.cast(self.embedding.embeddings[: self.vocabulary_size], states.dtype)
         return ops.cast(ops.matmul(states, ops.transpose(table)), "float32")
 
     def new_cache(self, batch_size):
-        """An empty cache for a whole context: for each block, keys and values."""
+        """An empty cache for a whole context: keys and values for each block."""
         return [block.attention.new_cache(batch_size, self.context_length) for block in self.blocks]
 
     def project(self, memory):
-        """Each block's keys and values of an encoder's states, computed once for a generation."""
+        """Keys and values of the states of an encoder for each block, computed once per target."""
         return [block.cross_attention.keys_and_values(memory) for block in self.blocks]
 
     def _block(self, name):

@@ -1,4 +1,4 @@
-"""What every Transformer has: embeddings, positions, a stack of blocks, a last norm."""
+"""The base of all Transformers: embeddings, positions, a stack of blocks, a last norm."""
 
 import math
 
@@ -7,7 +7,7 @@ from keras import ops
 
 from genai_keras.layers.positions import LearnedPositions, SinusoidalPositions
 
-GPT_DEVIATION = 0.02  # of initial weights
+GPT_DEVIATION = 0.02  # standard deviation of initial weights
 
 
 class TransformerStack(keras.Model):
@@ -60,7 +60,7 @@ class TransformerStack(keras.Model):
 
     @property
     def rows(self):
-        """Of the embedding table."""
+        """Number of rows of the embedding table."""
         return self.vocabulary_size
 
     def build(self, tokens_shape):
@@ -73,14 +73,14 @@ class TransformerStack(keras.Model):
             self.last_norm.build(states_shape)
 
     def attention_weights(self, tokens, **arguments):
-        """How much each query looks at each key, in each block and head.
+        """The weight of each key for each query, in each block and head.
 
         Args:
             tokens: `(batch, length)` int.
-            **arguments: masks, and the decoder's memory, as of a call.
+            **arguments: masks, and the memory of a decoder, as in a call.
 
         Returns:
-            A dictionary of `attention` and, where there is one, `cross_attention`, both
+            A dictionary of `attention` and, if there is one, `cross_attention`, both
             `(blocks, batch, heads, query, key)`.
         """
         x, of_blocks = self._embed(tokens, 0, training=False), []
@@ -93,7 +93,7 @@ class TransformerStack(keras.Model):
         raise NotImplementedError
 
     def _block_arguments(self, name):
-        # Each branch adds to the residual; so the sum of all keeps its variance.
+        # Each branch adds to the residual; with this scale, the sum keeps its variance.
         branches = self.branches_per_block * self.num_layers
         return {
             "num_heads": self.num_heads,
@@ -109,7 +109,7 @@ class TransformerStack(keras.Model):
 
     def _embed(self, tokens, position, training):
         x = self.embedding(tokens)  # (batch, length, width)
-        if self.positions == "sinusoidal":  # as large as the sinusoids are, as in the paper
+        if self.positions == "sinusoidal":  # to the size of the sinusoids, as in the paper
             x = x * math.sqrt(self.width)
         return self.drop(self.add_positions(x, position=position), training=training)
 

@@ -1,4 +1,4 @@
-"""The pairs of networks that `train_vae` trains."""
+"""The pairs of networks for `train_vae`."""
 
 from genai_keras.networks import conv_vae, dense
 
@@ -19,16 +19,16 @@ def build_vae_networks(
     Args:
         network: "conv" or "dense".
         image_shape: `(height, width, channels)`.
-        outputs: of the decoder for each pixel.
+        outputs: number of outputs of the decoder per pixel.
         latent_dim: length of z.
-        widths: channels (conv) or units (dense) of the encoder; the decoder mirrors it.
-        dense_units: between convolutions and z.
-        kernel_size: side of the convolutions' kernels.
-        activation: of the hidden layers.
-        classes: how many classes a second input of both chooses from, one-hot; 0 is no such input.
+        widths: channels (conv) or units (dense) of the encoder; the decoder mirrors them.
+        dense_units: units of the dense layer between convolutions and z.
+        kernel_size: side of the convolution kernels.
+        activation: activation of the hidden layers.
+        classes: number of classes of a second, one-hot input of both; 0 means no such input.
 
     Returns:
-        Two `keras.Model`s, as of `conv_vae.py` and `dense.py`.
+        Two `keras.Model`s, from `conv_vae.py` or `dense.py`.
     """
     if network == "dense":
         return (

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 from PIL import Image
 
-MOST_LABELS = 40  # on an axis; more could not be read
+MOST_LABELS = 40  # on an axis; more would be unreadable
 CJK_FONTS = (
     "Noto Sans CJK SC", "Source Han Sans SC", "WenQuanYi Micro Hei", "PingFang SC",
     "Heiti TC", "Microsoft YaHei", "SimHei",
@@ -18,10 +18,10 @@ def attention_image(maps, queries, keys, doing):
     """Draws attention weights, blocks from top to bottom and heads from left to right.
 
     Args:
-        maps: `(blocks, heads, query, key)` in [0, 1]; what lies beyond the labels is left out.
+        maps: `(blocks, heads, query, key)` in [0, 1]; parts without labels are left out.
         queries: a label for each query.
         keys: a label for each key.
-        doing: what the queries' axis is called.
+        doing: label of the query axis.
 
     Returns:
         `(height, width, 3)` uint8.
@@ -50,7 +50,7 @@ def attention_image(maps, queries, keys, doing):
 
 @functools.cache
 def _fonts():
-    """Matplotlib's own font, and behind it any installed one that has Chinese characters."""
+    """The default font of Matplotlib, then any installed font with Chinese characters."""
     from matplotlib import font_manager
 
     installed = set(font_manager.get_font_names())

@@ -1,4 +1,4 @@
-"""Numbers against the density they should have."""
+"""Numbers compared with their true density."""
 
 import io
 
@@ -7,7 +7,7 @@ from PIL import Image
 
 
 def density_plot(samples, density, title):
-    """Plots a histogram of numbers and the density they should have; `(480, 640, 3)` uint8."""
+    """Plots a histogram of numbers and their true density; `(480, 640, 3)` uint8."""
     from matplotlib.figure import Figure  # without pyplot: no global state, no display
 
     figure = Figure(figsize=(6.4, 4.8), dpi=100, layout="constrained")

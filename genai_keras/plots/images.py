@@ -8,20 +8,20 @@ from PIL import Image, ImageDraw
 from genai_keras.data.images import to_pixels
 from genai_keras.files import whole_file
 
-ANIMATION_FRAMES = 60  # at most; a longer run's animation leaves epochs out evenly
+ANIMATION_FRAMES = 60  # at most; for longer runs, the animation skips epochs evenly
 ANIMATION_SECONDS = 8.0
-GAP, CAPTION = 12, 24  # pixels between captioned images, and of a caption
+GAP, CAPTION = 12, 24  # pixels: between captioned images, and height of a caption
 
 
 def image_grid(images, columns=None, least_side=560, gap=2, value_range=(-1, 1)):
-    """Lays images out in a grid, enlarged by whole pixels if it would be small.
+    """Arranges images in a grid, enlarged by an integer factor if it would be small.
 
     Args:
         images: `(n, height, width, 1 or 3)`.
-        columns: images a row; None makes the grid about square.
-        least_side: pixels that the grid's width should reach.
+        columns: images per row; None makes the grid about square.
+        least_side: width in pixels that the grid should reach.
         gap: pixels between images, before enlarging.
-        value_range: of the images, `(black, white)`.
+        value_range: range of the images, `(black, white)`.
 
     Returns:
         `(grid_height, grid_width, 3)` uint8.
@@ -39,11 +39,11 @@ def image_grid(images, columns=None, least_side=560, gap=2, value_range=(-1, 1))
 
 
 def captioned(images, columns=3):
-    """Puts images of any size side by side on white, each below its name.
+    """Places images of any size side by side on white, each below its name.
 
     Args:
         images: `(height, width, 3)` uint8, by name.
-        columns: images a row.
+        columns: images per row.
 
     Returns:
         `(height, width, 3)` uint8.
@@ -72,7 +72,7 @@ def save_animation(paths, animation):
         ImageDraw.Draw(frame).text((8, frame.height - 19), caption, fill="black", font_size=14)
         frames.append(frame.quantize(64))
     milliseconds = [int(1000 * ANIMATION_SECONDS / len(frames))] * len(frames)
-    milliseconds[-1] = 2_000  # stay on the last before it starts again
+    milliseconds[-1] = 2_000  # pause on the last image before the animation repeats
     with whole_file(animation) as unfinished:
         frames[0].save(
             unfinished, save_all=True, append_images=frames[1:], duration=milliseconds, loop=0

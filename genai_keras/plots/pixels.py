@@ -1,4 +1,4 @@
-"""Images that are half given and half written."""
+"""Images that are half given and half generated."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from genai_keras.plots.images import image_grid
 
 
 def completion_grid(sequences, completed):
-    """Columns: an image, its upper half, and its completions below; `(height, width, 3)` uint8."""
+    """Columns of an image, its upper half, and its completions; `(height, width, 3)` uint8."""
     half = upper_half(sequences)
     given = np.full_like(sequences, 0.5, dtype="float32")  # grey: not given
     given[:, :half] = sequences[:, :half]

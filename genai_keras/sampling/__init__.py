@@ -1,1 +1,1 @@
-"""How samples are drawn from networks: tokens and their search, continued texts, noise."""
+"""Sampling from networks: tokens, beam search, continuation of texts, noise."""

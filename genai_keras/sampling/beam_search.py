@@ -1,28 +1,29 @@
-"""Beam search: the likeliest sequence that a few hypotheses, kept side by side, come upon."""
+"""Beam search: finds a likely sequence by extending a few hypotheses in parallel."""
 
 import tensorflow as tf
 
-IMPOSSIBLE = -1e9  # a log-probability; finite, since sums of it are compared
+IMPOSSIBLE = -1e9  # a log-probability; finite, because sums of it are compared
 
 
 def beam_search(next_log_p, cache, batch, size, width, max_length, padding, end, length_penalty):
-    """Searches for the sequences of the highest score, as one loop for `tf.function`.
+    """Searches for the sequences with the highest score, as one loop for `tf.function`.
 
-    At each step every continuation of the `width` hypotheses is ranked by its log-probability.
-    Those among the best `width` that end are finished, and the best finished one is remembered; the
-    best `width` that do not end live on. The search is over when none of these could become better,
-    or at `max_length`, where they end too.
+    Each step ranks all continuations of the `width` hypotheses by their log-probability. Those
+    among the best `width` that end are finished, and the best finished one is kept. The best
+    `width` that do not end continue. The search stops when none of them can become better, or at
+    `max_length`, where they end, too.
 
     Args:
-        next_log_p: a function of `(batch, width, max_length)` tokens, of how many of them are
-            written, and of the cache, that returns log p of each next token,
-            `(batch, width, size)`, and the new cache.
-        cache: a nest of tensors whose first axis is that of batch times width, or an empty one.
-        batch: how many searches.
-        size: of the vocabulary, at least 2.
-        width: how many hypotheses; 1 is greedy decoding.
-        max_length: the most tokens, the end token included.
-        padding: the token behind the end; it is never written before.
+        next_log_p: a function of the tokens, `(batch, width, max_length)`, the number of tokens so
+            far, and the cache. It returns log p of each next token, `(batch, width, size)`, and
+            the new cache.
+        cache: a nested structure of tensors with a first axis of size batch times width, or an
+            empty one.
+        batch: number of searches.
+        size: size of the vocabulary, at least 2.
+        width: number of hypotheses; 1 is greedy decoding.
+        max_length: largest number of tokens, including the end token.
+        padding: the token after the end; it is never generated.
         end: the token that ends a sequence.
         length_penalty: the score is log p / ((5 + length) / 6) ** length_penalty.
 
@@ -32,13 +33,13 @@ def beam_search(next_log_p, cache, batch, size, width, max_length, padding, end,
     Reference: Sutskever et al. 2014, https://arxiv.org/abs/1409.3215;
         length penalty: Wu et al. 2016, https://arxiv.org/abs/1609.08144
     """
-    ranked = min(2 * width, width * size)  # so many hold `width` that do not end
+    ranked = min(2 * width, width * size)  # at least `width` of these do not end
 
     def score(log_p, length):
         return log_p / ((5.0 + tf.cast(length, tf.float32)) / 6.0) ** length_penalty
 
     def better(best, hypotheses, log_p, length):
-        """The better one of the best so far and the best of these, for each of the batch."""
+        """The better of the best so far and the best of these hypotheses, for each search."""
         tokens, best_log_p, best_score = best
         chosen = tf.argmax(log_p, axis=1)
         new_log_p = tf.gather(log_p, chosen, batch_dims=1)
@@ -72,12 +73,12 @@ def beam_search(next_log_p, cache, batch, size, width, max_length, padding, end,
         return length + 1, live, log_p, best, cache
 
     live = tf.fill((batch, width, max_length), padding)
-    # All hypotheses begin alike: only the first counts, or they would stay alike.
+    # All hypotheses start equal. Only the first counts, otherwise they would stay equal.
     log_p = tf.tile(tf.where(tf.range(width) == 0, 0.0, IMPOSSIBLE)[None], (batch, 1))
     none = tf.fill((batch,), -float("inf"))
     _, live, log_p, best, _ = tf.while_loop(
         goes_on, step, (tf.constant(0), live, log_p, (live[:, 0], none, none), cache)
     )
-    # What is still alive was cut at the longest length, or could not become better.
+    # Hypotheses that are still alive were cut at the largest length, or could not become better.
     tokens, log_p, _ = better(best, live, log_p, max_length)
     return tokens, log_p

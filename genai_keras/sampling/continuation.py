@@ -1,6 +1,6 @@
-"""Continuing a text: read what the context holds of it, choose a token, append it, and again.
+"""Continuing a text: repeatedly read the part in the context, choose a token and append it.
 
-`continue_plainly` is the algorithm, `continue_with_cache` the same in less time.
+`continue_plainly` is the algorithm; `continue_with_cache` gives the same result in less time.
 """
 
 import numpy as np
@@ -11,12 +11,12 @@ from genai_keras.sampling import samplers
 
 
 def continue_plainly(decoder, sequence, length, choose):
-    """Writes the tokens from place `length` on; each time, the whole context is read.
+    """Generates the tokens from position `length` on, reading the whole context each time.
 
     Args:
         decoder: a `TransformerDecoder`.
-        sequence: `(batch, total)` int32, of which the first `length` tokens are written.
-        length: how many they are.
+        sequence: `(batch, total)` int32; the first `length` tokens are given.
+        length: number of given tokens.
         choose: a function from logits `(batch, vocabulary)` and the number of tokens so far to the
             next token, `(batch,)` int32.
 
@@ -31,7 +31,7 @@ def continue_plainly(decoder, sequence, length, choose):
 
 
 def continue_with_cache(decoder, sequence, length, choose):
-    """The same, but only the last token is read for as long as the context does not move."""
+    """The same, but reads only the last token while the context does not move."""
     batch, total = tf.shape(sequence)[0], tf.shape(sequence)[1]
     while length < total:
         logits, cache = read_context(decoder, sequence, length, decoder.new_cache(batch))
@@ -46,20 +46,20 @@ def continue_with_cache(decoder, sequence, length, choose):
 
 
 def context_start(length, context_length):
-    """The first token that is seen of a text of `length` tokens; see `LanguageModel.generate`."""
+    """The first visible token of a text of `length` tokens; see `LanguageModel.generate`."""
     half = max(context_length // 2, 1)
     moves = -(-(length - context_length) // half)  # rounded up
     return half * tf.maximum(moves, 0)
 
 
 def read_context(decoder, sequence, length, cache=None):
-    """Reads all that the context holds of the first `length` tokens: the logits of the next one.
+    """The logits of the next token, from the part of `length` tokens that is in the context.
 
     Args:
         decoder: a `TransformerDecoder`.
         sequence: `(batch, at least length)` int.
-        length: how many tokens there are so far.
-        cache: an empty one, to be filled.
+        length: number of tokens so far.
+        cache: an empty cache to fill.
 
     Returns:
         `(batch, vocabulary)`; with a cache, this and the new cache.
@@ -72,9 +72,9 @@ def read_context(decoder, sequence, length, cache=None):
 
 
 def read_token(decoder, sequence, length, cache):
-    """The same with a cache of all tokens but the last, which alone is read.
+    """The same with a cache of all tokens but the last, so that it reads only the last.
 
-    The context must not have moved with this token: the cache would be of other positions.
+    The context must not have moved with this token, because the cache has the old positions.
 
     Returns:
         `(batch, vocabulary)`, and the new cache.
@@ -86,26 +86,26 @@ def read_token(decoder, sequence, length, cache):
 
 
 def write_token(sequence, length, token):
-    """The sequence with a token, `(batch,)`, behind its first `length` ones."""
+    """The sequence with a token, `(batch,)`, after its first `length` tokens."""
     return tf.where(tf.range(tf.shape(sequence)[1]) == length, token[:, None], sequence)
 
 
 @tf.function(reduce_retracing=True)
 def continue_tokens(decoder, prompt, max_new_tokens, seed, temperature, top_k, top_p, use_cache):
-    """Appends tokens to prompts in one graph, into which AutoGraph turns the loops.
+    """Appends tokens to prompts in one graph; AutoGraph converts the loops.
 
     Args:
         decoder: a `TransformerDecoder`.
         prompt: `(batch, length)` int32, at least one token each.
-        max_new_tokens: how many to append.
-        seed: int64; each token is drawn with it and with its place.
-        temperature, top_k, top_p: as of `samplers.choose`.
-        use_cache: which of the loops.
+        max_new_tokens: number of tokens to append.
+        seed: int64; each token is sampled with it and with its position.
+        temperature, top_k, top_p: as in `samplers.choose`.
+        use_cache: which of the two loops to use.
 
     Returns:
         `(batch, length + max_new_tokens)` int32.
     """
-    # Of no known shape: the variables of a loop must keep theirs, and the cache makes it unknown.
+    # Without a static shape: loop variables must keep theirs, and the cache makes it unknown.
     prompt = tf.compat.v1.placeholder_with_default(prompt, (None, None))
     sequence = tf.pad(prompt, [[0, 0], [0, max_new_tokens]])
 
@@ -118,16 +118,16 @@ def continue_tokens(decoder, prompt, max_new_tokens, seed, temperature, top_k, t
 
 
 def complete(model, sequences, times=1, **sampling):
-    """Writes the lower halves of images whose upper halves are given.
+    """Generates the lower halves of images from their upper halves.
 
     Args:
         model: a `LanguageModel` of pixels.
         sequences: `(n, pixels)` int.
-        times: how often to complete each of them.
-        **sampling: as of `LanguageModel.generate`.
+        times: number of completions of each image.
+        **sampling: as in `LanguageModel.generate`.
 
     Returns:
-        `(times * n, pixels)` int32: all n, then all n again.
+        `(times * n, pixels)` int32: one completion of all n, then the next of all n, and so on.
     """
     half = upper_half(sequences)
     prompts = np.tile(sequences[:, :half], (times, 1))

@@ -3,28 +3,28 @@
 import numpy as np
 import tensorflow as tf
 
-BLOCK = 250  # samples that are made at a time
+BLOCK = 250  # number of samples at a time
 
 
 def noise_block(seed, number, latent_dim):
     """One block of N(0, 1) noise, `(BLOCK, latent_dim)` float32.
 
-    Blocks are drawn whole and cut, so that few samples are the first of many.
+    Blocks are drawn whole and then cut, so that fewer samples are the first of more.
 
     Args:
         seed: an integer.
-        number: of the block, an integer.
-        latent_dim: of the noise.
+        number: number of the block, an integer.
+        latent_dim: length of the noise vector.
     """
     key = tf.convert_to_tensor([seed, number], tf.int64)
     return tf.random.stateless_normal((BLOCK, latent_dim), key)
 
 
 def interpolation(first, last, steps, method="spherical"):
-    """A path of `steps` points from one latent vector to another, both included.
+    """A path of `steps` points from one latent vector to another, including both.
 
-    "spherical" turns at a constant rate about the origin (Shoemake 1985) while the length changes
-    evenly; for vectors along one line that is the same as "linear".
+    "spherical" rotates about the origin at a constant rate (Shoemake 1985) while the length changes
+    evenly. For vectors on one line, this is the same as "linear".
     """
     if method not in ("linear", "spherical"):
         raise ValueError(f"method must be 'linear' or 'spherical', not {method!r}")

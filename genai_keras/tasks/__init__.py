@@ -1,1 +1,1 @@
-"""What can be learnt: one module for each kind of thing, with all that is peculiar to it."""
+"""Tasks: one module for each kind of data, with everything that is specific to it."""

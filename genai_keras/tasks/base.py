@@ -1,4 +1,4 @@
-"""What every kind of thing that is learnt has in common: the protocol of a task."""
+"""The base of all tasks."""
 
 import contextlib
 import sys
@@ -13,13 +13,13 @@ from genai_keras.errors import UsageError
 
 @dataclass(frozen=True)
 class Data:
-    """What a task has loaded, ready to train on.
+    """The loaded data of a task, ready for training.
 
     Args:
         train, validation: `Batches`.
-        tokenizers: by the names of their files in a run folder.
-        fingerprint: of the data; other data have another.
-        source: what the loader returned, which may know more.
+        tokenizers: tokenizers by the names of their files in a run folder.
+        fingerprint: hash of the data.
+        source: the result of the loader, which may contain more.
     """
 
     train: Batches
@@ -30,57 +30,57 @@ class Data:
 
     @property
     def counts(self):
-        """How many samples there are for training and for validation."""
+        """Number of samples for training and for validation."""
         return {"training": self.train.count, "validation": self.validation.count}
 
     @property
     def files(self):
-        """Texts by name that belong in the run folder."""
+        """Texts for the run folder, by file name."""
         return {name: tokenizer.to_json() for name, tokenizer in self.tokenizers.items()}
 
 
 class Task:
-    """One kind of thing that is learnt, with the options of one run.
+    """One kind of data to learn, with the options of one run.
 
-    A `run` below is an opened one (see `runs.py`), and a `request` what is asked of it: an object
-    with the attributes that the method names, such as the options of a command.
+    Below, a `run` is an opened run (see `runs.py`), and a `request` is an object with the
+    attributes that the method names, such as the options of a command.
 
     Args:
-        options: of the run, an object with attributes such as `dataset` and `seed`.
+        options: options of the run, an object with attributes such as `dataset` and `seed`.
     """
 
-    name: ClassVar[str]  # as messages call it
-    suffixes: ClassVar[tuple[str, ...]]  # of the files that samples can be written to
-    sample_options: ClassVar[tuple[str, ...]]  # of a request, that have an effect on `samples`
-    loader_options: ClassVar[tuple[str, ...]]  # of the run, that the loader takes
-    export_options: ClassVar[tuple[str, ...]] = ()  # of the run, that its signatures depend on
+    name: ClassVar[str]  # in messages
+    suffixes: ClassVar[tuple[str, ...]]  # of files for samples
+    sample_options: ClassVar[tuple[str, ...]]  # of a request: those that `samples` uses
+    loader_options: ClassVar[tuple[str, ...]]  # of the run: those that the loader takes
+    export_options: ClassVar[tuple[str, ...]] = ()  # of the run: those that signatures depend on
     tokenizer_files: ClassVar[tuple[str, ...]] = ()
-    most_samples: ClassVar[int | None] = None  # to score, where to make them takes long
+    most_samples: ClassVar[int | None] = None  # limit for scores, if generating is slow
 
     def __init__(self, options):
         self.options = options
 
     def load(self, value_range=None, **changes):
-        """Loads what is learnt, as `Data`.
+        """Loads the data to learn, as `Data`.
 
         Args:
-            value_range: of a model of images, `(black, white)`; others have none.
-            **changes: of the loader's arguments.
+            value_range: range of a model of images, `(black, white)`; None for others.
+            **changes: other arguments for the loader.
 
         Raises:
-            UserError: the data are not there, or of no use.
+            UserError: the data are missing or unusable.
         """
         raise NotImplementedError
 
     def callbacks(self, data):
-        """The callbacks that show what is learnt, whatever the model."""
+        """The callbacks that show what is learnt, for any model."""
         raise NotImplementedError
 
     def finish(self, model, data):
-        """Measures a trained model once more on all of the data; a line to print, or None."""
+        """Evaluates a trained model again on all of the data; a line to print, or None."""
 
     def samples(self, run, request):
-        """What a run makes, as `Samples` or a `Text` of `samples.py`.
+        """Samples of a run, as `Samples` or a `Text` of `samples.py`.
 
         Args:
             run: an opened run.
@@ -98,18 +98,18 @@ class Task:
         raise NotImplementedError
 
     def images(self, run, count, seed):
-        """Images of a run in [0, 1] to be shown beside those of others; None if it makes none."""
+        """Images of a run in [0, 1] for a comparison with others; None if it makes none."""
 
     def facts(self, run):
-        """What this run and another must have in common for their figures to compare, by name."""
+        """Facts by name that must be equal for two runs to have comparable figures."""
         return {"data set": self.options.dataset, "size": None}
 
     def loader_arguments(self, **changes):
-        """The loader's arguments: the run's options, but for the changes."""
+        """The arguments of the loader: the options of the run, with the changes."""
         return {**{name: getattr(self.options, name) for name in self.loader_options}, **changes}
 
     def sampling(self, request):
-        """How tokens are chosen: as the run's options say, but for what is asked for."""
+        """Sampling arguments: the options of the run, unless the request has others."""
         asked = {name: getattr(request, name) for name in ("temperature", "top_k", "top_p")}
         asked = {name: value for name, value in asked.items() if value is not None}
         return {**self.options.sampling(), "seed": request.seed, **asked}
@@ -118,13 +118,13 @@ class Task:
         """Raises a `UsageError` if samples cannot be written to a file of this name."""
         if path.suffix not in self.suffixes:
             raise UsageError(
-                f"{path}: a run of {self.name} is written to {' or '.join(self.suffixes)}"
+                f"{path}: samples of {self.name} can be written to {' or '.join(self.suffixes)}"
             )
 
 
 @contextlib.contextmanager
 def left_in(folder, name):
-    """Makes a warning of it if what is left in a run's folder cannot be written there."""
+    """Turns an error into a warning if a file cannot be written to a run folder."""
     try:
         yield
     except (OSError, tf.errors.OpError) as error:

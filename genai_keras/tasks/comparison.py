@@ -1,4 +1,4 @@
-"""Several runs side by side."""
+"""Comparing several runs."""
 
 import sys
 
@@ -11,14 +11,14 @@ GRID = 64  # samples of each run
 
 
 def short_names(runs):
-    """The folders' own names where these are unique, else their paths; by path."""
+    """The names of the folders where they are unique, otherwise their paths; by path."""
     names = {path: run.folder.resolve().name for path, run in runs.items()}
     unique = [name for name in names.values() if list(names.values()).count(name) == 1]
     return {path: name if name in unique else path for path, name in names.items()}
 
 
 def warn_of_differences(runs):
-    """Says in what runs differ that makes figures of one name different figures."""
+    """Warns if the runs differ in something that makes their figures incomparable."""
     facts = [run.task.facts(run) for run in runs]
     names = list(dict.fromkeys(name for each in facts for name in each))
     different = [
@@ -27,13 +27,13 @@ def warn_of_differences(runs):
     if different:
         print(
             f"warning: the runs differ in {' and '.join(different)}, so not all of their figures "
-            "compare",
+            "are comparable",
             file=sys.stderr,
         )
 
 
 def save_side_by_side(runs, path, seed=0):
-    """Draws samples of all runs that make images, by their names; whether there are any."""
+    """Draws samples of all runs that make images, by their names; returns whether there are any."""
     images = {name: run.task.images(run, GRID, seed) for name, run in runs.items()}
     grids = {
         name: image_grid(each, least_side=240, value_range=(0, 1))

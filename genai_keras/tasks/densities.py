@@ -1,4 +1,4 @@
-"""Numbers on a line, whose density is known."""
+"""Numbers with a known density."""
 
 from genai_keras.callbacks.density import DensityPlot
 from genai_keras.data.toy import GaussianMixture, load_mixture

@@ -1,4 +1,4 @@
-"""Images, of any model with `generate`, `stream`, `classes` and a `value_range`."""
+"""Images, for any model with `generate`, `stream`, `classes` and a `value_range`."""
 
 import numpy as np
 from PIL import Image
@@ -16,8 +16,8 @@ from genai_keras.tasks.base import Data, Task, left_in
 from genai_keras.tasks.samples import Samples
 
 STEPS = 10  # images of a walk
-DRAWN = 24  # samples that are shown beside their nearest training images
-MOST_REMEMBERED = 60_000  # training images that samples are looked up among
+DRAWN = 24  # samples that are shown next to their nearest training images
+MOST_REMEMBERED = 60_000  # training images to search for the nearest one
 
 
 class Images(Task):
@@ -42,7 +42,9 @@ class Images(Task):
     def samples(self, run, request):
         model, label = run.model, request.label
         if label and not model.classes:
-            raise UsageError(f"{run.folder} knows no labels: `label` needs a `conditional` run")
+            raise UsageError(
+                f"{run.folder} was trained without labels: `label` needs a `conditional` run"
+            )
         if label and max(label) >= model.classes:
             raise UsageError(f"`label={max(label)}`: it must be 0 to {model.classes - 1}")
         usual = 10 if request.interpolate else 100 if model.classes else 64
@@ -62,13 +64,13 @@ class Images(Task):
         return (run.model.generate(count, seed, labels) - low) / (high - low)
 
     def score(self, run, request):
-        # A VAE's samples are grey, whatever it learnt, and so are the real ones.
+        # Samples of a VAE are always grey, and so are the real images.
         data = run.load(value_range=(0, 1), binarize=False, conditional=False)
         return self._score_likelihood(run, request) + score_samples(self, run, request, data)
 
     def facts(self, run):
         facts = {**super().facts(run), "size": self.options.image_size}
-        if hasattr(run.model, "log_importance_weights"):  # samples are held against grey images
+        if hasattr(run.model, "log_importance_weights"):  # samples are compared with grey images
             facts["binarization"] = self.options.binarizes
             facts["labels"] = self.options.conditional
         return facts
@@ -93,11 +95,11 @@ def pixel_grid(pixels, columns=None):
 
 
 def score_samples(task, run, request, data):
-    """What a run's images look like beside real ones: a list of `Row`, and `nearest.png`.
+    """Compares the images of a run with real ones: a list of `Row`, and `nearest.png`.
 
     Args:
-        task: makes the images.
-        run, request: as of `Task.score`.
+        task: the task that makes the images.
+        run, request: as in `Task.score`.
         data: real images in [0, 1], as `Data`.
     """
     train, validation = data.train, data.validation
@@ -105,7 +107,7 @@ def score_samples(task, run, request, data):
     if min(len(reference), len(training)) <= NEIGHBOURS:
         raise UserError(
             f"{run.folder} has {len(reference)} images for validation and {len(training)} for "
-            f"training: more than {NEIGHBOURS} of each are needed to say how good it is"
+            f"training: an evaluation needs more than {NEIGHBOURS} of each"
         )
     dataset = DATASETS[task.options.dataset]
     labels = None
@@ -122,5 +124,5 @@ def score_samples(task, run, request, data):
     with left_in(run.folder, path.name), whole_file(path) as unfinished:
         grid = image_grid(pairs.reshape(-1, *ours.shape[1:]), columns=8, value_range=(0, 1))
         Image.fromarray(grid).save(unfinished)
-        print(f"{path} has samples, each before its nearest training image")
+        print(f"{path} shows samples, each next to its nearest training image")
     return rows

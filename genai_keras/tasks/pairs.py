@@ -9,7 +9,7 @@ from genai_keras.evaluation.translation import evaluate_translations, save_trans
 from genai_keras.tasks.base import Data, Task
 from genai_keras.tasks.samples import Text
 
-SHOWN = 10  # validation pairs that the callbacks write down
+SHOWN = 10  # validation pairs that the callbacks show
 SOURCE, TARGET = "source-tokenizer.json", "target-tokenizer.json"
 
 
@@ -59,10 +59,12 @@ class Pairs(Task):
         return f"{found}, of {len(translations)} unseen sources"
 
     def samples(self, run, request):
-        """What the model makes of the prompt, line by line."""
+        """The translation of the prompt, line by line."""
         sources = (request.prompt or "").splitlines()
         if not all(sources) or not sources:
-            raise UsageError("give a `prompt`: what the model shall read, such as a date in words")
+            raise UsageError(
+                "give a `prompt`, the text for the model to read, such as a date in words"
+            )
         longest = run.model.encoder.context_length
         tokens = encode_sources(sources, run.tokenizers[SOURCE], longest)
         written = run.model.generate(tokens, **self._search())
@@ -77,5 +79,5 @@ class Pairs(Task):
 
 
 def _labels(tokens, tokenizer):
-    """The name of each token of a sentence, without its padding."""
+    """The labels of the tokens of a sentence, without its padding."""
     return [tokenizer.name(token) for token in tokens if token]

@@ -14,12 +14,12 @@ from genai_keras.tasks.base import Data, Task
 from genai_keras.tasks.images import pixel_grid, score_samples
 from genai_keras.tasks.samples import Samples
 
-VALIDATED = 1_000  # images after each epoch; the whole validation part once, in the end
-COMPLETED = 12  # images of the callback
+VALIDATED = 1_000  # images after each epoch; all validation images only at the end
+COMPLETED = 12  # images for the callback
 
 
 class Pixels(Task):
-    """Images that a model writes pixel by pixel, and completes."""
+    """Images that a model generates pixel by pixel, or completes."""
 
     name = "pixels"
     suffixes = (".png", ".npy")
@@ -27,21 +27,21 @@ class Pixels(Task):
     loader_options = (
         "dataset", "data_dir", "batch_size", "seed", "limit", "steps_per_epoch", "image_size",
     )  # fmt: skip
-    most_samples = 1_000  # it takes a step a pixel
+    most_samples = 1_000  # one step per pixel
 
     def load(self, value_range=None, **changes):
-        """`Data`, of which `source` is the whole validation part."""
+        """`Data` whose `source` is the whole validation part."""
         train, whole = load_pixels(**self.loader_arguments(**changes))
         validation = dataclasses.replace(whole, count=min(whole.count, VALIDATED))
         return Data(train, validation, fingerprint=train.fingerprint(), source=whole)
 
     def sequences(self, data):
-        """The arguments of a `TransformerDecoder` that depend on what it reads."""
+        """The arguments of a `TransformerDecoder` that depend on the data."""
         (pixels,) = data.train.element_shape
         return {"vocabulary_size": 2, "context_length": pixels, "start_token": True}
 
     def scales(self, data):
-        """The metrics of a `LanguageModel` that are its loss in another unit."""
+        """The metrics of a `LanguageModel` that are its loss in other units."""
         return {"nats_per_image": self.options.image_size**2}
 
     def callbacks(self, data):
@@ -55,7 +55,7 @@ class Pixels(Task):
         found = model.log_likelihood(data.source.first(data.source.count))
         error = found.std() / np.sqrt(len(found))
         return (
-            f"log p(x) {found.mean():.2f} +- {error:.2f} nats per image, exactly, of {len(found)} "
+            f"exact log p(x) {found.mean():.2f} +- {error:.2f} nats per image, for {len(found)} "
             "validation images"
         )
 
@@ -72,7 +72,7 @@ class Pixels(Task):
         return Samples(count, pixels, pixel_grid)
 
     def images(self, run, count, seed):
-        # The model's own distribution, not one that is sharpened to please.
+        # From the distribution of the model, not a sharpened one.
         pixels = self.options.image_size**2
         parts = run.model.stream(self._nothing(count), pixels, seed, temperature=1.0)
         return to_images(np.concatenate(list(parts)))

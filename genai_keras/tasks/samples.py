@@ -1,4 +1,4 @@
-"""What was sampled, and how it becomes a file."""
+"""Samples, and how to write them to files."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ MOST_DRAWN = 10_000  # samples in one image
 
 @dataclass(frozen=True)
 class Samples:
-    """Arrays that come in parts, so that there may be more than memory holds.
+    """Arrays in parts, so that they may be larger than memory.
 
     Args:
-        count: how many samples.
-        parts: arrays that have them all together.
+        count: number of samples.
+        parts: arrays with all samples together.
         draw: a function of all samples that returns an image, `(height, width, 3)` uint8.
     """
 
@@ -28,10 +28,10 @@ class Samples:
     usual_name = "generated.png"
 
     def save(self, path):
-        """Writes them as an image (.png), an array (.npy) or numbers (.txt)."""
+        """Writes the samples as an image (.png), an array (.npy) or numbers (.txt)."""
         if path.suffix != ".npy" and self.count > MOST_DRAWN:
             raise UsageError(
-                f"a {path.suffix} has room for {MOST_DRAWN:,} samples: name a .npy file"
+                f"a {path.suffix} file can have at most {MOST_DRAWN:,} samples: use a .npy file"
             )
         with whole_file(path) as unfinished:
             if path.suffix == ".npy":
@@ -44,7 +44,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class Text:
-    """A text, which goes to the terminal unless a file is named."""
+    """A text, which is printed unless a file is given."""
 
     text: str
     usual_name = None
@@ -53,13 +53,13 @@ class Text:
         return self.text
 
     def save(self, path):
-        """Writes it in UTF-8."""
+        """Writes the text in UTF-8."""
         write_text(path, self.text + "\n")
 
 
 def _write_npy(path, count, parts):
-    """Writes arrays one by one, as one array of `count`: memory holds one of them."""
-    # Not by np.lib.format.open_memmap: on a full disk it ends the process, by SIGBUS.
+    """Writes arrays as one array of `count` samples, with only one of them in memory."""
+    # Not np.lib.format.open_memmap, which kills the process with SIGBUS on a full disk.
     with open(path, "wb") as file:
         for number, part in enumerate(map(np.ascontiguousarray, parts)):
             if not number:

@@ -16,26 +16,26 @@ from genai_keras.sampling.continuation import continue_tokens
 from genai_keras.sampling.noise import BLOCK, noise_block
 from genai_keras.sampling.samplers import COLDEST
 
-VERSION = "1"  # TensorFlow Serving takes the highest of the numbered folders that it finds
+VERSION = "1"  # TensorFlow Serving uses the folder with the highest number
 
 
 def export_model(model, folder, **search):
-    """Writes what one deploys of a model: a SavedModel, and its networks as `.keras` files.
+    """Writes a model for deployment: a SavedModel, and its networks as `.keras` files.
 
-    Wrong values, such as a label that is no class, end a call with an `InvalidArgumentError` that
-    says so.
+    Calls with wrong values, such as an unknown label, raise an `InvalidArgumentError` that says
+    what is wrong.
 
     Args:
         model: a `GAN`, `VAE`, `LanguageModel` or `Seq2Seq`.
-        folder: an empty one; the SavedModel becomes `1` in it.
-        **search: of a `Seq2Seq`, the `beam_width` and the `length_penalty` that it translates with.
+        folder: an empty folder; the SavedModel becomes `1` in it.
+        **search: for a `Seq2Seq`, the `beam_width` and `length_penalty` of its translations.
 
     Returns:
         The signatures by name, `tf.types.experimental.ConcreteFunction`s.
     """
     networks, signatures = PARTS[type(model)](model, **search)
     module = tf.Module()
-    # The bare variables: a tracked network would bring its classes along.
+    # Only the variables, because a tracked network would need its classes.
     module.weights = [weight.value for network in networks.values() for weight in network.weights]
     tf.saved_model.save(module, str(folder / VERSION), signatures=signatures)
     for name, network in networks.items():
@@ -44,7 +44,7 @@ def export_model(model, folder, **search):
 
 
 def export_run(run, out):
-    """Exports an opened run to a new folder, with its tokenizers: all of it or nothing.
+    """Exports an opened run to a new folder, with its tokenizers, completely or not at all.
 
     Returns:
         The signatures by name.
@@ -56,7 +56,7 @@ def export_run(run, out):
     search = {name: getattr(run.config, name) for name in run.task.export_options}
     place = out.resolve()
     place.parent.mkdir(parents=True, exist_ok=True)
-    # A folder beside it, so that what is complete moves there in one step.
+    # A folder next to it, so that the complete export moves there in one step.
     with tempfile.TemporaryDirectory(prefix="unfinished-", dir=place.parent) as unfinished:
         made = Path(unfinished) / place.name
         made.mkdir()
@@ -71,10 +71,10 @@ def export_run(run, out):
 
 
 def describe(name, signature):
-    """One line: a signature's name, its inputs and its outputs, each with its type and shape."""
+    """One line with the name of a signature, its inputs and outputs, with types and shapes."""
     inputs, _ = signature.structured_input_signature
     outputs = signature.structured_outputs
-    specs = [spec for spec in inputs if spec is not None]  # None: of a label that is not taken
+    specs = [spec for spec in inputs if spec is not None]  # None for an absent label
     given = ", ".join(_described(spec.name, spec) for spec in specs)
     made = ", ".join(_described(name, spec) for name, spec in outputs.items())
     return f"{name:16} {given} -> {made}"
@@ -114,13 +114,13 @@ def _vae(vae):
 
 
 def _from_noise(model, decode, code):
-    """The signatures of a model that decodes noise, whose input is called `code`."""
+    """The signatures of a model that decodes noise; `code` is the name of the input."""
     shape = (None, model.latent_dim)
     many = {"label": ("int32", (None,))} if model.classes else {}
     one = {"label": ("int32", ())} if model.classes else {}
 
     def generate(count, seed, label=None):
-        """The same as `FromNoise.generate`, and no more at a time."""
+        """The same as `FromNoise.generate`, in blocks of the same size."""
         count = _checked(count, count >= 0, "count must be at least 0")
         blocks = -(-count // BLOCK)
 
@@ -149,7 +149,7 @@ def _language_model(model):
 
     def generate(tokens, max_new_tokens, temperature, top_k, top_p, seed):
         begins = tf.shape(tokens)[1] + begun > 0
-        tokens = _checked(tokens, begins, "tokens: at least one is needed to begin with")
+        tokens = _checked(tokens, begins, "tokens: there must be at least one")
         max_new_tokens = _checked(
             max_new_tokens, max_new_tokens >= 0, "max_new_tokens must be at least 0"
         )
@@ -158,7 +158,7 @@ def _language_model(model):
         in_range = (top_p > 0.0) & (top_p <= 1.0)
         top_p = _checked(top_p, in_range, "top_p must be above 0 and at most 1")
         k = tf.where(top_k == 0, size, tf.minimum(top_k, size))
-        # A sum of all probabilities may reach 1 before the last, which counts as well.
+        # Rounded probabilities may reach 1 before the last one, which counts, too.
         p = tf.where(top_p == 1.0, float("inf"), top_p)
         prompt = tf.pad(tokens, [[0, 0], [begun, 0]], constant_values=size)
 
@@ -170,7 +170,9 @@ def _language_model(model):
 
     def log_likelihood(tokens):
         fits = tf.shape(tokens)[1] <= decoder.context_length
-        tokens = _checked(tokens, fits, f"tokens: at most {decoder.context_length} fit the context")
+        tokens = _checked(
+            tokens, fits, f"tokens: at most {decoder.context_length} fit into the context"
+        )
         return {"log_likelihood": -ops.sum(model.terms(tokens)["nats"], axis=1)}
 
     tokens = {"tokens": ("int32", (None, None))}
@@ -194,7 +196,7 @@ def _seq2seq(model, beam_width=1, length_penalty=0.0):
     def translate(source):
         longest = model.encoder.context_length
         fits = tf.shape(source)[1] <= longest
-        source = _checked(source, fits, f"source: at most {longest} tokens fit the context")
+        source = _checked(source, fits, f"source: at most {longest} tokens fit into the context")
         tokens, log_probability = search_targets(
             model,
             source,
@@ -216,7 +218,7 @@ PARTS = {GAN: _gan, VAE: _vae, LanguageModel: _language_model, Seq2Seq: _seq2seq
 
 
 def _signature(body, **inputs):
-    """A function of tensors as a graph; `inputs` are the type and the shape of each, by name."""
+    """A function of tensors as a graph; `inputs` are their types and shapes, by name."""
     specs = [tf.TensorSpec(shape, dtype, name) for name, (dtype, shape) in inputs.items()]
     return tf.function(body, input_signature=specs, autograph=False).get_concrete_function()
 
@@ -231,6 +233,6 @@ def _one_hot(model, label):
 
 
 def _checked(value, condition, message):
-    """The value, for all that follows to wait until the condition was found to hold."""
+    """The value, which is available only after the condition has been checked."""
     with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(condition), [message])]):
         return tf.identity(value)

@@ -1,4 +1,4 @@
-"""Running text, for a language model."""
+"""Text, for a language model."""
 
 import math
 
@@ -11,12 +11,12 @@ from genai_keras.evaluation.scores import score_text
 from genai_keras.tasks.base import Data, Task
 from genai_keras.tasks.samples import Text as WrittenText
 
-SHOWN = 24  # tokens of the attention maps
+SHOWN = 24  # tokens in the attention maps
 TOKENIZER = "tokenizer.json"
 
 
 class Text(Task):
-    """Text that a model reads in windows, and continues."""
+    """Text that a model reads in windows and continues."""
 
     name = "text"
     suffixes = (".txt",)
@@ -33,19 +33,19 @@ class Text(Task):
         return Data(text.train, text.validation, files, text.fingerprint, text)
 
     def sequences(self, data):
-        """The arguments of a `TransformerDecoder` that depend on what it reads."""
+        """The arguments of a `TransformerDecoder` that depend on the data."""
         return {
             "vocabulary_size": data.source.tokenizer.vocabulary_size,
             "context_length": self.options.context_length,
         }
 
     def scales(self, data):
-        """The metrics of a `LanguageModel` that are its loss in another unit."""
+        """The metrics of a `LanguageModel` that are its loss in other units."""
         return {"bits_per_character": data.source.tokens_per_character / math.log(2)}
 
     def callbacks(self, data):
         options, tokenizer = self.options, data.source.tokenizer
-        encode_prompt(options.prompt, tokenizer)  # says now what is wrong with it
+        encode_prompt(options.prompt, tokenizer)  # an error should appear now
         shown = data.validation.first(1)[:, :SHOWN]
         labels = [tokenizer.name(token) for token in shown[0, :-1]]
         return [
@@ -61,7 +61,7 @@ class Text(Task):
         ]
 
     def samples(self, run, request):
-        """Continuations of the prompt; several are set apart by a line of dashes."""
+        """Continuations of the prompt, separated by a line of dashes."""
         tokenizer = run.tokenizers[TOKENIZER]
         prompt = self.options.prompt if request.prompt is None else request.prompt
         prompts = np.tile(encode_prompt(prompt, tokenizer), (request.count or 1, 1))

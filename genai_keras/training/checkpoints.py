@@ -11,19 +11,19 @@ import numpy as np
 from genai_keras.errors import UserError
 from genai_keras.files import whole_file, write_text
 
-KEPT = 2  # generations: if the newest is damaged, the one before still serves
-ZIP_YEARS = range(1980, 2108)  # that a file in a zip archive can be dated
+KEPT = 2  # generations: if the newest is damaged, the previous one can be used
+ZIP_YEARS = range(1980, 2108)  # possible dates of a file in a zip archive
 
 
 class Checkpoints:
-    """The checkpoints in a folder: `.keras` files, each with a manifest that vouches for it.
+    """The checkpoints in a folder: `.keras` files, each with a manifest.
 
-    `step_00000021.json` is written after `step_00000021.keras` and has its size and SHA-256, so a
-    file that a manifest names is complete. A manifest has a checksum of its own.
+    `step_00000021.json` is written after `step_00000021.keras` and contains its size and SHA-256,
+    so a file with a manifest is complete. The manifest has its own checksum.
 
     Args:
-        directory: the folder; made with the first checkpoint.
-        made_of: what a run is made of, `versions` and `config_hash`, for its manifests.
+        directory: the folder; it is made with the first checkpoint.
+        made_of: `versions` and `config_hash` of the run, for the manifests.
     """
 
     def __init__(self, directory, made_of=None):
@@ -31,23 +31,23 @@ class Checkpoints:
         self.made_of = made_of or {}
 
     def save(self, model, step, epoch=0):
-        """Saves everything that training needs to go on after global step `step`.
+        """Saves everything that training needs to continue after global step `step`.
 
         Args:
             model: a compiled `keras.Model`.
-            step: training steps so far.
-            epoch: whole epochs so far.
+            step: number of training steps so far.
+            epoch: number of complete epochs so far.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         path = self.directory / f"step_{step:08d}.keras"
-        # A former file of this step loses its manifest before it is replaced.
+        # The manifest of an earlier file of this step is removed before the file is replaced.
         path.with_suffix(".json").unlink(missing_ok=True)
         save_whole(model, path)
         manifest = {
             "epoch": epoch,
             "step": step,
             **_fingerprint(path),
-            # Not in the file: Keras thinks nobody goes on in the middle of an epoch.
+            # Not in the file, because Keras does not expect a resume within an epoch.
             "metrics": [np.array(v).tolist() for v in metric_variables(model)],
             **self.made_of,
         }
@@ -56,17 +56,17 @@ class Checkpoints:
         for old in self.generations()[KEPT:]:
             for suffix in (".json", ".keras"):
                 old.with_suffix(suffix).unlink(missing_ok=True)
-        for left in self.directory.glob("unfinished-*"):  # of a process that was killed
+        for left in self.directory.glob("unfinished-*"):  # from a killed process
             left.unlink()
 
     def restore(self, model):
-        """Loads the newest checkpoint that is whole into `model`, and warns of those that are not.
+        """Loads the newest complete checkpoint into `model`, and warns of damaged ones.
 
         Returns:
-            Its step, and the values of the metrics' variables then; `(0, None)` if there is none.
+            Its step, and the values of the metrics' variables; `(0, None)` if there is none.
 
         Raises:
-            UserError: there are checkpoints, but none of them is whole, or of this config.
+            UserError: there are checkpoints, but none is complete, or it has another config.
         """
         generations = self.generations()
         damaged = []
@@ -77,27 +77,27 @@ class Checkpoints:
                 return manifest["step"], manifest["metrics"]
             damaged.append(f"{path.name} ({error})")
             print(f"warning: the checkpoint {path} is not used: {error}", file=sys.stderr)
-        # A first save that was killed has no manifest, and what it would have held is the start.
+        # A first save that was killed has no manifest; it would have contained the initial state.
         if len(generations) > 1 or any(path.with_suffix(".json").exists() for path in generations):
             raise UserError(
-                f"no checkpoint in {self.directory} is whole: {', '.join(damaged)}; put one back "
+                f"no checkpoint in {self.directory} is complete: {', '.join(damaged)}; restore one "
                 "from a copy, or start a new run"
             )
         return 0, None
 
     def check_config(self):
-        """Raises a `UserError` if the newest whole checkpoint is of another config."""
+        """Raises a `UserError` if the newest complete checkpoint has another config."""
         for path, manifest, _ in self._examined():
             if manifest:
                 return self._check_config(path, manifest)
 
     def generations(self):
-        """The paths of all checkpoints, whole or not, the newest first; one may have no file."""
+        """The paths of all checkpoints, complete or not, newest first; the file may be missing."""
         found = {path.with_suffix(".keras") for path in self.directory.glob("step_*.*")}
         return sorted(found, reverse=True)
 
     def _examined(self):
-        """Each checkpoint's path with its manifest if it is whole, or with what is wrong."""
+        """The path of each checkpoint, with its manifest if it is complete, or with the error."""
         for path in self.generations():
             try:
                 yield path, self._verified(path), None
@@ -105,40 +105,40 @@ class Checkpoints:
                 yield path, None, error
 
     def _verified(self, path):
-        """The manifest of a checkpoint that is whole.
+        """The manifest of a complete checkpoint.
 
         Raises:
-            ValueError, OSError: what is wrong with it.
+            ValueError, OSError: the checkpoint is damaged; the message says how.
         """
         name = path.with_suffix(".json").name
         try:
             manifest = json.loads(path.with_suffix(".json").read_bytes())
             intact = manifest.pop("checksum") == _checksum(manifest)
         except FileNotFoundError:
-            raise ValueError(f"it has no {name}, as after a kill during a save") from None
+            raise ValueError(f"it has no {name}, so the save was probably interrupted") from None
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             intact = False
         if not intact:
             raise ValueError(f"its {name} is damaged")
         if not path.exists():
-            raise ValueError("it is gone")
+            raise ValueError("it is missing")
         if any(manifest[name] != value for name, value in _fingerprint(path).items()):
-            raise ValueError("it is damaged: its size or its SHA-256 is not the manifest's")
+            raise ValueError("it is damaged: its size or SHA-256 differs from the manifest")
         return manifest
 
     def _check_config(self, path, manifest):
         if manifest.get("config_hash") != self.made_of.get("config_hash"):
             raise UserError(
-                f"{self.directory.parent / 'config.json'} is not what {path.name} was trained "
-                "with: it was changed or is damaged; put it back, or start a new run"
+                f"{self.directory.parent / 'config.json'} is not the config of {path.name}: it was "
+                "changed or is damaged; restore it, or start a new run"
             )
 
 
 def save_whole(model, path):
-    """Saves a model as a `.keras` file that is there whole or not at all.
+    """Saves a model as a `.keras` file, completely or not at all.
 
     Raises:
-        UserError: the machine's clock shows a year that no zip file, such as this, can be of.
+        UserError: the clock of the machine shows a year that a zip file cannot store.
     """
     now = time.time()
     if time.localtime(now).tm_year not in ZIP_YEARS:
@@ -148,7 +148,7 @@ def save_whole(model, path):
 
 
 def metric_variables(model):
-    """The variables that a model's metrics keep between steps."""
+    """The variables that the metrics of a model keep between steps."""
     return [variable for metric in model.metrics for variable in metric.variables]
 
 
@@ -165,14 +165,14 @@ def _fingerprint(path):
 
 
 class CheckpointCallback(keras.callbacks.Callback):
-    """Counts the steps of a run, and saves at its beginning, after each epoch, and in between.
+    """Counts the steps of a run, and saves at the beginning, after each epoch, and in between.
 
     Args:
-        checkpoints: where to.
-        steps_per_epoch: of the whole run, also when the first epoch is the rest of a stopped one.
-        save_every: an `Interval`, how often to save within epochs, or None.
-        check: is called with no arguments before each save, and raises if the model must not
-            become a checkpoint.
+        checkpoints: the `Checkpoints` to write.
+        steps_per_epoch: steps of a full epoch, even if the first one is the rest of a stopped one.
+        save_every: an `Interval` between saves within epochs, or None.
+        check: a function without arguments, called before each save; it raises if the model must
+            not become a checkpoint.
     """
 
     def __init__(self, checkpoints, steps_per_epoch, save_every=None, check=lambda: None):
@@ -183,8 +183,8 @@ class CheckpointCallback(keras.callbacks.Callback):
         self.check = check
         self.step = 0
         self.saved = None  # the step of the newest checkpoint
-        self.saved_at = None  # when it was written, in seconds of a clock that nobody sets
-        # Of an epoch that was stopped midway; `fit` sets metrics to zero when it begins the rest.
+        self.saved_at = None  # when it was written, in seconds of a monotonic clock
+        # From an epoch that was stopped midway; `fit` resets the metrics when it starts the rest.
         self.metrics_so_far = None
 
     def restore(self):
@@ -204,7 +204,7 @@ class CheckpointCallback(keras.callbacks.Callback):
         self.saved, self.saved_at = self.step, time.monotonic()
 
     def on_train_begin(self, logs=None):
-        if self.step == 0:  # so that whatever happens, there is something to go on from
+        if self.step == 0:  # so that there is always a checkpoint to resume
             self.save()
         self.saved, self.saved_at = self.step, time.monotonic()
 
@@ -217,7 +217,7 @@ class CheckpointCallback(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self.step += 1
-        # After an epoch's last step its end saves anyway.
+        # After the last step of an epoch, its end saves anyway.
         if self.save_every and not self.at_epochs_end:
             passed = self.step - self.saved, time.monotonic() - self.saved_at
             if self.save_every.is_over(*passed):

@@ -1,4 +1,4 @@
-"""The watch on divergence: stops a run whose numbers are lost, and says where it began."""
+"""Divergence check: stops a run with unusable numbers, and finds where the problem began."""
 
 import math
 
@@ -7,18 +7,18 @@ import tensorflow as tf
 
 from genai_keras.errors import TrainingDiverged
 
-INTERVAL = 50  # steps between two looks at all numbers
-LOST = 1e5  # a weight beyond it will not come back, even if all is finite
-BROKEN_DATA = "broken data"  # as a cause
-GROWN = 1e3  # a weight beyond it has left the range that networks work in
+INTERVAL = 50  # steps between two checks of all numbers
+LOST = 1e5  # a larger weight will not recover, even if all numbers are finite
+BROKEN_DATA = "broken data"  # a possible cause
+GROWN = 1e3  # a larger weight is outside the range in which networks work
 
 
 class DivergenceStop(keras.callbacks.Callback):
-    """Raises `TrainingDiverged` once a loss, a weight or an optimizer's number is lost.
+    """Raises `TrainingDiverged` when a loss, a weight or an optimizer variable is unusable.
 
-    All of them are looked at, since one may hide another: on CPU a fused ReLU turns NaN into 0, so
-    that losses stay finite while weights are lost, and an optimizer whose second moment is infinite
-    makes no step at all. It comes first, so nothing bad is drawn or saved.
+    It checks all of them, because one may hide another. On CPU, a fused ReLU turns NaN into 0, so
+    losses stay finite while weights are lost; and an optimizer with an infinite second moment makes
+    no step at all. It is the first callback, so that nothing bad is drawn or saved.
     """
 
     def on_train_begin(self, logs=None):
@@ -37,13 +37,13 @@ class DivergenceStop(keras.callbacks.Callback):
                 raise TrainingDiverged(f"training diverged: {name} is {float(value)}")
 
     def check(self):
-        """Raises if a number of the model is lost."""
+        """Raises if a number of the model is unusable."""
         if lost := self.numbers.lost():
             raise TrainingDiverged(f"training diverged: {lost} is out of bounds")
 
 
 class Numbers:
-    """All floating-point variables of a compiled model: weights, metrics, optimizers' moments."""
+    """All floating-point variables of a compiled model: weights, metrics, optimizer moments."""
 
     def __init__(self, model):
         kinds = (keras.Layer, keras.metrics.Metric, keras.optimizers.Optimizer)
@@ -57,20 +57,20 @@ class Numbers:
         self.are_weights = [id(v) in weights for v in self.variables]
         bounds = [LOST if is_weight else tf.float32.max for is_weight in self.are_weights]
         pairs = list(zip(self.variables, bounds, strict=True))
-        # Nothing compares with NaN, so this is false for it, too.
+        # Comparisons with NaN are false, so this is false for NaN, too.
         self._within = tf.function(
             lambda: tf.stack([tf.reduce_all(tf.abs(v.value) <= bound) for v, bound in pairs])
         )
 
     def lost(self):
-        """The first variable with a NaN, an infinity or a weight beyond all measure, or None."""
+        """The first variable with a NaN, an infinity or a far too large weight, or None."""
         for index, within in enumerate(self._within().numpy()):
             if not within:
                 return f"{self.names[index]} ({self._magnitude(index):.2g})"
         return None
 
     def largest_weight(self):
-        """The largest absolute value of all weights, and the variable that has it."""
+        """The largest absolute value of all weights, and the name of its variable."""
         found = [
             (self._magnitude(index), self.names[index])
             for index, is_weight in enumerate(self.are_weights)
@@ -83,15 +83,16 @@ class Numbers:
 
 
 def where_it_began(model, train, first_step, last_step):
-    """Repeats steps, as they can be repeated exactly, until something is lost.
+    """Repeats steps exactly, until a number is unusable.
 
     Args:
-        model: in the state after `first_step`, and trained before with `fit`.
+        model: the model in the state after `first_step`, trained before with `fit`.
         train: the `Batches` it was trained on.
-        first_step, last_step: what to repeat, global steps.
+        first_step, last_step: global steps to repeat.
 
     Returns:
-        The step, what was lost first, and what usually causes that; None if nothing is this time.
+        The step, the first unusable number, and its usual cause; None if the problem does not
+        occur again.
     """
     numbers = Numbers(model)
     data, again = iter(train.shuffled(first_step)), iter(train.shuffled(first_step))
@@ -102,13 +103,13 @@ def where_it_began(model, train, first_step, last_step):
         largest, name = numbers.largest_weight()
         model.reset_metrics()
         model.train_function(again)
-        # Losses come first: they are computed from the weights as they were before the step.
+        # Losses come first, because they are computed from the weights before the step.
         losses = [
             f"{name} ({float(value):.2g})"
             for name, value in model.get_metrics_result().items()
             if not math.isfinite(float(value))
         ]
         if lost := losses[0] if losses else numbers.lost():
-            grown = f"weights that have grown (before it, to {largest:.2g} in {name})"
-            return step, lost, grown if largest > GROWN else "a step that is too large"
+            grown = f"weights that have become too large ({largest:.2g} in {name} before this step)"
+            return step, lost, grown if largest > GROWN else "a learning rate that is too large"
     return None

@@ -1,4 +1,4 @@
-"""What ends training early, in one line: divergence, a full disk, too little memory."""
+"""One-line messages for failures of training: divergence, a full disk, too little memory."""
 
 import contextlib
 import errno
@@ -10,28 +10,28 @@ import tensorflow as tf
 from genai_keras.errors import Interrupted, TrainingDiverged, UserError
 from genai_keras.training.divergence import BROKEN_DATA, where_it_began
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what a full disk is called
-PROBE = 1 << 20  # bytes that are written to see whether there is room
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # error numbers of a full disk
+PROBE = 1 << 20  # bytes to write as a test for free space
 
 
 @contextlib.contextmanager
 def told_in_one_line(model, train, checkpoint, config, callbacks):
-    """Ends training that fails in order, and says in one line what happened and what to do.
+    """Ends failed training cleanly, with one line that says what happened and what to do.
 
     Callbacks close their files and make their animations.
 
     Args:
-        model: what is trained.
+        model: the model in training.
         train: the `Batches` it is trained on.
-        checkpoint: the run's `CheckpointCallback`.
-        config: the run's `TrainConfig`.
-        callbacks: all callbacks of its `fit`.
+        checkpoint: the `CheckpointCallback` of the run.
+        config: the `TrainConfig` of the run.
+        callbacks: all callbacks of `fit`.
     """
     try:
         yield
     except (Interrupted, UserError, OSError, tf.errors.OpError) as error:
         for callback in callbacks:
-            # The first failure counts; and a callback may not have begun.
+            # Only the first failure counts, and a callback may not have started.
             with contextlib.suppress(OSError, tf.errors.OpError, AttributeError):
                 callback.on_train_end()
         if isinstance(error, TrainingDiverged):
@@ -39,10 +39,10 @@ def told_in_one_line(model, train, checkpoint, config, callbacks):
         said = str(getattr(error, "message", error))
         if _is_full(error, config.run_dir):
             raise UserError(
-                f"there is no room left to write to {config.run_dir} ({said.splitlines()[0]}); "
-                f"its last checkpoint is whole: make room, then {config.resume_command()}"
+                f"there is no space left to write to {config.run_dir} ({said.splitlines()[0]}). "
+                f"The last checkpoint is complete: free some space, then {config.resume_command()}"
             ) from None
-        # What a streamed image's decoding raised: TensorFlow hands on its text and nothing else.
+        # An error from decoding a streamed image: TensorFlow passes on only its text.
         if found := re.search(r"UserError: (.*)", said):
             raise UserError(found.group(1)) from None
         if isinstance(error, tf.errors.ResourceExhaustedError):
@@ -54,10 +54,10 @@ def told_in_one_line(model, train, checkpoint, config, callbacks):
 
 
 def _is_full(error, folder):
-    """Whether something could not be written since there is no room for it."""
+    """Whether the cause of an error is a full disk."""
     if isinstance(error, OSError):
         return error.errno in FULL
-    # TensorFlow has one class for a full disk and for too little memory.
+    # TensorFlow has the same error class for a full disk and too little memory.
     return isinstance(error, tf.errors.ResourceExhaustedError) and not _has_room(folder)
 
 
@@ -82,9 +82,9 @@ def _explained(error, model, train, checkpoint, config):
     smaller = f"try a smaller `learning_rate` than {config.learning_rate:g}"
     found = where_it_began(model, train, checkpoint.step, last_step)
     if found is None:
-        return f"{error}; {kept}; usually it is by a step that is too large: {smaller}"
+        return f"{error}; {kept}; the usual cause is a learning rate that is too large: {smaller}"
     step, what, cause = found
     return (
-        f"training diverged at step {step}: the first that was lost was {what}; {kept}; usually it "
-        f"is by {cause}: {'repair the data' if cause == BROKEN_DATA else smaller}"
+        f"training diverged at step {step}: the first unusable number was {what}; {kept}; the "
+        f"usual cause is {cause}: {'repair the data' if cause == BROKEN_DATA else smaller}"
     )

@@ -6,18 +6,18 @@ import portalocker
 
 from genai_keras.errors import UserError
 
-NAME = "run.pid"  # has the process's number; the lock itself is on `run.pid.lock` beside it
+NAME = "run.pid"  # contains the process number; the lock itself is on `run.pid.lock` next to it
 
 
 @contextlib.contextmanager
 def locked(folder):
     """Keeps other processes out of a run folder.
 
-    The operating system holds the lock and lets go of it when the process ends, however it ends:
-    what a killed process leaves behind is taken over.
+    The operating system holds the lock and releases it when the process ends in any way, so files
+    of a killed process do not block the folder.
 
     Raises:
-        UserError: another process has it, by its number.
+        UserError: another process has the lock; the message gives its number.
     """
     lock = portalocker.PidFileLock(folder / NAME)
     try:
@@ -25,12 +25,12 @@ def locked(folder):
     except portalocker.AlreadyLocked:
         holder = lock.read_pid()
         raise UserError(
-            f"{folder} is in use by process {holder or '(not known)'}: wait for it, or name "
+            f"{folder} is in use by process {holder or '(unknown)'}: wait for it, or use "
             "another `run_dir`"
         ) from None
     except portalocker.LockException as error:
         raise UserError(
-            f"{folder} cannot be locked ({error}): name a `run_dir` on a local disk"
+            f"{folder} cannot be locked ({error}): use a `run_dir` on a local disk"
         ) from None
     try:
         yield
@@ -39,5 +39,5 @@ def locked(folder):
 
 
 def is_free_of_files(folder):
-    """Whether a folder holds nothing, or only what a process that was killed early left there."""
+    """Whether a folder is empty, or has only files of a process that was killed early."""
     return not any(not path.name.startswith(("unfinished-", NAME)) for path in folder.iterdir())

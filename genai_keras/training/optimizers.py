@@ -1,22 +1,23 @@
-"""What every command's optimizers have in common."""
+"""Learning rates and optimizers for all commands."""
 
 import keras
 
 
 def learning_rate(config, rate, steps, warmup_steps=0, last=0.0):
-    """The number or the schedule that an optimizer takes as its learning rate.
+    """The learning rate for an optimizer, as a number or a schedule.
 
     Args:
-        config: a `TrainConfig`, of which `schedule` counts.
-        rate: the learning rate to begin with.
-        steps: how many steps the whole run has.
-        warmup_steps: of them, how many it takes to rise to `rate` from 0.
-        last: what a cosine falls to, as a fraction of `rate`.
+        config: a `TrainConfig`, for its `schedule`.
+        rate: the initial learning rate.
+        steps: number of steps of the whole run.
+        warmup_steps: number of steps in which it rises from 0 to `rate`.
+        last: final value of a cosine, as a fraction of `rate`.
     """
     if config.schedule == "constant":
         if not warmup_steps:
             return rate
-        # A cosine that falls to where it is. The run's length is not in it, as it may grow.
+        # A cosine that stays at its initial value. It does not contain the length of the run, which
+        # may grow.
         return keras.optimizers.schedules.CosineDecay(
             0.0, 1, alpha=1.0, warmup_target=rate, warmup_steps=warmup_steps
         )
@@ -29,11 +30,11 @@ def learning_rate(config, rate, steps, warmup_steps=0, last=0.0):
 
 
 def adamw(config, steps):
-    """AdamW as GPT is trained with it: warm-up, cosine decay to a 20th, clipped gradients.
+    """AdamW as in the training of GPT: warm-up, cosine decay to a 20th, clipped gradients.
 
     Args:
         config: a `TransformerConfig`.
-        steps: how many steps the whole run has.
+        steps: number of steps of the whole run.
 
     Reference: Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101
     """

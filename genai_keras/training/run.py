@@ -18,7 +18,7 @@ from genai_keras.training.stops import SignalStop, TimeLimit
 from genai_keras.training.tensorboard import EpochTensorBoard, write_settings
 from genai_keras.training.versions import check_data, versions, warn_of_other_versions
 
-# All that a run writes into its folder, and so all that `overwrite` takes away.
+# Everything that a run writes into its folder, so everything that `overwrite` removes.
 CONTENTS = (
     "versions.json",
     "history.csv",
@@ -38,10 +38,10 @@ CONTENTS = (
 
 
 def prepare_run(config):
-    """Checks that the run folder may be used and seeds everything: call it before all else.
+    """Checks that the run folder can be used, and seeds everything: call it first.
 
     Raises:
-        UserError: the folder holds a run, and neither `resume` nor `overwrite` is set; or it cannot
+        UserError: the folder has a run, and neither `resume` nor `overwrite` is set; or it cannot
             be written to, or another process uses it.
     """
     folder = config.run_dir
@@ -59,7 +59,9 @@ def _check_writable(folder):
     there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
     effective = {"effective_ids": True} if os.access in os.supports_effective_ids else {}
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK, **effective):
-        raise UserError(f"{there} cannot be written to: name another `run_dir`, or make it yours")
+        raise UserError(
+            f"{there} cannot be written to: use another `run_dir`, or change its permissions"
+        )
 
 
 def _check_contents(config):
@@ -67,9 +69,11 @@ def _check_contents(config):
     if config.resume:
         Checkpoints(folder / "checkpoints", _made_of(config)).check_config()
     elif not config.overwrite:
-        raise UserError(f"{folder} is not empty: add `resume` or `overwrite`, or name another")
+        raise UserError(f"{folder} is not empty: add `resume` or `overwrite`, or use another")
     elif not (folder / "config.json").exists():
-        raise UserError(f"{folder} is not a run (no config.json), so `overwrite` spares it")
+        raise UserError(
+            f"{folder} is not a run (no config.json), so `overwrite` does not delete it"
+        )
 
 
 def _made_of(config):
@@ -79,35 +83,34 @@ def _made_of(config):
 def run_training(model, data, config, callbacks=()):
     """Trains a compiled model with `fit`, in a run folder, and saves it.
 
-    Everything is there after each epoch, and a run that was killed, stopped or ran out of time goes
-    on with `resume` as if nothing had happened, bit for bit.
+    All files are updated after each epoch. A run that was killed, stopped or ran out of time
+    continues with `resume` as if nothing had happened, bit for bit.
 
     Args:
         model: a compiled `keras.Model`.
-        data: what a task has loaded: `Batches` to train on and to validate with after each epoch,
-            texts that belong in the run folder, and a fingerprint. What is not the same when the
-            run goes on is refused.
-        config: a `TrainConfig` that `prepare_run` has seen.
-        callbacks: more Keras callbacks. What they add to an epoch's `logs` is in the history and on
-            TensorBoard.
+        data: the `Data` of a task: `Batches` for training and for validation after each epoch,
+            texts for the run folder, and a fingerprint. A resumed run must have the same data.
+        config: a `TrainConfig` that `prepare_run` has checked.
+        callbacks: more Keras callbacks. Values that they add to the `logs` of an epoch appear in
+            the history and on TensorBoard.
 
     Raises:
         Interrupted: after a checkpoint, on Ctrl-C or SIGTERM.
         TrainingDiverged: a loss or a weight is not finite; the last checkpoint is from before.
-        UserError: the folder is in use, the disk is full, or the run cannot go on with this data.
+        UserError: the folder is in use, the disk is full, or the run has other data.
     """
     folder = config.run_dir
-    data.train.shuffled()  # fails before the folder is touched if there are too few
+    data.train.shuffled()  # too few samples should fail before the folder is changed
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):
         if not config.resume and not is_free_of_files(folder):
-            _check_contents(config)  # again: another process may have been here since
+            _check_contents(config)  # again, because another process may have used it
         checkpoint = _begin(model, data, config)
         _train(model, data.train, data.validation, checkpoint, config, callbacks)
 
 
 def _begin(model, data, config):
-    """Makes the folder ready, and the model, for a first step or the next one."""
+    """Prepares the folder and the model for the first step or the next one."""
     folder, steps_per_epoch = config.run_dir, data.train.steps_per_epoch
     made_of = data.counts, data.files, data.fingerprint
     checkpoint = CheckpointCallback(
@@ -122,8 +125,8 @@ def _begin(model, data, config):
         _forget_history_from(folder / "history.csv", checkpoint.step // steps_per_epoch)
     elif config.resume and (folder / "model.keras").exists():
         raise UserError(
-            f"{folder} has a model but no checkpoint to go on from: put its checkpoints back, or "
-            "use `overwrite` to begin anew"
+            f"{folder} has a model but no checkpoint to resume: restore its checkpoints, or use "
+            "`overwrite` to start again"
         )
     else:
         _start_folder(config, *made_of)
@@ -159,14 +162,14 @@ def _train(model, train, validation, checkpoint, config, callbacks):
 
 
 def _fit(model, train, validation, start_step, config, callbacks):
-    """`fit`, from any step on: the rest of an epoch that was stopped is a `fit` of its own."""
+    """`fit` from any step on; the rest of a stopped epoch is a separate `fit`."""
     epoch, position = divmod(start_step, train.steps_per_epoch)
     train_dataset = train.shuffled(start_step)
     shared = {
         "validation_data": validation.in_order(),
         "callbacks": callbacks,
         "verbose": config.verbose,
-        "shuffle": False,  # the batches come shuffled
+        "shuffle": False,  # the batches are already shuffled
     }
     if position:
         model.fit(
@@ -191,9 +194,9 @@ def _fit(model, train, validation, start_step, config, callbacks):
 
 
 def _end_again(model, callbacks, config):
-    """Makes what a run makes at its end, which may have been killed while it did."""
-    longer = "; `epochs=N` makes it longer" if config.schedule == "constant" else ""
-    said = f"already complete: the run has all of its {config.epochs} epochs{longer}"
+    """Repeats the last part of a run, which may have been killed during it."""
+    longer = "; use `epochs=N` to make it longer" if config.schedule == "constant" else ""
+    said = f"already complete: the run has finished its {config.epochs} epochs{longer}"
     print(config.in_flags(said))
     for callback in callbacks:
         callback.set_model(model)
@@ -202,8 +205,8 @@ def _end_again(model, callbacks, config):
 
 def _start_folder(config, counts, files, fingerprint):
     folder = config.run_dir
-    # The config, which makes a folder a run, is there all the time; the checkpoints, which must not
-    # be taken for the new run's, go first.
+    # The config marks a folder as a run, so it is always there. Old checkpoints are removed first,
+    # because they must not be mistaken for those of the new run.
     for name in ("checkpoints", *CONTENTS):
         path = folder / name
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
@@ -216,7 +219,7 @@ def _start_folder(config, counts, files, fingerprint):
 
 
 def _forget_history_from(path, epoch):
-    """Takes away the rows of epochs that will be run again, since the checkpoint is older."""
+    """Removes the rows of epochs that will be repeated because the checkpoint is older."""
     if not path.exists():
         return
     with open(path, newline="", encoding="utf-8") as file:

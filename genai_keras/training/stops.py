@@ -1,4 +1,4 @@
-"""Callbacks that end training early: out of time, or told to by a signal."""
+"""Callbacks that end training early, because of a time limit or a signal."""
 
 import os
 import signal
@@ -11,11 +11,11 @@ from genai_keras.errors import Interrupted
 
 
 class TimeLimit(keras.callbacks.Callback):
-    """Stops training after a time, with a checkpoint, also in the middle of an epoch.
+    """Stops training after a time limit, with a checkpoint, even in the middle of an epoch.
 
     Args:
-        minutes: of wall-clock time from the beginning of training, its compilation included.
-        checkpoint: the run's `CheckpointCallback`.
+        minutes: wall-clock minutes from the beginning of training, including compilation.
+        checkpoint: the `CheckpointCallback` of the run.
     """
 
     def __init__(self, minutes, checkpoint):
@@ -26,8 +26,8 @@ class TimeLimit(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if time.monotonic() >= self.end and not self.model.stop_training:
-            # Saved now and not after validation, which would overwrite the metrics so far. After
-            # an epoch's last step there is nothing to lose: its end saves a checkpoint anyway.
+            # Saved now, because validation would overwrite the metrics so far. After the last step
+            # of an epoch there is nothing to lose, because its end saves a checkpoint anyway.
             if not self.checkpoint.at_epochs_end:
                 self.checkpoint.save()
             self.model.stop_training = True
@@ -37,12 +37,12 @@ class TimeLimit(keras.callbacks.Callback):
 class SignalStop(keras.callbacks.Callback):
     """Turns Ctrl-C and SIGTERM into a checkpoint after the current step, then an `Interrupted`.
 
-    A context manager: the handlers are in place inside it. A second signal does what it always did:
-    it ends the process at once.
+    It is a context manager, and the handlers are active inside it. A second signal has its usual
+    effect: it ends the process immediately.
 
     Args:
-        checkpoint: the run's `CheckpointCallback`.
-        resume_command: what to type to go on.
+        checkpoint: the `CheckpointCallback` of the run.
+        resume_command: the command that continues the run.
     """
 
     def __init__(self, checkpoint, resume_command):
@@ -53,7 +53,7 @@ class SignalStop(keras.callbacks.Callback):
         self.former = {}
 
     def __enter__(self):
-        if threading.current_thread() is threading.main_thread():  # elsewhere Python forbids it
+        if threading.current_thread() is threading.main_thread():  # Python forbids it elsewhere
             for number in (signal.SIGINT, signal.SIGTERM):
                 self.former[number] = signal.signal(number, self._receive)
         return self
@@ -62,20 +62,20 @@ class SignalStop(keras.callbacks.Callback):
         self._put_back()
 
     def on_train_batch_end(self, batch, logs=None):
-        # After its last step an epoch is let finish: validation, history and image belong to it.
+        # After its last step, an epoch may finish with its validation, history and image.
         if self.received and not self.checkpoint.at_epochs_end:
             self.checkpoint.save()
             self.stop()
 
-    def on_epoch_end(self, epoch, logs=None):  # after the checkpoint callback's
+    def on_epoch_end(self, epoch, logs=None):  # after that of the checkpoint callback
         self.stop()
 
     def stop(self):
-        """Raises `Interrupted` if a signal has come; the state must have been saved."""
+        """Raises `Interrupted` if a signal has come; the state must already be saved."""
         if self.received:
             raise Interrupted(
                 f"\nstopped by {self.received.name} at step {self.checkpoint.step}, after a "
-                f"checkpoint; to go on: {self.resume_command}",
+                f"checkpoint; to continue: {self.resume_command}",
                 self.received,
             )
 

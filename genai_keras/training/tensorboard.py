@@ -1,4 +1,4 @@
-"""The curves of a run, and what TensorBoard's page of hyperparameters compares runs by."""
+"""The curves of a run, and its entry on TensorBoard's page of hyperparameters."""
 
 import dataclasses
 import shutil
@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
 
-# What steers a start or says where things are: no two runs are compared by it.
+# Options for a single start or for paths, which are not useful to compare runs.
 NO_SETTINGS = {
     "run_dir", "data_dir", "resume", "overwrite", "max_minutes", "save_every", "verbose", "debug",
     "histograms",
@@ -15,10 +15,10 @@ NO_SETTINGS = {
 
 
 class EpochTensorBoard(keras.callbacks.TensorBoard):
-    """Keras' own, for epochs only.
+    """The TensorBoard callback of Keras, for epochs only.
 
-    The original prepares a summary of every metric at each training step and throws it away unless
-    `update_freq` asks for it; for a small model that is 4 % of a step.
+    The original prepares a summary of every metric at each training step and discards it unless
+    `update_freq` requests it. For a small model, this takes 4 % of a step.
     """
 
     def on_train_batch_end(self, batch, logs=None):
@@ -28,8 +28,7 @@ class EpochTensorBoard(keras.callbacks.TensorBoard):
 def write_settings(config):
     """Writes a run's settings for the page of hyperparameters.
 
-    What belongs to them is found there by TensorBoard itself: every curve below this folder, with
-    its last value.
+    TensorBoard itself finds the results: every curve below this folder, with its last value.
     """
     settings = {"command": config.command}
     for each in dataclasses.fields(config):
@@ -39,12 +38,14 @@ def write_settings(config):
             settings[each.name] = value if plain else " ".join(map(str, value))
     writer = tf.summary.create_file_writer(str(config.run_dir / "tensorboard"))
     with writer.as_default():
-        hparams.hparams(settings, trial_id=str(config.run_dir))  # unlike its name, unique
+        hparams.hparams(
+            settings, trial_id=str(config.run_dir)
+        )  # unique, unlike the name of the folder
     writer.close()
 
 
 def write_figures(run_dir, figures):
-    """Writes final figures, by name, as further columns of that page; former ones are replaced."""
+    """Writes final figures, by name, as more columns of that page; earlier ones are replaced."""
     folder = run_dir / "tensorboard" / "evaluation"
     if folder.exists():
         shutil.rmtree(folder)

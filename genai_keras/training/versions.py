@@ -1,4 +1,4 @@
-"""What a run was made of: `versions.json`, with its packages and its data."""
+"""The packages and data of a run, in `versions.json`."""
 
 import importlib.metadata
 import json
@@ -11,47 +11,47 @@ PACKAGES = ("genai_keras", "keras", "tensorflow", "numpy")
 
 
 def check_data(folder, counts, files=None, fingerprint=None, doing="resume"):
-    """Refuses to go on with, or to measure, a run with other data than it learnt.
+    """Raises a `UserError` if the data are not those of the run.
 
     Args:
-        folder: of the run.
-        counts: how many samples there are now for `training` and `validation`.
-        files, fingerprint: as of `run_training`.
-        doing: what is refused, for the message.
+        folder: folder of the run.
+        counts: number of samples now for `training` and `validation`.
+        files, fingerprint: as in `Data`.
+        doing: what cannot be done, for the message.
     """
     former = read_versions(folder)
     samples = former.get("samples", counts)
     if samples != counts:
         difference = (
             f"it had {samples['training']} training and {samples['validation']} validation "
-            f"samples, and now there are {counts['training']} and {counts['validation']}"
+            f"samples, but now there are {counts['training']} and {counts['validation']}"
         )
     elif former.get("data", fingerprint) != fingerprint:
-        difference = "there are as many samples, but not the same ones"
+        difference = "the number of samples is the same, but their content differs"
     else:
         files = (files or {}).items()
         different = [name for name, text in files if (folder / name).read_text("utf-8") != text]
         if not different:
             return
-        difference = f"what it makes is not the run's {different[0]}"
+        difference = f"they result in a different {different[0]}"
     raise UserError(
-        f"cannot {doing} {folder} with other data: {difference}; put the data back, or start a new "
+        f"cannot {doing} {folder} with other data: {difference}; restore the data, or start a new "
         "run"
     )
 
 
 def read_versions(folder):
-    """What a run's `versions.json` says: versions, numbers of samples, the data's fingerprint."""
+    """The `versions.json` of a run: versions, numbers of samples, fingerprint of the data."""
     path = folder / "versions.json"
     try:
         found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         return {name: value for name, value in found.items() if value is not None}
     except (ValueError, AttributeError) as error:
-        raise UserError(f"{path} is damaged ({error}): put it back, or start a new run") from None
+        raise UserError(f"{path} is damaged ({error}): restore it, or start a new run") from None
 
 
 def versions():
-    """The packages that a run is made with now, and the system."""
+    """The versions of the packages now, and the system."""
     packages = {}
     for name in PACKAGES:
         try:
@@ -62,7 +62,7 @@ def versions():
 
 
 def warn_of_other_versions(folder):
-    """Warns if a run goes on with other packages than it began with."""
+    """Warns if a run continues with other versions of packages."""
     former = read_versions(folder)
     changes = [
         f"{name} {former.get(name)} -> {version}"
@@ -71,7 +71,7 @@ def warn_of_other_versions(folder):
     ]
     if changes:
         print(
-            f"warning: the run began with other versions ({', '.join(changes)}), so it may go on "
-            "with other bits",
+            f"warning: the run began with other versions ({', '.join(changes)}), so its results "
+            "may differ in the last bits",
             file=sys.stderr,
         )

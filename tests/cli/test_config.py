@@ -1,7 +1,9 @@
 """Arguments in, a config out: presets, ranges, resuming, and what `--help` says."""
 
 import dataclasses
+import importlib
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -13,14 +15,19 @@ import numpy as np
 import pytest
 from helpers import mutated
 
+from genai_keras.__main__ import main
 from genai_keras.cli.image_options import GANConfig, VAEConfig
-from genai_keras.cli.parsing import (
-    load_config,
-    make_parser,
-    parse_config,
-)
+from genai_keras.cli.options import GROUPS, OPTIMIZATION
+from genai_keras.cli.parsing import load_config, make_parser, parse_config
 from genai_keras.cli.text_options import LanguageModelConfig, Seq2SeqConfig
-from genai_keras.cli.tool_options import EvaluateConfig
+from genai_keras.cli.tool_options import (
+    AugmentConfig,
+    CheckConfig,
+    EvaluateConfig,
+    ExportConfig,
+    GenerateConfig,
+    LeNetConfig,
+)
 from genai_keras.errors import UserError
 
 
@@ -103,8 +110,8 @@ def test_an_unusable_config_file_is_named(tmp_path, content):
 @pytest.mark.parametrize(
     "change, words",
     [
-        ({"format": 2}, "of a newer version of genai_keras"),
-        ({"no_such_option": 1}, r"may be of a newer one: \['no_such_option'\]"),
+        ({"format": 2}, "from a newer version of genai_keras"),
+        ({"no_such_option": 1}, r"may be from a newer version: \['no_such_option'\]"),
         ({"command": "train_vae"}, r"a run of genai_keras\.train_vae"),
     ],
     ids=lambda value: str(value)[:20],
@@ -119,7 +126,7 @@ def test_a_config_of_a_newer_version_or_another_command_is_refused(tmp_path, cha
 
 def test_a_run_of_an_earlier_version_says_so(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"epochs": 3}))
-    with pytest.raises(UserError, match="of an earlier version: train it again"):
+    with pytest.raises(UserError, match="from an earlier version: train the run again"):
         parse_config(GANConfig, ["--run-dir", str(tmp_path), "--resume"])
 
 
@@ -174,6 +181,54 @@ def test_help_of_the_tools_names_the_run_and_no_empty_default():
     assert "[RUN]" in text and "(default: )" not in text and "(default: 0)" in text
 
 
+CONFIGS = (GANConfig, VAEConfig, LanguageModelConfig, Seq2SeqConfig)
+COMMANDS = (
+    *CONFIGS, AugmentConfig, CheckConfig, EvaluateConfig, ExportConfig, GenerateConfig, LeNetConfig,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("cls", COMMANDS, ids=lambda cls: cls.command)
+def test_help_fits_two_screens_and_puts_every_option_under_a_heading(cls, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    door = importlib.import_module(f"genai_keras.{cls.command}")
+    parser = make_parser(cls, description=door.main.__doc__)
+    lines = parser.format_help().splitlines()
+    assert len(lines) <= 100
+    assert max(map(len, lines)) <= 80
+    assert re.fullmatch(
+        rf"usage: \S+ -m genai_keras\.{cls.command}[A-Z\[\] ]* \[options\]", lines[0]
+    )
+    named = [group for group in parser._action_groups if group.title in GROUPS]
+    grouped = {action.dest for group in named for action in group._group_actions}
+    assert grouped == {each.name for each in dataclasses.fields(cls)} | {"help"}
+    assert sum(len(group._group_actions) for group in named) == len(parser._actions)
+
+
+@pytest.mark.parametrize("cls", CONFIGS, ids=lambda cls: cls.command)
+def test_help_of_training_begins_with_the_common_options(cls):
+    text = make_parser(cls).format_help()
+    common = text.split("common options:")[1].split("\n\n")[0]
+    assert re.findall(r"^  (--[a-z-]+)", common, re.MULTILINE) == [
+        "--preset", "--dataset", "--data-dir", "--run-dir", "--epochs", "--max-minutes", "--resume",
+        "--overwrite", "--seed", "--debug",
+    ]  # fmt: skip
+    headings = re.findall(r"^([a-z ]+):$", text, re.MULTILINE)
+    assert [heading for heading in GROUPS if heading in headings] == headings[
+        : -len(["presets", "examples"])
+    ]
+
+
+def test_an_option_that_is_overridden_keeps_its_heading():
+    groups = {group.title: group for group in make_parser(VAEConfig)._action_groups}
+    assert "batch_size" in {action.dest for action in groups[OPTIMIZATION]._group_actions}
+
+
+def test_the_list_of_commands_fits_a_screen(capsys):
+    assert main([]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 50 and max(map(len, lines)) <= 80
+
+
 def test_help_does_not_wait_for_tensorflow():
     """A fact instead of a timing: what costs seconds is never imported."""
     script = (
@@ -198,7 +253,6 @@ def test_the_resume_command_parses_back_to_the_run(tmp_path):
 
 ODD = (None, True, 0, 1, -1, 7, 1.5, 1e-3, 1e308, float("nan"), 10**30, "x", "", "1", "cosine",
        "mnist5k", "train_vae", [], [3], [3, 5], [None], {}, {"a": 1}, "a\0", "\ud800")  # fmt: skip
-CONFIGS = (GANConfig, VAEConfig, LanguageModelConfig, Seq2SeqConfig)
 
 
 @pytest.mark.parametrize("cls", CONFIGS)

@@ -66,7 +66,7 @@ def test_a_module_without_some_functions(capsys, tmp_path):
     assert main(["chapter4", str(path)]) == 1
     found = rows(capsys.readouterr().out)
     assert found["gaussian_kl"] == "right"
-    assert found["reparameterize"] == "not done yet: the file defines no function reparameterize"
+    assert found["reparameterize"] == "not done yet: the file does not define reparameterize"
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_unreadable_answers_are_one_line(capsys, tmp_path, name, content, part):
 def test_no_answers_here(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["chapter4"]) == 1
-    assert "name your file, as in python -m genai_keras.check chapter4" in capsys.readouterr().err
+    assert "give your file, as in python -m genai_keras.check chapter4" in capsys.readouterr().err
     assert main(["chapter8"]) == 2
 
 

@@ -217,9 +217,9 @@ def loops(x):
 @pytest.mark.parametrize(
     ("answer", "part"),
     [
-        (lambda x: None, "is there a return"),
+        (lambda x: None, "does it end with a return"),
         (lambda x: "nine", "must return numbers, not str"),
-        (lambda x: x[:2], r"shape (2,), and (3,) is expected"),
+        (lambda x: x[:2], r"shape (2,), but (3,) is expected"),
         (lambda x: x / 0, "nan or infinity"),
         (lambda x: 3 * x**2, "always 3 times"),
         (lambda x: -(x**2), "sign"),
@@ -227,9 +227,9 @@ def loops(x):
         (lambda x: x @ "nine", "it raised"),
         (lambda: 1, "it raised TypeError"),
         (lambda x: (x, x[1:]), "different shapes: (3,), (2,)"),
-        (alters, "changes what it is given"),
-        (loops, "does a loop never end?"),
-        (7, "is no function, but 7"),
+        (alters, "changes its arguments"),
+        (loops, "is there an endless loop?"),
+        (7, "is not a function, but 7"),
     ],
 )
 def test_other_mistakes_are_described(monkeypatch, answer, part):

@@ -187,7 +187,7 @@ def test_sentences_of_ones_own_are_encoded_like_the_data(tmp_path):
 def test_a_sentence_that_is_too_long_is_named():
     tokenizer = CharacterTokenizer.learn("abc", ("<padding>", "<end>"))
     assert encode_sources(["ab", "c"], tokenizer, 3).tolist() == [[3, 4, 1], [5, 1, 0]]
-    with pytest.raises(UserError, match=r'"abc" is too long: 4 tokens .* at most 3'):
+    with pytest.raises(UserError, match=r'"abc" is too long: it has 4 tokens .* at most 3'):
         encode_sources(["ab", "abc"], tokenizer, 3)
-    with pytest.raises(UserError, match=f'"{"a" * 40}..." is too long: 91 tokens'):
+    with pytest.raises(UserError, match=f'"{"a" * 40}..." is too long: it has 91 tokens'):
         encode_sources(["a" * 90], tokenizer, 3)

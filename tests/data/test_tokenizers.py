@@ -163,11 +163,11 @@ def test_a_tokenizer_comes_back_from_its_file(kind, tmp_path):
 def test_a_damaged_file_is_named_in_one_line(content, tmp_path):
     path = tmp_path / "tokenizer.json"
     path.write_text(content)
-    with pytest.raises(UserError, match=r"tokenizer\.json is no tokenizer") as error:
+    with pytest.raises(UserError, match=r"tokenizer\.json is not a tokenizer") as error:
         load_tokenizer(path)
     assert "\n" not in str(error.value)
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UserError, match=r"tokenizer\.json is no tokenizer"):
+    with pytest.raises(UserError, match=r"tokenizer\.json is not a tokenizer"):
         load_tokenizer(path)
 
 
@@ -178,7 +178,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_a_vocabulary_without_room_for_the_bytes():
     assert BytePairTokenizer.learn("abab", 258, SPECIALS).vocabulary_size == 258
-    with pytest.raises(UserError, match="257 is too small for bpe: at least 258"):
+    with pytest.raises(UserError, match="257 is too small for bpe: it needs at least 258"):
         learn_tokenizer("bpe", "abab", 257, SPECIALS)
     with pytest.raises(UserError, match="no tokenizer words: use char or bpe"):
         learn_tokenizer("words", "abab", 300)

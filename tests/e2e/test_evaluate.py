@@ -306,15 +306,15 @@ def test_runs_of_other_data_are_compared_with_a_warning(finished, tmp_path, caps
 
 def test_what_cannot_be_evaluated_is_one_clear_line(tmp_path, capsys):
     for code, argv, words in (
-        (2, [], "name one run, or two and more behind --compare"),
-        (2, ["a", "--compare", "b", "c"], "name one run"),
-        (2, ["--compare", "a"], "needs two runs or more"),
-        (2, ["--compare", "a", "a"], "each of them once"),
+        (2, [], "give the folder of one run, or of two or more after --compare"),
+        (2, ["a", "--compare", "b", "c"], "give the folder of one run"),
+        (2, ["--compare", "a"], "needs two or more different runs"),
+        (2, ["--compare", "a", "a"], "two or more different runs"),
         (2, ["a", "--importance-samples", "150"], "a multiple of 100"),
         (2, ["a", "--image", "x.png"], "--image has no effect on a single run"),
-        (1, ["a", "--json", str(tmp_path / "no" / "x.json")], "no is no folder"),
-        (1, ["--compare", "a", "b", "--image", str(tmp_path / "no" / "x.png")], "no is no fol"),
-        (2, ["--compare", "a", "b", "--image", "x.txt"], "name a .png or .jpg file"),
+        (1, ["a", "--json", str(tmp_path / "no" / "x.json")], "no is not a folder"),
+        (1, ["--compare", "a", "b", "--image", str(tmp_path / "no" / "x.png")], "no is not a fol"),
+        (2, ["--compare", "a", "b", "--image", "x.txt"], "give a .png or .jpg file"),
         (1, [str(tmp_path / "none")], "the folder does not exist"),
         (1, [str(tmp_path)], "is not a run"),
     ):
@@ -335,7 +335,7 @@ def test_data_that_are_gone_are_named(finished, tmp_path, capsys, data_dir):
     (tmp_path / "gone").mkdir()
     (tmp_path / "gone" / "mnist.npz").write_bytes(b"")
     assert main([str(folder)]) == 1
-    assert "mnist.npz does not hold" in capsys.readouterr().err
+    assert "mnist.npz does not contain" in capsys.readouterr().err
     assert main([str(folder), "--data-dir", str(data_dir), "--samples", "200"]) == 0
 
 
@@ -354,7 +354,7 @@ def test_a_run_is_not_measured_on_other_data_than_it_learnt(finished, tmp_path, 
     gan = shutil.copytree(finished("gan"), tmp_path / "gan")
     shutil.copy(finished("vae") / "model.keras", gan / "model.keras")
     assert main([str(gan)]) == 1
-    assert "model.keras is not of this run" in capsys.readouterr().err
+    assert "model.keras does not belong to this run" in capsys.readouterr().err
     config = json.loads((gan / "config.json").read_text())
     (gan / "config.json").write_text(json.dumps({**config, "dataset": "foo"}))
     assert main([str(gan)]) == 1
@@ -408,4 +408,4 @@ def test_too_few_images_to_say_anything(tmp_path, capsys):
     assert train([*argv, "--run-dir", str(tmp_path / "run")]) == 0
     assert main([str(tmp_path / "run")]) == 1
     said = capsys.readouterr().err
-    assert "more than 5 of each are needed" in said and len(said.splitlines()) == 1
+    assert "needs more than 5 of each" in said and len(said.splitlines()) == 1

@@ -160,7 +160,7 @@ def language_calls():
         ({"max_new_tokens": -1}, "max_new_tokens must be at least 0"),
     ):
         yield call("text", pieces, says=says, **{"max_new_tokens": 1, **how})
-    yield call("text", tokens(2, 0, 15), 3, says="at least one is needed to begin with")
+    yield call("text", tokens(2, 0, 15), 3, says="there must be at least one")
     for run, read in (
         ("text", tokens(4, 8, 15)),
         ("text", tokens(1, 3, 15)),
@@ -169,7 +169,9 @@ def language_calls():
     ):
         likelihood = lambda m, read=read: {"log_likelihood": m.log_likelihood(read)}  # noqa: E731
         yield Call(run, "log_likelihood", {"tokens": read}, likelihood)
-    yield Call("text", "log_likelihood", {"tokens": tokens(1, 9, 15)}, "at most 8 fit the context")
+    yield Call(
+        "text", "log_likelihood", {"tokens": tokens(1, 9, 15)}, "at most 8 fit into the context"
+    )
 
 
 def translation_calls():
@@ -184,7 +186,9 @@ def translation_calls():
                 return {"tokens": tokens, "log_probability": log_p}
 
             yield Call(run, name, {"source": source}, expected)
-        yield Call(run, "translate", {"source": np.full((1, 500), 3, "int32")}, "fit the context")
+        yield Call(
+            run, "translate", {"source": np.full((1, 500), 3, "int32")}, "fit into the context"
+        )
 
 
 CALLS = [
@@ -429,11 +433,11 @@ def test_a_failure_leaves_nothing_behind(exported, tmp_path, capfd):
     [
         ("absent", "new", "absent: the folder does not exist"),
         ("other", "new", "other is not a run: it has no config.json"),
-        ("begun", "new", "begun is not finished: it has no model.keras; go on with"),
+        ("begun", "new", "begun is not finished, it has no model.keras: continue with"),
         ("damaged", "new", "model.keras cannot be loaded"),
-        ("begun", "other", "other is there already: name another with --out, or delete it"),
-        ("begun", "other/file", "other/file is there already"),
-        ("begun", None, "begun/export is there already"),
+        ("begun", "other", "other already exists: choose another folder with --out, or delete it"),
+        ("begun", "other/file", "other/file already exists"),
+        ("begun", None, "begun/export already exists"),
     ],
 )
 def test_wrong_input_is_one_clear_line(name, out, says, tmp_path, capsys):

@@ -171,15 +171,15 @@ def test_a_failure_leaves_the_former_file(finished, tmp_path, monkeypatch, capsy
         ("gan", ["--label", "7"], "needs a --conditional run"),
         ("gan", ["--prompt", "x"], "--prompt has no effect on a run of images"),
         ("gan", ["--temperature", "1"], "--temperature has no effect"),
-        ("gan", ["--out", "x.txt"], "x.txt: a run of images is written to .png or .npy"),
-        ("gan", ["--out", "x"], "is written to .png or .npy"),
-        ("gan", ["--out", "nowhere/x.png"], "nowhere is no folder"),
-        ("gan", ["--count", "10001"], "room for 10,000 samples: name a .npy file"),
+        ("gan", ["--out", "x.txt"], "x.txt: samples of images can be written to .png or .npy"),
+        ("gan", ["--out", "x"], "can be written to .png or .npy"),
+        ("gan", ["--out", "nowhere/x.png"], "nowhere is not a folder"),
+        ("gan", ["--count", "10001"], "at most 10,000 samples: use a .npy file"),
         ("conditional-gan", ["--label", "10"], "--label 10: it must be 0 to 9"),
         ("numbers", ["--interpolate"], "--interpolate has no effect on a run of numbers"),
         ("text", ["--complete"], "--complete has no effect on a run of text"),
         ("text", ["--prompt", ""], "--prompt is empty"),
-        ("text", ["--out", "x.npy"], "is written to .txt"),
+        ("text", ["--out", "x.npy"], "can be written to .txt"),
         ("pairs", [], "give a --prompt"),
         ("pairs", ["--prompt", "x" * 100], "too long"),
         ("pairs", ["--top-k", "3"], "--top-k has no effect"),
@@ -192,7 +192,8 @@ def test_what_cannot_be_is_one_clear_line(
     folder = finished(kind)
     monkeypatch.chdir(tmp_path)
     # Data, not options: a folder that is not there, or a sentence longer than the model reads.
-    assert main([str(folder), *argv]) == (1 if words in ("nowhere is no folder", "too long") else 2)
+    of_data = words in ("nowhere is not a folder", "too long")
+    assert main([str(folder), *argv]) == (1 if of_data else 2)
     said = capsys.readouterr().err
     assert words in said and len(said.splitlines()) == 1
     assert not list(tmp_path.iterdir())
@@ -214,11 +215,11 @@ def test_what_is_no_finished_run_is_told_apart(finished, tmp_path, capsys):
     refused("model.keras cannot be loaded")
     (folder / "model.keras").unlink()
     command = f"python -m genai_keras.train_gan --run-dir {folder} --resume"
-    refused(f"not finished: it has no model.keras; go on with {command}")
+    refused(f"not finished, it has no model.keras: continue with {command}")
     (folder / "model.keras").write_bytes(model)
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "format": 2}))
-    refused("of a newer version of genai_keras")
+    refused("from a newer version of genai_keras")
     (folder / "config.json").write_text(json.dumps({**config, "command": "train_flow"}))
     refused("is a run of genai_keras.train_flow", code=2)
     (folder / "config.json").write_text("{")

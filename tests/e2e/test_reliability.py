@@ -89,7 +89,7 @@ def flip_a_bit(path):
 # One a command: that each kind is seen, whatever is trained, is for test_checkpoints.py.
 DAMAGES = {
     "train_gan": ("it is damaged", lambda path: path.write_bytes(path.read_bytes()[:-100])),
-    "train_vae": ("its size or its SHA-256 is not", flip_a_bit),
+    "train_vae": ("its size or SHA-256 differs", flip_a_bit),
     "train_lm": ("json is damaged", lambda path: path.with_suffix(".json").write_bytes(b"")),
     "train_seq2seq": ("it has no step_", lambda path: path.with_suffix(".json").unlink()),
 }
@@ -135,7 +135,7 @@ def test_a_config_that_was_changed_by_hand_is_not_gone_on_with(command, one_epoc
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "batch_size": 2}))
     assert resume(command, folder, "--epochs", "2") == 1
-    assert "config.json is not what step_" in one_line(capsys)
+    assert "config.json is not the config of step_" in one_line(capsys)
 
 
 @four
@@ -191,7 +191,7 @@ def test_a_disk_that_is_full_during_a_save_costs_nothing(
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     said = one_line(capsys)
-    assert "no room left" in said and f"--run-dir {folder} --resume" in said
+    assert "no space left" in said and f"--run-dir {folder} --resume" in said
     assert newest_manifest(folder)["epoch"] == 1
     assert not list(folder.rglob("unfinished-*"))
     assert resume(command, folder) == 0
@@ -245,7 +245,7 @@ def test_paths_may_have_blanks_and_chinese_characters_and_folders_that_are_not_t
         patched.setattr(keras.callbacks.CSVLogger, "on_epoch_begin", stop)
         assert MAINS[command]([*options, "--run-dir", str(folder)]) == 143
     # What it says to type goes on.
-    said = capsys.readouterr().err.split("to go on: ")[1]
+    said = capsys.readouterr().err.split("to continue: ")[1]
     python, dash_m, module, *argv = shlex.split(said)
     assert (python, dash_m, module) == ("python", "-m", f"genai_keras.{command}")
     assert MAINS[command](argv) == 0
@@ -263,7 +263,7 @@ def test_an_absurd_learning_rate_ends_within_an_epoch_and_keeps_what_was_good(
         argv += ["--warmup-steps", "0"]
     assert MAINS[command](argv) == 3
     said = one_line(capsys)
-    assert "diverged at step" in said and "the first that was lost was " in said
+    assert "diverged at step" in said and "the first unusable number was " in said
     assert "try a smaller --learning-rate than 1e+06" in said
     assert newest_manifest(tmp_path / "run")["step"] == 0
     (path,) = (tmp_path / "run" / "checkpoints").glob("*.keras")
@@ -420,15 +420,15 @@ def truncated_npz(folder):
 
 DIGITS_OF_MINE = ["--dataset", "mnist", "--data-dir", "."]
 PICTURES = {
-    "nan": (npz(images(np.nan)), "x_train[3] holds nan"),
-    "infinity": (npz(images(np.inf)), "x_train[3] holds inf"),
-    "range": (npz(images(-0.5)), "x_train[3] holds -0.5"),
+    "nan": (npz(images(np.nan)), "x_train[3] contains nan"),
+    "infinity": (npz(images(np.inf)), "x_train[3] contains inf"),
+    "range": (npz(images(-0.5)), "x_train[3] contains -0.5"),
     "shape": (npz(np.zeros((10, 784))), "x_train has the shape (10, 784)"),
-    "type": (npz(np.full((10, 28, 28), "a")), "x_train is of the type"),
-    "pickle": (npz(np.full((10, 28, 28), None)), "x_train is of the type object"),
+    "type": (npz(np.full((10, 28, 28), "a")), "x_train has type"),
+    "pickle": (npz(np.full((10, 28, 28), None)), "x_train has type object"),
     "empty": (npz(images(0.5)[:0]), "x_train is empty"),
-    "truncated": (truncated_npz, "mnist.npz does not hold images"),
-    "labels": (npz(images(0.5), y_train=np.full(10, 10)), "y_train[0] holds 10"),
+    "truncated": (truncated_npz, "mnist.npz does not contain images"),
+    "labels": (npz(images(0.5), y_train=np.full(10, 10)), "y_train[0] contains 10"),
 }
 BAD_INPUT = [
     *((command, [*options, *DIGITS_OF_MINE], *PICTURES[name])

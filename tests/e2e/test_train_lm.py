@@ -100,7 +100,7 @@ def test_byte_pairs_have_bits_per_character_too(tmp_path, verse):
 def test_unknown_characters_in_the_prompt_are_named_and_read(tmp_path, verse, capsys):
     folder = tmp_path / "run"
     assert run(folder, verse, "--prompt", "Thé cat sat on ß mat") == 0
-    assert "the text has no 'ß' 'é'" in capsys.readouterr().err
+    assert "the text does not contain 'ß' 'é'" in capsys.readouterr().err
     sample = (folder / "samples" / "epoch_0001.txt").read_text(encoding="utf-8")
     assert sample.startswith("Th� cat sat on � mat")
 
@@ -149,11 +149,11 @@ def test_a_changed_text_is_not_gone_on_with(tmp_path, verse, capsys):
     assert run(folder, verse) == 0
     verse.write_text(VERSE.replace("cat", "dog"), encoding="utf-8")
     assert resume(folder) == 1
-    assert "not the same ones; put the data back" in capsys.readouterr().err
+    assert "but their content differs; restore the data" in capsys.readouterr().err
     # The same characters, as often, in another order.
     verse.write_text(VERSE[::-1], encoding="utf-8")
     assert resume(folder) == 1
-    assert "not the same ones; put the data back" in capsys.readouterr().err
+    assert "but their content differs; restore the data" in capsys.readouterr().err
     verse.write_text(VERSE, encoding="utf-8")
     assert resume(folder) == 0
 
@@ -172,8 +172,8 @@ def test_pixels_report_the_exact_likelihood_of_what_a_vae_would_see(tmp_path, fe
     )
     sequences = images.first(images.count).reshape(-1, 196)
     log_p = model.log_likelihood(sequences)
-    assert printed.startswith(f"log p(x) {log_p.mean():.2f} +- ")
-    assert printed.endswith(f"of {len(log_p)} validation images")
+    assert printed.startswith(f"exact log p(x) {log_p.mean():.2f} +- ")
+    assert printed.endswith(f"for {len(log_p)} validation images")
     row = history(folder)[-1]
     assert float(row["val_nats_per_image"]) == pytest.approx(-log_p.mean(), rel=1e-4)
     assert float(row["val_loss"]) == pytest.approx(-log_p.mean() / 196, rel=1e-4)

@@ -180,8 +180,8 @@ def test_binary_pixels_are_drawn_with_their_own_probability():
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        (["--importance-samples", "2", "--beta", "2"], "leave one or the other out"),
-        (["--importance-samples", "2", "--free-bits", "0.1"], "leave one or the other out"),
+        (["--importance-samples", "2", "--beta", "2"], "use one or the other"),
+        (["--importance-samples", "2", "--free-bits", "0.1"], "use one or the other"),
         (["--conditional", "--dataset", "photos"], "photos has none here"),
         (["--dataset", "photos", "--image-size", "600"], "--image-size 600 is too large"),
     ],

@@ -166,8 +166,8 @@ def test_images_that_must_help_do_and_wrong_labels_must_hurt():
     [
         ((np.zeros((3, 28, 28)), np.zeros(3, int)), r"images \(n, 28, 28, 1\)"),
         ((np.zeros((3, 28, 28, 1)), np.zeros(2, int)), "and labels"),
-        ((np.zeros((2, 28, 28, 1)), np.array([0, 4])), "integers from 0 to 3"),
-        ((np.zeros((2, 28, 28, 1)), np.array([0, 0.5])), "integers from 0 to 3"),
+        ((np.zeros((2, 28, 28, 1)), np.array([0, 4])), "integer labels from 0 to 3"),
+        ((np.zeros((2, 28, 28, 1)), np.array([0, 0.5])), "integer labels from 0 to 3"),
         ((np.full((1, 28, 28, 1), -1.0), np.array([0])), r"in \[0, 1\]"),
     ],
 )
@@ -228,7 +228,7 @@ def test_the_command_prints_and_writes_what_it_found(tmp_path, capsys):
     printed = capsys.readouterr().out
     found = json.loads(path.read_text())
     assert found["dataset"] == "mnist5k" and found["steps"] == 3 and found["run"] is None
-    assert "on 500 test images, mean of 2 seeds" in printed
+    assert "on 500 test images, mean over 2 seeds" in printed
     assert "upper bound" not in printed
     for each, count in zip(found["results"], (2, 3), strict=True):
         assert each["per_class"] == count
@@ -266,8 +266,8 @@ def test_a_run_that_saw_more_labels_is_called_no_fair_fight(run_of, tmp_path, ca
     argv = [*TINY, "--per-class", "2", "--json", str(path)]
     assert augment.main([run_of(small_gan()), *argv]) == 0
     printed = capsys.readouterr().out
-    assert "trained on 4,500 labelled images, the classifiers on 20:" in printed
-    assert "upper bound, and no fair fight" in printed
+    assert "trained on 4,500 labelled images, but the classifiers on 20:" in printed
+    assert "upper bound, because the comparison is not fair" in printed
     assert json.loads(path.read_text())["run_trained_on"] == 4500
 
 
@@ -276,8 +276,8 @@ def test_runs_that_are_of_no_use_are_named(run_of, tmp_path, capsys):
         assert augment.main([*argv, *TINY]) == code
         return capsys.readouterr().err
 
-    assert "made with --conditional" in error(run_of(small_gan(classes=0), conditional=False))
-    assert "made with --conditional" in error(run_of(make_gan(), dataset="mixture"))
+    assert "trained with --conditional" in error(run_of(small_gan(classes=0), conditional=False))
+    assert "trained with --conditional" in error(run_of(make_gan(), dataset="mixture"))
     assert "has learnt mnist, not mnist5k: add --dataset mnist" in error(
         run_of(small_gan(), dataset="mnist")
     )
@@ -289,7 +289,7 @@ def test_what_cannot_work_is_said_before_it_takes_time(tmp_path, capsys):
     assert augment.main([str(tmp_path / "none")]) == 1
     assert "there is no run in" in capsys.readouterr().err
     assert augment.main(["--json", str(tmp_path / "none" / "found.json")]) == 1
-    assert "none is no folder" in capsys.readouterr().err
+    assert "none is not a folder" in capsys.readouterr().err
     assert augment.main(["--per-class", "10", "1000"]) == 1
-    assert "ask for fewer of each class" in capsys.readouterr().err
+    assert "use fewer images per class" in capsys.readouterr().err
     assert augment.main(["--seeds", "1"]) == 2

@@ -329,7 +329,7 @@ def test_bad_samples_are_refused(function):
             function(bad, good)
         with pytest.raises(ValueError, match="reference " + message):
             function(good, bad)
-    with pytest.raises(ValueError, match="ours has 2 features a sample, but reference has 1"):
+    with pytest.raises(ValueError, match="ours has 2 features per sample, but reference has 1"):
         function(good, good[:, :1])
     with pytest.raises(ValueError, match="resamples must be at least 1, not 0"):
         function(good, good, resamples=0)

@@ -277,7 +277,7 @@ def test_bad_samples_are_refused(function, bad, message):
         function(bad, GOOD)
     with pytest.raises(ValueError, match=message.format("reference")):
         function(GOOD, bad)
-    with pytest.raises(ValueError, match="ours has 2 features a sample, but reference has 3"):
+    with pytest.raises(ValueError, match="ours has 2 features per sample, but reference has 3"):
         function(GOOD[:, :2], GOOD)
 
 

@@ -143,7 +143,7 @@ def test_a_damaged_file_names_itself_and_the_command_that_makes_it(tmp_path, mon
     content = path.read_bytes()
     load_feature_extractor("mnist")
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))  # a byte that no reader looks at
-    for state in ("damaged", "absent"):
+    for state in ("damaged", "missing"):
         with pytest.raises(UserError) as failure:
             load_feature_extractor("mnist5k")
         assert f"{path} is {state}" in str(failure.value)
@@ -164,7 +164,7 @@ def test_what_is_no_lenet_is_named(tmp_path):
     for other in others:
         if other is not None:
             np.savez(path, **other)
-        with pytest.raises(UserError, match=r"lenet\.npz is not the weights of a LeNet"):
+        with pytest.raises(UserError, match=r"lenet\.npz does not contain the weights of a LeNet"):
             load_lenet(path)
 
 

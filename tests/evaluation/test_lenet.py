@@ -117,7 +117,7 @@ def test_the_command_writes_what_it_measured(few_of_mnist, capsys):
 def test_the_command_fails_before_it_trains(few_of_mnist, tmp_path, capsys):
     argv = ["--data-dir", str(few_of_mnist), "--out"]
     assert main([*argv, str(tmp_path / "none" / "lenet.npz")]) == 1
-    assert "none is no folder" in capsys.readouterr().err
+    assert "none is not a folder" in capsys.readouterr().err
     with np.load(few_of_mnist / "mnist.npz") as file:
         parts = {name: file[name] for name in ("x_train", "x_test")}
     np.savez(few_of_mnist / "mnist.npz", **parts)

@@ -176,5 +176,5 @@ def test_it_comes_back_from_its_config():
 
 
 def test_a_width_that_heads_cannot_share_is_named():
-    with pytest.raises(UserError, match="a width of 13 cannot be shared out among 3 heads"):
+    with pytest.raises(UserError, match="a width of 13 cannot be divided among 3 heads"):
         MultiHeadAttention(3).build((None, None, 13))

@@ -110,7 +110,10 @@ def test_what_has_no_labels_cannot_be_conditioned_on(dataset, tmp_path):
 
 def test_labels_that_do_not_fit_are_named(tmp_path):
     images = np.zeros((4, 8, 8), "uint8")
-    for labels, words in ((np.zeros(3, "uint8"), "3 labels for 4"), ([0, 1, 2, 10], "not 0 to 9")):
+    for labels, words in (
+        (np.zeros(3, "uint8"), "3 labels for 4"),
+        ([0, 1, 2, 10], "not an integer from 0 to 9"),
+    ):
         np.savez(tmp_path / "mnist.npz", x_train=images, y_train=labels, x_test=images)
         with pytest.raises(UserError, match=words):
             load_images("mnist", tmp_path)

@@ -181,9 +181,9 @@ def test_a_clock_that_no_zip_file_can_be_dated_by_is_said_before_a_save(year, tw
 
 
 def test_another_config_is_refused(two):
-    with pytest.raises(UserError, match=r"config\.json is not what step_00000008\.keras was"):
+    with pytest.raises(UserError, match=r"config\.json is not the config of step_00000008\.keras"):
         Checkpoints(two.directory, {"config_hash": "2"}).restore(Stub())
-    with pytest.raises(UserError, match=r"config\.json is not what step_00000008\.keras was"):
+    with pytest.raises(UserError, match=r"config\.json is not the config of step_00000008\.keras"):
         Checkpoints(two.directory, {"config_hash": "2"}).check_config()
     two.check_config()
 

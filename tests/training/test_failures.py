@@ -10,7 +10,9 @@ from genai_keras.cli.image_options import GANConfig
 from genai_keras.errors import UserError
 from genai_keras.training.failures import told_in_one_line
 
-NO_ROOM = "there is no room left to write to .*: make room, then python -m genai_keras.train_gan"
+NO_ROOM = (
+    "there is no space left to write to .*: free some space, then python -m genai_keras.train_gan"
+)
 NO_MEMORY = "a training step does not fit into memory"
 
 

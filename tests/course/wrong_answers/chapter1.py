@@ -89,11 +89,11 @@ WRONG = (
     ("dense_layer", "the slope is 0.3", lambda x, w, b: keras.layers.LeakyReLU()(x @ w + b)),
     ("dense_layer", "bias is missing", lambda x, w, b: ops.leaky_relu(ops.dot(x, w))),
     ("mean_squared_error", "each target with every prediction", every_pair),
-    ("mean_squared_error", "the sum of the batch", error_in_a_loop),
-    ("mean_squared_error", "one error for each sample", lambda t, p: (p.ravel() - t) ** 2),
+    ("mean_squared_error", "this is the sum over the batch", error_in_a_loop),
+    ("mean_squared_error", "this is one error per sample", lambda t, p: (p.ravel() - t) ** 2),
     (
         "mean_squared_error",
-        "one error for each sample",
+        "this is one error per sample",
         lambda t, p: keras.losses.mean_squared_error(t[:, None], p),
     ),
     (

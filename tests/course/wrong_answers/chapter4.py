@@ -15,18 +15,18 @@ def kl_in_a_loop(mean, log_variance):
 
 WRONG = (
     ("reparameterize", "the standard deviation, its root", lambda m, v, e: m + ops.exp(v) * e),
-    ("reparameterize", "logarithm itself", lambda m, v, e: m + e * v),
+    ("reparameterize", "the noise is scaled by the logarithm", lambda m, v, e: m + e * v),
     ("reparameterize", "plain autoencoder", lambda m, v, e: m),
     ("gaussian_kl", "is the 0.5 there", lambda m, v: (np.exp(v) + m * m - 1 - v).sum(-1)),
     (
         "gaussian_kl",
-        "mean instead of sum",
+        "this is the mean over latents",
         lambda m, v: -0.5 * ops.mean(1 + v - m**2 - ops.exp(v), 1),
     ),
     ("gaussian_kl", "one number for the whole batch", kl_in_a_loop),
     (
         "gaussian_kl",
-        "sign is the wrong way",
+        "the sign is wrong",
         lambda m, v: 0.5 * np.sum(1 + v - m**2 - np.exp(v), 1),
     ),
     (
@@ -41,7 +41,7 @@ WRONG = (
     ),
     (
         "bernoulli_nll",
-        "mean instead of sum",
+        "this is the mean over pixels",
         lambda x, a: np.mean(np.logaddexp(0, a) - x * a, (1, 2, 3)),
     ),
     (
@@ -51,7 +51,7 @@ WRONG = (
     ),
     (
         "bernoulli_nll",
-        "negative is asked",
+        "this is log p(x)",
         lambda x, a: np.sum(x * a - np.logaddexp(0, a), (1, 2, 3)),
     ),
     (
@@ -66,7 +66,7 @@ WRONG = (
     ),
     (
         "gaussian_log_density",
-        "density: its logarithm",
+        "this is the density",
         lambda z, m, v: np.prod(
             np.exp(-((z - m) ** 2) / (2 * np.exp(v))) / np.sqrt(2 * math.pi * np.exp(v)), axis=1
         ),

@@ -86,12 +86,12 @@ def dealt_out(x, num_heads):
 WRONG = (
     (
         "causal_mask",
-        "the transpose",
+        "this is transposed",
         lambda length: mask_in_a_loop(length, lambda query, key: query <= key),
     ),
     (
         "causal_mask",
-        "wrong way round",
+        "the mask is inverted",
         lambda length: ops.arange(length)[None, :] > ops.arange(length)[:, None],
     ),
     (
@@ -116,12 +116,12 @@ WRONG = (
     ),
     ("scaled_dot_product_attention", "overflows", without_maximum),
     ("scaled_dot_product_attention", "masked after the softmax", masked_too_late),
-    ("scaled_dot_product_attention", "wrong way round", upside_down),
+    ("scaled_dot_product_attention", "the mask is inverted", upside_down),
     ("scaled_dot_product_attention", "over the queries", over_queries),
-    ("sinusoidal_positions", "take turns", halves),
+    ("sinusoidal_positions", "all sines are to the left of the cosines", halves),
     (
         "sinusoidal_positions",
-        "sine and cosine are exchanged",
+        "sine and cosine are swapped",
         lambda length, width: positions_in_a_loop(
             length,
             width,
@@ -166,14 +166,14 @@ WRONG = (
     ),
     (
         "split_heads",
-        "reshaped at once",
+        "one reshape mixes positions",
         lambda x, h: ops.reshape(x, (x.shape[0], h, x.shape[1], x.shape[2] // h)),
     ),
-    ("split_heads", "dealt out", dealt_out),
+    ("split_heads", "the heads take features in turn", dealt_out),
     ("split_heads", "the heads are the first axis", lambda x, h: np.split(x, h, axis=-1)),
     (
         "split_heads",
-        "in front of the positions",
+        "the heads are not yet before the positions",
         lambda x, h: ops.reshape(x, (*x.shape[:2], h, -1)),
     ),
 )

@@ -96,21 +96,25 @@ def sorted_for_good(probabilities, p):
 WRONG = (
     ("inputs_and_targets", "are the same", lambda tokens: (tokens[:, :-1],) * 2),
     ("inputs_and_targets", "nothing is shifted", lambda tokens: [tokens, tokens.copy()]),
-    ("inputs_and_targets", "exchanged", lambda tokens: (tokens[..., 1:], tokens[..., :-1])),
+    (
+        "inputs_and_targets",
+        "inputs and targets are swapped",
+        lambda tokens: (tokens[..., 1:], tokens[..., :-1]),
+    ),
     ("inputs_and_targets", "np.roll", lambda tokens: (tokens, ops.roll(tokens, -1, axis=1))),
     ("inputs_and_targets", "a text is a row", lambda tokens: np.stack([tokens[:-1], tokens[1:]])),
-    ("next_token_loss", "infinite for large logits", log_of_softmax),
-    ("next_token_loss", "infinite for large logits", log_sum_exp_by_hand),
+    ("next_token_loss", "the log of a softmax can be infinite", log_of_softmax),
+    ("next_token_loss", "the log of a softmax can be infinite", log_sum_exp_by_hand),
     ("next_token_loss", "overflows to nan", overflowing),
     ("next_token_loss", "the sum: take the mean", added_up),
     (
         "next_token_loss",
-        "one number a position",
+        "this is one number per position",
         lambda logits, targets: ops.sparse_categorical_crossentropy(targets, logits, True),
     ),
     (
         "next_token_loss",
-        "over the vocabulary, too",
+        "this also averages over the vocabulary",
         lambda logits, targets: (
             -np.mean(np.eye(logits.shape[-1])[targets] * special.log_softmax(logits, axis=-1))
         ),
@@ -131,7 +135,7 @@ WRONG = (
     ),
     ("last_context", "the last texts", lambda tokens, length: tokens[-length:]),
     ("last_context", "a short text is cut", text_by_text),
-    ("last_context", "a short text is filled up", fill_up),
+    ("last_context", "a short text is padded", fill_up),
     (
         "last_context",
         "the last token is missing",
@@ -160,7 +164,7 @@ WRONG = (
         lambda logits, temperature: special.softmax(logits / temperature),
     ),
     ("top_p", "not renormalized", forgot_to_divide),
-    ("top_p", "nor by a mass of exactly p", without_the_last),
+    ("top_p", "p is not reached, even if the sum is exactly p", without_the_last),
     (
         "top_p",
         "p is not reached: ",
@@ -168,9 +172,9 @@ WRONG = (
     ),
     (
         "top_p",
-        "a token too many",
+        "one token too many if the sum is exactly p",
         lambda probabilities, p: nucleus(probabilities, p, lambda mass, next, p: mass <= p),
     ),
     ("top_p", "order of the vocabulary", by_position),
-    ("top_p", "keeps its place", sorted_for_good),
+    ("top_p", "the result is sorted by probability", sorted_for_good),
 )
