@@ -16,6 +16,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 import keras
 import portalocker
 import pytest
+from tensorflow.python.framework import ops
 
 from genai_keras.data import procedural
 
@@ -62,6 +63,10 @@ def fresh_keras():
     keras.utils.set_random_seed(0)
     yield
     keras.config.set_dtype_policy("float32")
+    # Each graph of an optimizer registers gradients, which hold it in memory for ever.
+    gradients = ops.gradient_registry._registry
+    for name in [name for name in gradients if name.startswith("CustomGradient-")]:
+        del gradients[name]
 
 
 @pytest.fixture

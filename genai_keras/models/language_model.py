@@ -1,5 +1,7 @@
 """The autoregressive language model: p(x) is the product over i of p(x_i | x_1 .. x_(i-1))."""
 
+import functools
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -78,6 +80,16 @@ class LanguageModel(OneOptimizer):
             "right": ops.cast(samplers.greedy(logits) == targets, "float32"),
         }
 
+    # Compiled for each model, so that their graphs go when it goes.
+    @functools.cached_property
+    def continue_tokens(self):
+        """`sampling.continuation.continue_tokens` as one graph."""
+        return tf.function(continue_tokens, reduce_retracing=True)
+
+    @functools.cached_property
+    def _nats(self):
+        return tf.function(lambda tokens: self.terms(tokens)["nats"], reduce_retracing=True)
+
     def log_likelihood(self, tokens, batch_size=100):
         """log p of each sequence; without a start token, given its first token.
 
@@ -89,7 +101,7 @@ class LanguageModel(OneOptimizer):
             `(n,)` float64, in nats.
         """
         found = [
-            -_nats(self, tf.constant(tokens[start : start + batch_size])).numpy().sum(axis=1)
+            -self._nats(tf.constant(tokens[start : start + batch_size])).numpy().sum(axis=1)
             for start in range(0, len(tokens), batch_size)
         ]
         return np.concatenate(found).astype("float64")
@@ -136,7 +148,7 @@ class LanguageModel(OneOptimizer):
             prompt = np.concatenate([start, prompt], axis=1)
         if not prompt.shape[1]:
             raise ValueError("a prompt needs at least one token")
-        sequence = continue_tokens(
+        sequence = self.continue_tokens(
             self.decoder,
             tf.constant(prompt),
             tf.constant(max_new_tokens),
@@ -179,11 +191,6 @@ class LanguageModel(OneOptimizer):
             "decoder": keras.saving.serialize_keras_object(self.decoder),
             "scales": self.scales,
         }
-
-
-@tf.function(reduce_retracing=True)
-def _nats(model, tokens):
-    return model.terms(tokens)["nats"]
 
 
 def _check_sampling(temperature, top_k, top_p):

@@ -1,5 +1,7 @@
 """The encoder-decoder: p(target | source), token by token."""
 
+import functools
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -113,6 +115,11 @@ class Seq2Seq(OneOptimizer):
             "exact_match": tf.math.segment_min(right, counted[:, 0]),
         }
 
+    @functools.cached_property
+    def _search_targets(self):
+        """One graph, which goes when the model goes."""
+        return tf.function(search_targets, reduce_retracing=True, autograph=False)
+
     def generate(
         self,
         source,
@@ -146,7 +153,7 @@ class Seq2Seq(OneOptimizer):
             raise ValueError(
                 f"max_length must be 1 to {longest}, the context length, not {max_length}"
             )
-        written, log_p = search_targets(
+        written, log_p = self._search_targets(
             self,
             tf.constant(np.asarray(source, "int32")),
             beam_width,
@@ -186,7 +193,6 @@ class Seq2Seq(OneOptimizer):
         }
 
 
-@tf.function(reduce_retracing=True, autograph=False)
 def search_targets(model, source, width, max_length, length_penalty, use_cache):
     """The loop of `generate` as one graph. Rows are sentences times hypotheses."""
     decoder, size = model.decoder, model.decoder.vocabulary_size

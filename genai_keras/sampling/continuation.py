@@ -90,7 +90,6 @@ def write_token(sequence, length, token):
     return tf.where(tf.range(tf.shape(sequence)[1]) == length, token[:, None], sequence)
 
 
-@tf.function(reduce_retracing=True)
 def continue_tokens(decoder, prompt, max_new_tokens, seed, temperature, top_k, top_p, use_cache):
     """Appends tokens to prompts in one graph; AutoGraph converts the loops.
 

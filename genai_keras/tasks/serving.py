@@ -12,7 +12,6 @@ from genai_keras.models.language_model import LanguageModel
 from genai_keras.models.noise import conditioned
 from genai_keras.models.seq2seq import Seq2Seq, search_targets
 from genai_keras.models.vae import VAE
-from genai_keras.sampling.continuation import continue_tokens
 from genai_keras.sampling.noise import BLOCK, noise_block
 from genai_keras.sampling.samplers import COLDEST
 
@@ -163,7 +162,9 @@ def _language_model(model):
         prompt = tf.pad(tokens, [[0, 0], [begun, 0]], constant_values=size)
 
         def at(temperature):
-            return continue_tokens(decoder, prompt, max_new_tokens, seed, temperature, k, p, True)
+            return model.continue_tokens(
+                decoder, prompt, max_new_tokens, seed, temperature, k, p, True
+            )
 
         sequence = tf.cond(temperature < COLDEST, lambda: at(None), lambda: at(temperature))
         return {"tokens": sequence[:, begun:]}
