@@ -3,6 +3,7 @@
     python notebooks/build.py                     # runs every chapter, solution and exhibit
     python notebooks/build.py chapter4 exercises/chapter4 bugs/kl_mean     # only these
     python notebooks/build.py --students          # the students' versions of the exercises only
+    python notebooks/build.py --address           # the public address in setup.cfg, into the texts
 
 A notebook's text is a `.py` file in jupytext's percent format; beside it lies the `.ipynb` that this
 program makes, run from a clean kernel, with its output. From `exercises/source/chapter4/chapter4.py`
@@ -11,6 +12,8 @@ hidden tests.
 """
 
 import argparse
+import configparser
+import re
 import subprocess
 import sys
 import tempfile
@@ -41,6 +44,37 @@ def sources():
     solutions = {f"exercises/{p.stem}": p for p in FOLDER.glob("exercises/source/*/chapter*.py")}
     exhibits = {f"bugs/{path.stem}": path for path in FOLDER.glob("bugs/*.py")}
     return dict(sorted(chapters.items()) + sorted(solutions.items()) + sorted(exhibits.items()))
+
+
+def reading_path(source):
+    """What a reader opens: of an exercise the students' version, else what was run."""
+    return student_path(source) if "/source/" in source.as_posix() else source.with_suffix(".ipynb")
+
+
+def with_address(source, address):
+    """A text with the project's public address, or without one if it is empty.
+
+    Its first code cell installs from there, and if it is on GitHub, badges open it elsewhere.
+    """
+    title, rest = source.read_text(encoding="utf-8").split("\n#\n", 1)
+    rest = re.sub(r"\A(# \[!\[.*\n)+#\n", "", rest)
+    rest = re.sub(r'^ADDRESS = ".*"$', f'ADDRESS = "{address}"', rest, count=1, flags=re.M)
+    repository = address.removeprefix("https://github.com/")
+    if repository != address:
+        path = reading_path(source).relative_to(FOLDER.parent).as_posix()
+        rest = (
+            "# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
+            f"(https://colab.research.google.com/github/{repository}/blob/main/{path})\n"
+            "# [![Open in Binder](https://mybinder.org/badge_logo.svg)]"
+            f"(https://mybinder.org/v2/gh/{repository}/main?labpath={path})\n#\n{rest}"
+        )
+    return f"{title}\n#\n{rest}"
+
+
+def public_address():
+    settings = configparser.ConfigParser()
+    settings.read(FOLDER.parent / "setup.cfg", encoding="utf-8")
+    return settings["genai_keras"]["address"]
 
 
 def read_text(source):
@@ -107,6 +141,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="which, such as chapter4; all if none is named")
     parser.add_argument("--students", action="store_true", help="run nothing")
+    parser.add_argument("--address", action="store_true", help="change the texts only")
     options = parser.parse_args()
     known = sources()
     unknown = set(options.names) - set(known)
@@ -114,6 +149,9 @@ def main():
         sys.exit(f"no notebook is called {', '.join(unknown)}: there are {', '.join(known)}")
     for name in options.names or known:
         source = known[name]
+        if options.address:
+            source.write_text(with_address(source, public_address()), encoding="utf-8")
+            continue
         if name.startswith("exercises/"):
             write(student_version(source), student_path(source))
         if options.students:

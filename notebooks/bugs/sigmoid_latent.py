@@ -1,22 +1,26 @@
 # %% [markdown]
 # # Bug museum: codes that cannot go where the noise is
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/genai-keras/genai_keras/blob/main/notebooks/bugs/sigmoid_latent.ipynb)
-# [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/genai-keras/genai_keras/main?labpath=notebooks/bugs/sigmoid_latent.ipynb)
-#
 # **Symptom.** The data contain the ten digits about equally often. Yet most samples of a VAE are
 # ones, or look like zeros or twos. (Chapter 4.)
 
 # %%
-# On Colab and Binder this installs genai_keras; anywhere else it does nothing.
-import os
+# If genai_keras is not installed, as on Colab, this cell gets it from the project's address.
+import importlib.util
+import subprocess
 import sys
 
-if "google.colab" in sys.modules or "BINDER_SERVICE_HOST" in os.environ:
-    import subprocess
-
-    address = "git+https://github.com/genai-keras/genai_keras"
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", address], check=True)
+ADDRESS = ""
+if importlib.util.find_spec("genai_keras") is None:
+    if not ADDRESS:
+        raise ModuleNotFoundError(
+            "genai_keras is not installed here, and this notebook has no address to get it from. "
+            "In your copy of the project, run `python -m pip wheel --no-deps .`, upload the .whl "
+            "file here, run `%pip install` with its name, and run this cell again."
+        )
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", f"git+{ADDRESS}"], check=True
+    )
 
 import genai_keras.cli.quiet  # TensorFlow starts without its notes on this machine
 

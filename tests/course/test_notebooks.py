@@ -4,7 +4,6 @@ import ast
 import importlib.util
 import re
 import subprocess
-import sys
 import urllib.request
 from pathlib import Path
 
@@ -17,9 +16,6 @@ from nbclient.exceptions import CellExecutionError
 from genai_keras.course import notebook as shown
 
 ROOT = Path(__file__).parents[2]
-# The project's address stands in setup.cfg; badges and first cells are held to it.
-URL = re.search(r"^url = (.*)$", (ROOT / "setup.cfg").read_text(), re.M).group(1)
-REPOSITORY = URL.removeprefix("https://github.com/")
 
 
 def load_build():
@@ -33,13 +29,6 @@ def load_build():
 build = load_build()
 SOURCES = build.sources()
 each_notebook = pytest.mark.parametrize("name", SOURCES)
-# What a reader opens: of an exercise the students' version, else what was run.
-ADDRESSES = {
-    name: (build.student_path(path) if "/source/" in str(path) else path.with_suffix(".ipynb"))
-    .relative_to(ROOT)
-    .as_posix()
-    for name, path in SOURCES.items()
-}
 
 
 def contents(notebook):
@@ -79,32 +68,43 @@ def test_output_is_whole(name):
 
 
 @each_notebook
-def test_first_cells(name):
-    title, install = build.read_text(SOURCES[name]).cells[:2]
-    address = ADDRESSES[name]
-    assert f"(https://colab.research.google.com/github/{REPOSITORY}/blob/main/{address})" in (
-        title.source
-    )
-    assert f"(https://mybinder.org/v2/gh/{REPOSITORY}/main?labpath={address})" in title.source
-    assert install.source == build.read_text(SOURCES["chapter4"]).cells[1].source
+def test_a_public_address_makes_badges_and_installs(name):
+    text = SOURCES[name].read_text(encoding="utf-8")
+    assert build.with_address(SOURCES[name], build.public_address()) == text
+    there = build.with_address(SOURCES[name], "https://github.com/someone/something")
+    path = build.reading_path(SOURCES[name]).relative_to(ROOT).as_posix()
+    for badge in (
+        f"(https://colab.research.google.com/github/someone/something/blob/main/{path})\n",
+        f"(https://mybinder.org/v2/gh/someone/something/main?labpath={path})\n",
+    ):
+        assert there.count(badge) == 1
+    assert there.count('\nADDRESS = "https://github.com/someone/something"\n') == 1
+    elsewhere = build.with_address(SOURCES[name], "https://example.org/project")
+    assert "[![" not in elsewhere and '\nADDRESS = "https://example.org/project"\n' in elsewhere
 
 
-@pytest.mark.parametrize(
-    ("place", "installs"), [("here", False), ("colab", True), ("binder", True)]
-)
-def test_first_cell_installs_only_where_it_has_to(monkeypatch, place, installs):
+@each_notebook
+def test_the_first_cell_is_the_same_everywhere(name):
+    assert build.read_text(SOURCES[name]).cells[1] == build.read_text(SOURCES["chapter4"]).cells[1]
+
+
+@pytest.mark.parametrize("installed", [True, False])
+@pytest.mark.parametrize("address", ["", "https://example.org/project"])
+def test_first_cell_installs_only_where_it_has_to(monkeypatch, installed, address):
     calls = []
     monkeypatch.setattr(subprocess, "run", lambda command, check: calls.append(command))
-    monkeypatch.delenv("BINDER_SERVICE_HOST", raising=False)
-    if place == "colab":
-        monkeypatch.setitem(sys.modules, "google.colab", sys)
-    if place == "binder":
-        monkeypatch.setenv("BINDER_SERVICE_HOST", "hub")
-    exec(build.read_text(SOURCES["chapter4"]).cells[1].source, {})
-    assert len(calls) == installs
-    if installs:
-        assert calls[0][1:4] == ["-m", "pip", "install"]
-        assert calls[0][-1] == f"git+{URL}"
+    if not installed:
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    cell = build.read_text(SOURCES["chapter4"]).cells[1].source
+    cell = cell.replace('ADDRESS = ""', f"ADDRESS = {address!r}")
+    if installed or address:
+        exec(cell, {})
+    else:
+        with pytest.raises(ModuleNotFoundError, match="no address to get it from"):
+            exec(cell, {})
+    assert [call[1:] for call in calls] == (
+        [] if installed or not address else [["-m", "pip", "install", "--quiet", f"git+{address}"]]
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in SOURCES if name.startswith("chapter")])

@@ -1,24 +1,28 @@
 # %% [markdown]
 # # Exercises of chapter 2: the generative adversarial network
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/genai-keras/genai_keras/blob/main/notebooks/exercises/chapter2.ipynb)
-# [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/genai-keras/genai_keras/main?labpath=notebooks/exercises/chapter2.ipynb)
-#
 # Fill in each function where it says `raise NotImplementedError()`, then run the cell below it.
 # That cell tells you whether the function is right and, if it is not, which mistake is likely.
 # Outside the notebook, `python -m genai_keras.check chapter2` marks all the functions. NumPy is
 # enough; `keras.ops` works too.
 
 # %%
-# On Colab and Binder this installs genai_keras; anywhere else it does nothing.
-import os
+# If genai_keras is not installed, as on Colab, this cell gets it from the project's address.
+import importlib.util
+import subprocess
 import sys
 
-if "google.colab" in sys.modules or "BINDER_SERVICE_HOST" in os.environ:
-    import subprocess
-
-    address = "git+https://github.com/genai-keras/genai_keras"
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", address], check=True)
+ADDRESS = ""
+if importlib.util.find_spec("genai_keras") is None:
+    if not ADDRESS:
+        raise ModuleNotFoundError(
+            "genai_keras is not installed here, and this notebook has no address to get it from. "
+            "In your copy of the project, run `python -m pip wheel --no-deps .`, upload the .whl "
+            "file here, run `%pip install` with its name, and run this cell again."
+        )
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", f"git+{ADDRESS}"], check=True
+    )
 
 import genai_keras.cli.quiet  # TensorFlow starts without its notes on this machine
 
