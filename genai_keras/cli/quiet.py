@@ -6,7 +6,10 @@ import itself fails, it raises a Python exception, which still shows.
 
 import contextlib
 import os
+import platform
 import sys
+
+from genai_keras.errors import UserError
 
 
 @contextlib.contextmanager
@@ -24,8 +27,14 @@ def _silent_stderr():
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-with _silent_stderr():
-    import tensorflow as tf
+try:
+    with _silent_stderr():
+        import tensorflow as tf
 
-    tf.config.list_physical_devices()  # the search for GPUs prints notes, too
+        tf.config.list_physical_devices()  # the search for GPUs prints notes, too
+except ImportError as error:
+    raise UserError(
+        f"TensorFlow cannot be imported ({error}) by Python {platform.python_version()} on "
+        f"{platform.system()} {platform.machine()}: docs/install.md lists what is supported"
+    ) from error
 tf.get_logger().setLevel("ERROR")  # hints on speed, meant for programmers

@@ -16,7 +16,7 @@ from genai_keras.training.failures import told_in_one_line
 from genai_keras.training.lock import is_free_of_files, locked
 from genai_keras.training.stops import SignalStop, TimeLimit
 from genai_keras.training.tensorboard import EpochTensorBoard, write_settings
-from genai_keras.training.versions import check_data, versions, warn_of_other_versions
+from genai_keras.training.versions import check_data, device, versions, warn_of_other_versions
 
 # Everything that a run writes into its folder, so everything that `overwrite` removes.
 CONTENTS = (
@@ -102,6 +102,8 @@ def run_training(model, data, config, callbacks=()):
     folder = config.run_dir
     data.train.shuffled()  # too few samples should fail before the folder is changed
     folder.mkdir(parents=True, exist_ok=True)
+    if config.verbose:
+        print(f"training on {device()}")
     with locked(folder):
         if not config.resume and not is_free_of_files(folder):
             _check_contents(config)  # again, because another process may have used it

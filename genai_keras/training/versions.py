@@ -2,8 +2,11 @@
 
 import importlib.metadata
 import json
+import os
 import platform
 import sys
+
+import tensorflow as tf
 
 from genai_keras.errors import UserError
 
@@ -48,6 +51,15 @@ def read_versions(folder):
         return {name: value for name, value in found.items() if value is not None}
     except (ValueError, AttributeError) as error:
         raise UserError(f"{path} is damaged ({error}): restore it, or start a new run") from None
+
+
+def device():
+    """What TensorFlow computes on, in a few words."""
+    gpus = tf.config.get_visible_devices("GPU")
+    if not gpus:
+        return f"CPU, {os.cpu_count()} cores"
+    details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+    return ", ".join(each.get("device_name", "a GPU") for each in details)
 
 
 def versions():
