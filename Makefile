@@ -4,12 +4,13 @@ PYTHON ?= python3
 VENV := .venv
 IN_VENV := $(VENV)/bin
 
-.PHONY: help gan notebooks exercises test quick lint benchmark clean
+.PHONY: help gan notebooks exercises docs test quick lint benchmark clean
 
 help:
 	@echo "make gan        train a DCGAN on real handwritten digits; pictures in runs/"
 	@echo "make notebooks  open the chapters in Jupyter Lab"
 	@echo "make exercises  make the students' notebooks from the solutions"
+	@echo "make docs       build the documentation in site/"
 	@echo "make test       run every test"
 	@echo "make quick      run the tests that take seconds"
 	@echo "make lint       check style"
@@ -23,6 +24,10 @@ notebooks: $(VENV)/ready-notebooks
 
 exercises: $(VENV)/ready-notebooks
 	$(IN_VENV)/python notebooks/build.py --students
+
+docs: $(VENV)/ready-dev
+	$(IN_VENV)/mkdocs build --strict --quiet
+	@echo "open site/index.html"
 
 # A process for each core, four at most, with one thread each: `pytest` alone runs in one process.
 PYTEST := $(IN_VENV)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
@@ -44,6 +49,8 @@ benchmark: $(VENV)/ready-dev
 
 # The exact versions of requirements.txt, and the package itself from this checkout.
 $(VENV)/ready: requirements.txt setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and \
+	"error: this needs Python 3.11, 3.12 or 3.13, not %d.%d: make PYTHON=python3.12 ..." % sys.version_info[:2])'
 	$(PYTHON) -m venv $(VENV)
 	$(IN_VENV)/python -m pip install --quiet --requirement requirements.txt
 	$(IN_VENV)/python -m pip install --quiet --no-deps --editable .
