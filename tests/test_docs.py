@@ -130,9 +130,9 @@ def sources():
 
 def texts():
     for path in sources():
-        if path.suffix in (".py", ".md", ".ipynb", ".cfg", ".toml", ".txt", ".yml", ""):
-            if path != Path(__file__):
-                yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
+        known = path.suffix in (".py", ".md", ".ipynb", ".cfg", ".toml", ".txt", ".yml", "")
+        if known and path != Path(__file__):
+            yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
 
 
 def test_no_address_is_somebody_elses():
