@@ -26,7 +26,7 @@ exercises: $(VENV)/ready-notebooks
 	$(IN_VENV)/python notebooks/build.py --students
 
 docs: $(VENV)/ready-dev
-	$(IN_VENV)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(IN_VENV)/mkdocs build --strict --quiet
 	@echo "open site/index.html"
 
 # A process for each core, four at most, with one thread each: `pytest` alone runs in one process.

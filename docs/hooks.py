@@ -71,7 +71,7 @@ def on_page_markdown(markdown, page, config, files):
             return f"{image}[{text}]({link})"
         return f"[{text}]({address}/blob/main/{path})" if address else text
 
-    parts = re.split(r"(^```.*?^```|^(?: {4}.*\n)+)", markdown, flags=re.M | re.S)
+    parts = re.split(r"(^```.*?^```|^(?: {4}[^\n]*\n)+)", markdown, flags=re.M | re.S)
     parts[::2] = [LINK.sub(follow, part) for part in parts[::2]]
     return "".join(parts)
 
