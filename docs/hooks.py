@@ -72,7 +72,9 @@ def on_page_markdown(markdown, page, config, files):
         return f"[{text}]({address}/blob/main/{path})" if address else text
 
     parts = re.split(r"(^```.*?^```|^(?: {4}[^\n]*\n)+)", markdown, flags=re.M | re.S)
-    parts[::2] = [LINK.sub(follow, part) for part in parts[::2]]
+    # A list needs a blank line before it here, though not in notebooks and checkouts.
+    begin = re.compile(r"^(?![-*|] |\d+\. | )(.+)\n(?=[-*] |1\. )", re.M)
+    parts[::2] = [begin.sub(r"\1\n\n", LINK.sub(follow, part)) for part in parts[::2]]
     return "".join(parts)
 
 

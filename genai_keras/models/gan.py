@@ -121,6 +121,7 @@ class GAN(TakesImages, FromFile, FromNoise, keras.Model):
         return [self.means]
 
     def train_step(self, data):
+        """Updates both networks once, with the gradients of the same batch."""
         real, label, _ = keras.utils.unpack_x_y_sample_weight(data)  # (batch, *sample_shape)
         noise = self._noise(real, self.seed_generator)
         with tf.GradientTape(persistent=True) as tape:
