@@ -52,6 +52,7 @@ class LanguageModel(OneOptimizer):
         return [self.means]
 
     def train_step(self, data):
+        """Updates the decoder once, on the mean -log p of the predicted tokens."""
         tokens, _, _ = keras.utils.unpack_x_y_sample_weight(data)  # (batch, length)
         with tf.GradientTape() as tape:
             terms = self.terms(tokens, training=True)

@@ -70,6 +70,7 @@ class Seq2Seq(OneOptimizer):
         return [self.token_means, self.sentence_means]
 
     def train_step(self, data):
+        """Updates both networks once, on the mean loss of the target's tokens."""
         source, target, _ = keras.utils.unpack_x_y_sample_weight(data)
         with tf.GradientTape() as tape:
             terms = self.terms(source, target, training=True)

@@ -110,6 +110,7 @@ class VAE(TakesImages, FromNoise, OneOptimizer):
         return [self.means, self.active_units]
 
     def train_step(self, data):
+        """Updates both networks once, with gradients through the sample of z."""
         x, label, _ = keras.utils.unpack_x_y_sample_weight(data)  # (batch, *sample_shape)
         with tf.GradientTape() as tape:
             terms = self.terms(x, self.reparameterize, label, training=True)
