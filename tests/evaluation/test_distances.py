@@ -163,6 +163,16 @@ def test_kernel_distance_of_gaussians_is_their_moments():
 # Precision and recall
 
 
+def test_the_fifth_neighbour_decides_unless_another_is_asked_for():
+    ours, reference = RNG.normal(0.3, 1, (150, 6)), RNG.normal(0, 0.9, (210, 6))
+    for default, five in zip(
+        distances.precision_recall(ours, reference),
+        distances.precision_recall(ours, reference, 5),
+        strict=True,
+    ):
+        assert np.array_equal(default, five)
+
+
 def check_against_prdc(ours, reference, neighbours):
     precise, recalled = distances.precision_recall(ours, reference, neighbours)
     assert precise.shape == (len(ours),) and recalled.shape == (len(reference),)
