@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from genai_keras.plots.terminal import image_strip
+from genai_keras.plots.strips import image_strip
 
 WARM_UP = 2  # steps that compile, and tell nothing of the pace
 TOLD_AFTER = 20  # steps, when the first estimate is printed
@@ -80,9 +80,7 @@ class Terminal(keras.callbacks.Callback):
         self.previews = [each for each in shows if hasattr(each, "preview")] if previews else []
         self.console = Console(force_jupyter=False, highlight=False, markup=False, emoji=False)
         moves = self.console.is_terminal and not self.console.is_dumb_terminal
-        self.live = None
-        if live and moves:
-            self.live = Live(get_renderable=self._frame, console=self.console)
+        self.is_live = live and moves
         self.width = min(self.console.width, WIDTH) if moves else WIDTH
         self.pace = Pace(-(-validation.count // validation.batch_size))
         self.limit = None if max_minutes is None else time.monotonic() + 60 * max_minutes
@@ -90,15 +88,16 @@ class Terminal(keras.callbacks.Callback):
         self.told = False
         self.ended = None
         self.shown = []
+        # Last, because it asks for the first frame.
+        self.live = Live(get_renderable=self._frame, console=self.console)
 
     def __enter__(self):
-        if self.live:
+        if self.is_live:
             self.live.start()
         return self
 
     def __exit__(self, *failure):
-        if self.live:
-            self.live.stop()
+        self.live.stop()
 
     def on_train_begin(self, logs=None):
         self.shown = self._previews()
@@ -123,7 +122,7 @@ class Terminal(keras.callbacks.Callback):
         took = duration(time.monotonic() - self.begun)
         self._print(f"{epoch + 1:5}{figures}  {took:>8}")
         self.shown = self._previews()
-        for text in () if self.live else self.shown:
+        for text in () if self.is_live else self.shown:
             self._print(text)
 
     def _fitting(self, names):
@@ -136,7 +135,7 @@ class Terminal(keras.callbacks.Callback):
         return kept
 
     def _print(self, line):
-        if self.live:
+        if self.is_live:
             self.console.print(line)
         else:
             print(line, flush=True)
@@ -166,7 +165,7 @@ class Terminal(keras.callbacks.Callback):
     def _previews(self):
         """What the callbacks have to show: text, and on a terminal that has them also images."""
         previews = [each.preview for each in self.previews if each.preview is not None]
-        has_images = self.live and self.console.encoding.startswith("utf")
+        has_images = self.is_live and self.console.encoding.startswith("utf")
         return [
             each if isinstance(each, str) else image_strip(each, self.width)
             for each in previews

@@ -172,7 +172,8 @@ def _train(model, train, validation, checkpoint, config, callbacks):
         else:
             _end_again(model, own, config)
         save_whole(model, folder / "model.keras")
-    say_where(config)
+    if config.verbose:
+        say_where(config)
     stop.stop()
 
 
