@@ -16,6 +16,8 @@ class EachEpoch(keras.callbacks.Callback):
         suffix: end of the file names.
     """
 
+    preview = None  # what a terminal may show of it: lines of text, or `(n, ...)` images in [0, 1]
+
     def __init__(self, run_dir, stem="epoch", suffix=".png"):
         super().__init__()
         self.samples = run_dir / "samples"

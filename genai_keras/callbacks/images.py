@@ -7,6 +7,8 @@ from genai_keras.callbacks.epochs import EachEpoch
 from genai_keras.files import whole_file
 from genai_keras.plots.images import image_grid, save_animation
 
+PREVIEWED = 10  # images that a wide terminal may show
+
 
 class EpochImage(EachEpoch):
     """Draws an image before training and after each epoch, and an animation of them at the end.
@@ -56,6 +58,8 @@ class ImageGrid(EpochImage):
     def draw(self, logs):
         classes = self.model.classes or 1
         images = self.model.generate(max(self.count // classes, 1) * classes, seed=self.seed)
+        low, high = self.model.value_range
+        self.preview = (images[:PREVIEWED] - low) / (high - low)
         return image_grid(
             images, columns=self.model.classes or None, value_range=self.model.value_range
         )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from genai_keras.callbacks.images import EpochImage, ImageGrid
+from genai_keras.callbacks.images import PREVIEWED, EpochImage, ImageGrid
 from genai_keras.data.pixels import to_images
 from genai_keras.plots.images import image_grid
 from genai_keras.plots.pixels import completion_grid
@@ -28,8 +28,9 @@ class PixelGrid(ImageGrid):
 
     def draw(self, logs):
         nothing = np.zeros((self.count, 0), "int32")
-        sequences = self.model.generate(nothing, self.pixels, **self.sampling)
-        return image_grid(to_images(sequences), value_range=(0, 1))
+        images = to_images(self.model.generate(nothing, self.pixels, **self.sampling))
+        self.preview = images[:PREVIEWED]
+        return image_grid(images, value_range=(0, 1))
 
 
 class Completions(EpochImage):

@@ -1,31 +1,30 @@
 """Samples of text after each epoch, from a language model or an encoder-decoder."""
 
 import tensorflow as tf
+from rich.cells import set_cell_size
 
 from genai_keras.callbacks.epochs import EachEpoch
 from genai_keras.files import write_text
 
-PRINTED = 240  # characters of a sample that the terminal shows
+PREVIEW = 76  # columns of the terminal for a line of text
 
 
 class TextSample(EachEpoch):
-    """The continuation of a prompt: in `samples/epoch_0001.txt`, TensorBoard and the terminal.
+    """The continuation of a prompt: in `samples/epoch_0001.txt` and on TensorBoard.
 
     Args:
         run_dir: the run folder.
         tokenizer: tokenizer of the text.
         prompt: text that the model continues.
         length: number of tokens to add.
-        verbose: 0 prints nothing on the terminal.
         **sampling: temperature, top_k, top_p and seed, as in `LanguageModel.generate`.
     """
 
-    def __init__(self, run_dir, tokenizer, prompt, length, verbose=1, **sampling):
+    def __init__(self, run_dir, tokenizer, prompt, length, **sampling):
         super().__init__(run_dir, suffix=".txt")
         self.tokenizer = tokenizer
         self.prompt = tokenizer.encode(prompt)
         self.length = length
-        self.verbose = verbose
         self.sampling = sampling
 
     def show(self, path, epoch, logs):
@@ -33,28 +32,24 @@ class TextSample(EachEpoch):
         text = self.tokenizer.decode(tokens)
         write_text(path, text + "\n")
         tf.summary.text("sample", as_markdown(text))
-        if self.verbose:
-            shown = text[:PRINTED].strip().replace("\n", "\n  | ")
-            print(f"\n  | {shown}\n")
+        self.preview = _line(text)
 
 
 class Translations(EachEpoch):
-    """Translations of a few sources: in `samples/epoch_0001.txt`, TensorBoard and the terminal.
+    """Translations of a few sources: in `samples/epoch_0001.txt` and on TensorBoard.
 
     Args:
         run_dir: the run folder.
         pairs: pairs of strings, a source and its true target.
         source: the sources as tokens, `(n, length)`.
         tokenizer: tokenizer of the targets.
-        verbose: 0 prints nothing on the terminal.
     """
 
-    def __init__(self, run_dir, pairs, source, tokenizer, verbose=1):
+    def __init__(self, run_dir, pairs, source, tokenizer):
         super().__init__(run_dir, suffix=".txt")
         self.pairs = pairs
         self.source = source
         self.tokenizer = tokenizer
-        self.verbose = verbose
 
     def show(self, path, epoch, logs):
         written = self.model.generate(self.source)
@@ -64,8 +59,12 @@ class Translations(EachEpoch):
         ]
         write_text(path, "\n".join(lines) + "\n")
         tf.summary.text("translations", as_markdown("\n".join(lines)))
-        if self.verbose:
-            print("\n" + "\n".join(f"  | {line}" for line in lines[:4]) + "\n")
+        self.preview = "\n".join(map(_line, lines[:3]))
+
+
+def _line(text):
+    """The beginning of a text in one line of a terminal, where some characters are wide."""
+    return "  | " + set_cell_size(" ".join(text.split()), PREVIEW).rstrip()
 
 
 def as_markdown(text):

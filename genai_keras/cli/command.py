@@ -28,6 +28,7 @@ def command(config_class):
             try:
                 with _terminated_like_ctrl_c():
                     config = parse_config(config_class, argv, description=body.__doc__)
+                    config.announce()  # at once: importing TensorFlow takes seconds
                     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
                     if not config.debug:
                         import genai_keras.cli.quiet  # noqa: F401

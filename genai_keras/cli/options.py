@@ -30,7 +30,7 @@ GROUPS = ("arguments", COMMON, DATA, NETWORK, OPTIMIZATION, IMAGES, TEXT, SAMPLE
 # move; a checksum of their content shows that they are the same.)
 FREE_TO_CHANGE = {
     "epochs", "max_minutes", "save_every", "data_dir", "run_dir", "resume", "overwrite", "verbose",
-    "debug", "histograms", "evaluate", "evaluation_samples", "prompt", "sample_length",
+    "preview", "debug", "histograms", "evaluate", "evaluation_samples", "prompt", "sample_length",
     "temperature", "top_k", "top_p", "beam_width", "length_penalty",
 }  # fmt: skip
 
@@ -135,6 +135,9 @@ class Config:
     def check(self):
         """Raises a `UsageError` for options that cannot be used together."""
 
+    def announce(self):
+        """Prints what the command will do, if that takes long."""
+
     @staticmethod
     def in_flags(text):
         """Replaces `argument` and `argument=value` in a message by the flags that are typed."""
@@ -187,9 +190,15 @@ class TrainConfig(Config):
     )
     histograms: bool = option(False, "write histograms of all weights to TensorBoard", SHOWING)
     verbose: int = option(
-        1, "amount of output: 0 none, 1 progress bar, 2 lines per epoch", SHOWING,
+        1, "amount of output: 0 none, 1 progress and samples, 2 plain lines", SHOWING,
         choices=(0, 1, 2),
     )  # fmt: skip
+    preview: bool | None = option(None, "show samples on the terminal as they improve", SHOWING)
+
+    def announce(self):
+        if self.verbose:
+            what = f"{self.command}: {self.preset}, learns {self.dataset}, {self.epochs} epochs"
+            print(f"{what}\nfolder: {self.run_dir}", flush=True)
 
     def task(self):
         """The `Task` to learn: that of the data set, with these options."""

@@ -33,6 +33,13 @@ class LanguageModel(OneOptimizer):
     Reference: Radford et al. 2019 (GPT-2)
     """
 
+    headline = (
+        "loss",
+        "val_loss",
+        "val_bits_per_character",
+        "val_nats_per_image",
+    )  # figures to watch
+
     def __init__(self, decoder, scales=None, **kwargs):
         super().__init__(**kwargs)
         self.decoder = decoder

@@ -38,6 +38,9 @@ class Seq2Seq(OneOptimizer):
     Reference: Vaswani et al. 2017, https://arxiv.org/abs/1706.03762
     """
 
+    # The figures to watch.
+    headline = ("loss", "val_loss", "val_exact_match")
+
     def __init__(self, encoder, decoder, label_smoothing=0.0, padding=0, end=1, **kwargs):
         super().__init__(**kwargs)
         self.encoder = encoder

@@ -53,6 +53,8 @@ class VAE(TakesImages, FromNoise, OneOptimizer):
         IWAE and active units: Burda et al. 2016, https://arxiv.org/abs/1509.00519
     """
 
+    # The figures to watch.
+    headline = ("elbo", "val_elbo", "val_kl")
     value_range = (0, 1)  # of images: black and white
 
     def __init__(

@@ -40,7 +40,6 @@ class Pairs(Task):
                 pairs.validation_texts[:SHOWN],
                 source,
                 pairs.target_tokenizer,
-                self.options.verbose,
             ),
             AttentionMaps(
                 run_dir,

@@ -54,7 +54,6 @@ class Text(Task):
                 tokenizer,
                 options.prompt,
                 options.sample_length,
-                options.verbose,
                 **options.sampling(),
             ),
             AttentionMaps(options.run_dir, shown, labels, labels),

@@ -8,12 +8,14 @@ import shutil
 
 import keras
 
+from genai_keras.callbacks.terminal import Terminal
 from genai_keras.errors import UserError
 from genai_keras.files import write_text
 from genai_keras.training.checkpoints import CheckpointCallback, Checkpoints, save_whole
 from genai_keras.training.divergence import DivergenceStop
 from genai_keras.training.failures import told_in_one_line
 from genai_keras.training.lock import is_free_of_files, locked
+from genai_keras.training.next_steps import say_where
 from genai_keras.training.stops import SignalStop, TimeLimit
 from genai_keras.training.tensorboard import EpochTensorBoard, write_settings
 from genai_keras.training.versions import check_data, device, versions, warn_of_other_versions
@@ -141,6 +143,16 @@ def _train(model, train, validation, checkpoint, config, callbacks):
     divergence = DivergenceStop()
     checkpoint.check = divergence.check
     own = callbacks
+    terminal = Terminal(
+        config.epochs,
+        train,
+        validation,
+        checkpoint,
+        shows=own,
+        live=config.verbose == 1,
+        previews=config.preview is not False,
+        max_minutes=config.max_minutes,
+    )
     callbacks = [
         divergence,
         *own,
@@ -149,17 +161,19 @@ def _train(model, train, validation, checkpoint, config, callbacks):
         ),
         keras.callbacks.CSVLogger(folder / "history.csv", append=True),
         checkpoint,
+        *([terminal] if config.verbose else []),
         stop,
     ]
     if config.max_minutes:
         callbacks.append(TimeLimit(config.max_minutes, checkpoint))
-    with stop, told_in_one_line(model, train, checkpoint, config, callbacks):
+    with stop, terminal, told_in_one_line(model, train, checkpoint, config, callbacks):
         if checkpoint.step < config.epochs * train.steps_per_epoch:
             _fit(model, train, validation, checkpoint.step, config, callbacks)
         else:
             _end_again(model, own, config)
         save_whole(model, folder / "model.keras")
-    _say_where(config)
+    if config.verbose:
+        say_where(config)
     stop.stop()
 
 
@@ -170,7 +184,7 @@ def _fit(model, train, validation, start_step, config, callbacks):
     shared = {
         "validation_data": validation.in_order(),
         "callbacks": callbacks,
-        "verbose": config.verbose,
+        "verbose": 0,  # `Terminal` shows what happens
         "shuffle": False,  # the batches are already shuffled
     }
     if position:
@@ -234,11 +248,3 @@ def _forget_history_from(path, epoch):
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([header, *kept] if kept else [])
     write_text(path, text.getvalue())
-
-
-def _say_where(config):
-    folder = config.run_dir
-    print(
-        f"\nmodel     {folder / 'model.keras'}\nsamples   {folder / 'samples'}\n"
-        f"curves    tensorboard --logdir {folder / 'tensorboard'}"
-    )

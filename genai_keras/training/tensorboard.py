@@ -10,7 +10,7 @@ from tensorboard.plugins.hparams import api as hparams
 # Options for a single start or for paths, which are not useful to compare runs.
 NO_SETTINGS = {
     "run_dir", "data_dir", "resume", "overwrite", "max_minutes", "save_every", "verbose", "debug",
-    "histograms",
+    "histograms", "preview",
 }  # fmt: skip
 
 

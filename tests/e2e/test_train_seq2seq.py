@@ -116,7 +116,7 @@ def test_epochs_show_a_few_validation_pairs_in_low_precision_too(tmp_path, capsy
     for line in (tmp_path / "run" / "samples" / "epoch_0003.txt").read_text().splitlines():
         source, _, rest = line.partition(" -> ")
         assert rest.endswith(f"({''.join(sorted(source))})")
-    assert capsys.readouterr().out.count("  | ") == 4 * 4
+    assert capsys.readouterr().out.count("  | ") == 3 * 3
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,181 @@
+"""What the terminal shows of a run: a line per epoch, the time left, and samples."""
+
+import statistics
+import time
+
+import keras
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from genai_keras.plots.strips import image_strip
+
+WARM_UP = 2  # steps that compile, and tell nothing of the pace
+TOLD_AFTER = 20  # steps, when the first estimate is printed
+WIDTH = 80
+
+
+class Pace:
+    """How long a run will take: the time of a step, and that between the epochs.
+
+    Args:
+        validation_steps: number of validation steps per epoch, for a guess before the first one.
+    """
+
+    def __init__(self, validation_steps):
+        self.validation_steps = validation_steps
+        self.steps = 0
+        self.seconds = 0.0
+        self.between = []
+        self.last = None
+
+    def step(self, now):
+        """A step has ended."""
+        self.steps += 1
+        if self.last is not None and self.steps > WARM_UP:
+            self.seconds += now - self.last
+        self.last = now
+
+    def pause(self, seconds):
+        """Validation, saving and drawing between two epochs took so long."""
+        self.between.append(seconds)
+        self.last = None  # the first step of an epoch also waits for its data
+        self.steps -= 1
+
+    def left(self, steps, epochs):
+        """Seconds that so many steps, and so many ends of epochs, will take; None if unknown."""
+        measured = self.steps - WARM_UP
+        if measured < 1:
+            return None
+        step = self.seconds / measured
+        # A validation step needs no gradient, so it takes about half as long.
+        between = statistics.median(self.between) if self.between else None
+        pause = self.validation_steps * step / 2 if between is None else between
+        return steps * step + epochs * pause
+
+
+class Terminal(keras.callbacks.Callback):
+    """Prints a line per epoch; on a terminal also a progress bar, the time left, and samples.
+
+    It is a context manager, so that the terminal is left in order however training ends.
+
+    Args:
+        epochs: number of epochs of the run.
+        train, validation: `Batches`.
+        checkpoint: the `CheckpointCallback`, which counts the steps.
+        shows: callbacks with a `preview`.
+        live: whether to use a progress bar if there is a terminal.
+        previews: whether to show samples.
+        max_minutes: time limit of the run, or None.
+    """
+
+    def __init__(
+        self, epochs, train, validation, checkpoint, shows, live, previews, max_minutes=None
+    ):
+        super().__init__()
+        self.epochs = epochs
+        self.steps_per_epoch = train.steps_per_epoch
+        self.checkpoint = checkpoint
+        self.previews = [each for each in shows if hasattr(each, "preview")] if previews else []
+        self.console = Console(force_jupyter=False, highlight=False, markup=False, emoji=False)
+        moves = self.console.is_terminal and not self.console.is_dumb_terminal
+        self.is_live = live and moves
+        self.width = min(self.console.width, WIDTH) if moves else WIDTH
+        self.pace = Pace(-(-validation.count // validation.batch_size))
+        self.limit = None if max_minutes is None else time.monotonic() + 60 * max_minutes
+        self.names = None
+        self.told = False
+        self.ended = None
+        self.shown = []
+        # Last, because it asks for the first frame.
+        self.live = Live(get_renderable=self._frame, console=self.console)
+
+    def __enter__(self):
+        if self.is_live:
+            self.live.start()
+        return self
+
+    def __exit__(self, *failure):
+        self.live.stop()
+
+    def on_train_begin(self, logs=None):
+        self.shown = self._previews()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.begun = time.monotonic()
+        if self.ended is not None:
+            self.pace.pause(self.begun - self.ended)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.ended = time.monotonic()
+        self.pace.step(self.ended)
+        if self.pace.steps >= TOLD_AFTER and not self.told:
+            self.told = True
+            self._print(f"about {duration(self._left())} to go, measured on the first steps")
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.names is None:
+            self.names = self._fitting([name for name in self.model.headline if name in logs])
+            self._print("epoch" + "".join(f"  {n:>8}" for n in self.names) + "      time")
+        figures = "".join(f"  {logs[n]:>{max(8, len(n))}.4f}" for n in self.names)
+        took = duration(time.monotonic() - self.begun)
+        self._print(f"{epoch + 1:5}{figures}  {took:>8}")
+        self.shown = self._previews()
+        for text in () if self.is_live else self.shown:
+            self._print(text)
+
+    def _fitting(self, names):
+        """As many of the names as fit into a line."""
+        kept, used = [], len("epoch") + 10
+        for name in names:
+            used += 2 + max(8, len(name))
+            if used <= self.width:
+                kept.append(name)
+        return kept
+
+    def _print(self, line):
+        if self.is_live:
+            self.console.print(line)
+        else:
+            print(line, flush=True)
+
+    def _left(self):
+        """Seconds that are left, or None."""
+        steps = self.epochs * self.steps_per_epoch - self.checkpoint.step
+        left = self.pace.left(steps, -(-steps // self.steps_per_epoch))
+        if left is None or self.limit is None:
+            return left
+        return min(left, max(0.0, self.limit - time.monotonic()))
+
+    def _frame(self):
+        """What moves: samples, and a line with a bar. Called from another thread."""
+        step, total = self.checkpoint.step, self.epochs * self.steps_per_epoch
+        epoch = min(step // self.steps_per_epoch + 1, self.epochs)
+        left = self._left()
+        line = Table.grid(padding=(0, 2))
+        line.add_row(
+            f"epoch {epoch}/{self.epochs}",
+            ProgressBar(total, step, width=24),
+            f"step {step - (epoch - 1) * self.steps_per_epoch}/{self.steps_per_epoch}",
+            "" if left is None else f"{duration(left)} left",
+        )
+        return Group(*self.shown, line)
+
+    def _previews(self):
+        """What the callbacks have to show: text, and on a terminal that has them also images."""
+        previews = [each.preview for each in self.previews if each.preview is not None]
+        has_images = self.is_live and self.console.encoding.startswith("utf")
+        return [
+            each if isinstance(each, str) else image_strip(each, self.width)
+            for each in previews
+            if isinstance(each, str) or has_images
+        ]
+
+
+def duration(seconds):
+    """A time in words of at most 8 characters, such as `45 s` or `2 min`."""
+    if seconds < 99.5:
+        return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 99.5 else f"{minutes / 60:.1f} h"

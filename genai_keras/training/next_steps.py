@@ -1,0 +1,32 @@
+"""Where a finished run is, and what to type next."""
+
+import shlex
+
+
+def say_where(config):
+    """Prints the files of a run that one looks at first, and the commands to go on with."""
+    folder = config.run_dir
+    found = [("model", folder / "model.keras")]
+    samples = sorted((folder / "samples").glob("epoch_*"))
+    if samples:
+        found.append(("samples", samples[-1]))
+    animation = folder / "samples" / "progress.gif"
+    if animation.exists():
+        found.append(("animation", animation))
+    print("\n" + "\n".join(f"{name:10}{path}" for name, path in found))
+    run, runs = shlex.quote(str(folder)), shlex.quote(str(folder.parent))
+    print("\nWhat next?")
+    for purpose, command in (
+        ("make samples", f"python -m genai_keras.generate {run}"),
+        ("measure it", f"python -m genai_keras.evaluate {run}"),
+        ("see curves", f"tensorboard --logdir {runs}"),
+        ("train longer", _longer(config)),
+    ):
+        if command:
+            print(f"  {purpose:13} {command}")
+
+
+def _longer(config):
+    if config.schedule != "constant":  # a cosine schedule ends at 0
+        return None
+    return f"{config.resume_command()} --epochs {2 * config.epochs}"
