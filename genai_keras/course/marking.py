@@ -57,17 +57,25 @@ def exercises_of(chapter):
     return importlib.import_module(f"genai_keras.course.{chapter}").EXERCISES
 
 
+class WrongAnswer(AssertionError):
+    """An answer is wrong, or not done yet. In a notebook, only its message is shown."""
+
+    def _render_traceback_(self):  # where IPython would show the lines of this module
+        return [str(self)]
+
+
 def check(answer, seed=0):
-    """Prints whether a function is right, and if not, the likely mistake.
+    """Prints that a function is right, or raises what is probably wrong with it.
 
     Args:
         answer: the function, with the name given in the exercise.
         seed: seed of the inputs it is tried on.
 
     Returns:
-        Whether it is right.
+        True, if it is right.
 
     Raises:
+        WrongAnswer: it is not; the message names the likely mistake.
         ValueError: no exercise has that name.
     """
     exercises = [each for chapter in CHAPTERS for each in exercises_of(chapter)]
@@ -75,8 +83,10 @@ def check(answer, seed=0):
     if found is None:
         raise ValueError(f"no exercise is called {answer.__name__}")
     verdict = mark(found, answer, seed)
+    if verdict.status != "right":
+        raise WrongAnswer(f"{verdict.name}: {verdict}")
     print(f"{verdict.name}: {verdict}")
-    return verdict.status == "right"
+    return True
 
 
 def mark(exercise, answer, seed=0):

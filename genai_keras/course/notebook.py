@@ -12,7 +12,7 @@ from PIL import Image as PillowImage
 from genai_keras.plots.images import image_grid
 
 try:
-    from IPython.display import IFrame, Markdown, display
+    from IPython.display import HTML, Markdown, display
 except ImportError as error:
     raise ImportError("notebooks need more packages: pip install genai_keras[notebooks]") from error
 
@@ -104,22 +104,37 @@ def explore(draw, **ranges):
     display(widgets.VBox([*sliders.values(), image], layout=in_its_size))
 
 
+# The page asks its own server, which hands on to TensorBoard: so it works at any address. Elsewhere
+# than in Jupyter, such as in an editor, there is no such server.
+TENSORBOARD = """
+<iframe id="tensorboard-{port}" width="100%" height="{height}" style="border: 0"></iframe>
+<p><a id="link-{port}" target="_blank">TensorBoard in a tab of its own</a></p>
+<script>
+(() => {{
+  const config = document.getElementById("jupyter-config-data");
+  const address = config
+    ? new URL(JSON.parse(config.textContent).baseUrl + "proxy/{port}/", location.href).href
+    : "http://localhost:{port}/";
+  document.getElementById("tensorboard-{port}").src = address;
+  document.getElementById("link-{port}").href = address;
+}})();
+</script>
+"""
+
+
 def show_tensorboard(folder, height=800):
     """Shows TensorBoard below the cell; the kernel serves it, so both end together."""
     from tensorboard import program
 
     server = program.TensorBoard()
     server.configure(argv=[None, "--logdir", str(folder), "--port", "0", "--load_fast", "false"])
-    port = server.launch().rstrip("/").rsplit(":", 1)[1]
+    port = int(server.launch().rstrip("/").rsplit(":", 1)[1])
     try:
         from google.colab import output
     except ImportError:
-        # On JupyterHub and Binder, the browser reaches this machine only through a proxy.
-        hub = os.environ.get("JUPYTERHUB_SERVICE_PREFIX")
-        address = f"{hub}proxy/{port}/" if hub else f"http://localhost:{port}/"
-        display(IFrame(address, "100%", height))
+        display(HTML(TENSORBOARD.format(port=port, height=height)))
     else:
-        output.serve_kernel_port_as_iframe(int(port), height=height)
+        output.serve_kernel_port_as_iframe(port, height=height)
 
 
 def outcome(test):
