@@ -8,7 +8,7 @@ IN_VENV := $(VENV)/bin
 
 help:
 	@echo "make gan        train a DCGAN on real handwritten digits; pictures in runs/"
-	@echo "make notebooks  open the chapters in Jupyter Lab"
+	@echo "make notebooks  open your own copy of the chapters in Jupyter Lab"
 	@echo "make exercises  make the students' notebooks from the solutions"
 	@echo "make docs       build the documentation in site/"
 	@echo "make test       run every test"
@@ -20,7 +20,8 @@ gan: $(VENV)/ready
 	$(IN_VENV)/python -m genai_keras.train_gan
 
 notebooks: $(VENV)/ready-notebooks
-	$(IN_VENV)/jupyter lab notebooks/chapter1_regression.ipynb
+	$(IN_VENV)/python notebooks/build.py --copy
+	$(IN_VENV)/jupyter lab my_notebooks/chapter1_regression.ipynb
 
 exercises: $(VENV)/ready-notebooks
 	$(IN_VENV)/python notebooks/build.py --students

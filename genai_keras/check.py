@@ -7,7 +7,7 @@ from genai_keras.cli.command import command
 from genai_keras.cli.tool_options import CheckConfig
 from genai_keras.errors import UserError
 
-PLACES = (Path(), Path("notebooks/exercises"), Path("exercises"))
+PLACES = tuple(map(Path, (".", "exercises", "my_notebooks/exercises", "notebooks/exercises")))
 
 
 @command(CheckConfig)

@@ -3,6 +3,7 @@
     python notebooks/build.py                     # runs every chapter, solution and exhibit
     python notebooks/build.py chapter4 exercises/chapter4 bugs/kl_mean     # only these
     python notebooks/build.py --students          # the students' versions of the exercises only
+    python notebooks/build.py --copy              # a copy for a student to work in: my_notebooks/
     python notebooks/build.py --address           # the public address in setup.cfg, into the texts
 
 A notebook's text is a `.py` file in jupytext's percent format; beside it lies the `.ipynb` that this
@@ -14,6 +15,7 @@ hidden tests.
 import argparse
 import configparser
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -69,6 +71,16 @@ def with_address(source, address):
             f"(https://mybinder.org/v2/gh/{repository}/main?labpath={path})\n#\n{rest}"
         )
     return f"{title}\n#\n{rest}"
+
+
+def copy_to(folder):
+    """Copies what a student opens, unless it is there already; not the texts and the solutions."""
+    for path in sorted(FOLDER.rglob("*")):
+        copy = folder / path.relative_to(FOLDER)
+        shown = path.suffix == ".ipynb" or path == FOLDER / "README.md"
+        if shown and "source" not in path.relative_to(FOLDER).parts and not copy.exists():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
 
 
 def public_address():
@@ -141,8 +153,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="which, such as chapter4; all if none is named")
     parser.add_argument("--students", action="store_true", help="run nothing")
+    parser.add_argument("--copy", action="store_true", help="only copy to my_notebooks/")
     parser.add_argument("--address", action="store_true", help="change the texts only")
     options = parser.parse_args()
+    if options.copy:
+        return copy_to(FOLDER.parent / "my_notebooks")
     known = sources()
     unknown = set(options.names) - set(known)
     if unknown:

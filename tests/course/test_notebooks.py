@@ -179,6 +179,18 @@ def test_an_error_in_a_notebook_is_seen(run_in_one_kernel, tmp_path):
         run_in_one_kernel(wrong, tmp_path)
 
 
+def test_a_students_copy_has_no_solutions_and_is_never_overwritten(tmp_path):
+    build.copy_to(tmp_path)
+    copied = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.ipynb")}
+    opened = {build.reading_path(path).relative_to(ROOT / "notebooks") for path in SOURCES.values()}
+    assert copied == {path.as_posix() for path in opened}
+    (tmp_path / "exercises/chapter4.ipynb").write_text("answers")
+    (tmp_path / "chapter1_regression.ipynb").unlink()
+    build.copy_to(tmp_path)
+    assert (tmp_path / "exercises/chapter4.ipynb").read_text() == "answers"
+    assert (tmp_path / "chapter1_regression.ipynb").exists()
+
+
 def test_tidy_keeps_images_and_takes_live_pages():
     data = {"image/png": "x", "text/plain": "p"}
     outputs = [
