@@ -1,6 +1,5 @@
 """A training doctor: reports problems of a run, what to try, and which chapter explains them."""
 
-import csv
 import textwrap
 
 import keras
@@ -9,6 +8,7 @@ import tensorflow as tf
 from scipy.spatial.distance import pdist, squareform
 
 from genai_keras.callbacks import symptoms
+from genai_keras.callbacks.epochs import read_history
 
 LOOKED_AT = 100  # samples per epoch
 NUMBERS = 500  # samples of one dimension, where the distances of fewer vary too much
@@ -44,7 +44,7 @@ class TrainingDoctor(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         if self.epochs is None:  # a run that resumes within an epoch calls `fit` twice
             self.epochs = []
-            for row in _read_history(self.run_dir / "history.csv"):
+            for row in read_history(self.run_dir / "history.csv"):
                 self._look(row)
         self.is_first = self.first and not self.epochs and _steps(self.model) == 0
 
@@ -170,19 +170,3 @@ def _distances(samples):
 
 def _steps(model):
     return int(model.optimizer.iterations)
-
-
-def _read_history(path):
-    """The epochs of a history, as dictionaries of numbers; an empty list if there is no file.
-
-    Rows that do not fit the header, as in a run started by an older version, are skipped.
-    """
-    if not path.exists():
-        return []
-    with open(path, newline="", encoding="utf-8") as file:
-        header, *rows = list(csv.reader(file)) or [[]]
-    return [
-        {name: float(value) for name, value in zip(header, row, strict=True) if value}
-        for row in rows
-        if len(row) == len(header)
-    ]

@@ -1,5 +1,7 @@
 """The base of callbacks that show something after each epoch."""
 
+import csv
+
 import keras
 import tensorflow as tf
 
@@ -20,6 +22,7 @@ class EachEpoch(keras.callbacks.Callback):
 
     def __init__(self, run_dir, stem="epoch", suffix=".png"):
         super().__init__()
+        self.history = run_dir / "history.csv"
         self.samples = run_dir / "samples"
         # A separate TensorBoard run, because readers may lose events if two writers share one.
         self.log_dir = run_dir / "tensorboard" / ("samples" if stem == "epoch" else stem)
@@ -53,3 +56,19 @@ class EachEpoch(keras.callbacks.Callback):
         with self.writer.as_default(epoch):
             self.show(path, epoch, logs)
         self.writer.flush()
+
+
+def read_history(path):
+    """The epochs of a history, as dictionaries of numbers; an empty list if there is no file.
+
+    Rows that do not fit the header, as in a run started by an older version, are skipped.
+    """
+    if not path.exists():
+        return []
+    with open(path, newline="", encoding="utf-8") as file:
+        header, *rows = list(csv.reader(file)) or [[]]
+    return [
+        {name: float(value) for name, value in zip(header, row, strict=True) if value}
+        for row in rows
+        if len(row) == len(header)
+    ]

@@ -3,7 +3,7 @@
 import tensorflow as tf
 from PIL import Image
 
-from genai_keras.callbacks.epochs import EachEpoch
+from genai_keras.callbacks.epochs import EachEpoch, read_history
 from genai_keras.files import whole_file
 from genai_keras.plots.images import image_grid, save_animation
 
@@ -36,7 +36,16 @@ class EpochImage(EachEpoch):
 
     def on_train_end(self, logs=None):
         super().on_train_end(logs)
-        save_animation(self.shown(), self.animation)
+        save_animation(self.shown(), self.animation, self._captions())
+
+    def _captions(self):
+        """The first two figures of each epoch, by its number."""
+        return {
+            int(row["epoch"]) + 1: "   ".join(
+                f"{name} {row[name]:.2f}" for name in self.model.headline[:2] if name in row
+            )
+            for row in read_history(self.history)
+        }
 
 
 class ImageGrid(EpochImage):

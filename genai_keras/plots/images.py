@@ -59,8 +59,16 @@ def captioned(images, columns=3):
     return np.asarray(sheet)
 
 
-def save_animation(paths, animation):
-    """Makes an animated GIF of images named `epoch_0007.png`, each with its epoch below."""
+def save_animation(paths, animation, captions=None):
+    """Makes an animated GIF of images named `epoch_0007.png`, each with its epoch below.
+
+    It begins with the last image, which is what a page shows where nothing moves.
+
+    Args:
+        paths: the images, in order.
+        animation: path of the GIF.
+        captions: more text for an epoch, by its number.
+    """
     if len(paths) > ANIMATION_FRAMES:
         paths = [paths[round(i)] for i in np.linspace(0, len(paths) - 1, ANIMATION_FRAMES)]
     frames = []
@@ -68,12 +76,12 @@ def save_animation(paths, animation):
         with Image.open(path) as image:
             frame = Image.new("RGB", (image.width, image.height + 24), "white")
             frame.paste(image.convert("RGB"), (0, 0))
-        caption = f"epoch {int(path.stem.split('_')[1])}"
+        epoch = int(path.stem.split("_")[1])
+        caption = f"epoch {epoch}   {(captions or {}).get(epoch, '')}"
         ImageDraw.Draw(frame).text((8, frame.height - 19), caption, fill="black", font_size=14)
         frames.append(frame.quantize(64))
-    milliseconds = [int(1000 * ANIMATION_SECONDS / len(frames))] * len(frames)
-    milliseconds[-1] = 2_000  # pause on the last image before the animation repeats
+    milliseconds = [2_000] + [int(1000 * ANIMATION_SECONDS / len(frames))] * len(frames)
     with whole_file(animation) as unfinished:
-        frames[0].save(
-            unfinished, save_all=True, append_images=frames[1:], duration=milliseconds, loop=0
+        frames[-1].save(
+            unfinished, save_all=True, append_images=frames, duration=milliseconds, loop=0
         )

@@ -17,7 +17,7 @@ from helpers import (
     newest_manifest,
     raise_signal_at,
 )
-from PIL import Image
+from PIL import Image, ImageSequence
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from genai_keras.callbacks.images import ImageGrid
@@ -76,7 +76,7 @@ METRICS = (
 
 def test_a_run_leaves_everything_in_its_folder(tmp_path, capsys):
     folder = tmp_path / "run"
-    assert run(folder) == 0
+    assert run(folder, "--verbose", "2") == 0
     assert {path.name for path in folder.iterdir()} == {
         "config.json", "versions.json", "history.csv", "model.keras", "tensorboard",
         "checkpoints", "samples",
@@ -90,7 +90,10 @@ def test_a_run_leaves_everything_in_its_folder(tmp_path, capsys):
     names = sorted(path.name for path in (folder / "samples").iterdir())
     assert names == [f"epoch_000{i}.png" for i in range(4)] + ["progress.gif"]
     with Image.open(folder / "samples" / "progress.gif") as animation:
-        assert animation.n_frames == 4
+        assert animation.n_frames == 5
+        frames = [np.array(frame.convert("RGB")) for frame in ImageSequence.Iterator(animation)]
+    assert np.array_equal(frames[0], frames[-1]), "it does not begin with the last image"
+    assert not np.array_equal(frames[1], frames[-1])
     said = capsys.readouterr().out
     assert str(folder / "model.keras") in said and "tensorboard --logdir" in said
 
