@@ -31,7 +31,7 @@ def main(config):
     reports = {}
     for name, run in runs.items():
         reports[name] = rows = run.task.score(run, config)
-        with left_in(run.folder, "tensorboard"):
+        with left_in(run.folder, "events.out.tfevents"):
             write_figures(run.folder, {row.name: row.figure.value for row in rows})
         print(f"{name}\n{table(rows)}\n")
         if config.json:  # after each run, because the next may fail

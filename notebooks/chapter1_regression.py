@@ -190,7 +190,7 @@ history = network.fit(
     validation_data=(np.random.default_rng(1).normal(size=(2_000, 100)), held_out),
     shuffle=False,
     verbose=0,
-    callbacks=[EpochTensorBoard(run / "regression" / "tensorboard", write_graph=False)],
+    callbacks=[EpochTensorBoard(run / "regression" / "tensorboard")],
 )
 plot_history(history, ["loss"])
 print(f"last loss {history.history['loss'][-1]:.3f}, variance of the data {np.var(points):.3f}")
@@ -236,7 +236,7 @@ gan_history = gan.fit(
     verbose=0,
     callbacks=[
         histograms,
-        EpochTensorBoard(run / "gan" / "tensorboard", write_graph=False),
+        EpochTensorBoard(run / "gan" / "tensorboard"),
     ],
 )
 plot_history(gan_history, ["generator_loss", "discriminator_loss"], ["wasserstein"])

@@ -271,7 +271,7 @@ history = gan.fit(
     shuffle=False,
     verbose=0,
     callbacks=[
-        EpochTensorBoard(run / "mlp" / "tensorboard", write_graph=False),
+        EpochTensorBoard(run / "mlp" / "tensorboard"),
         ImageGrid(run / "mlp"),
     ],
 )
@@ -326,7 +326,7 @@ small_history = small.fit(
     shuffle=False,
     verbose=0,
     callbacks=[
-        EpochTensorBoard(run / "dense" / "tensorboard", write_graph=False),
+        EpochTensorBoard(run / "dense" / "tensorboard"),
         ImageGrid(run / "dense"),
     ],
 )

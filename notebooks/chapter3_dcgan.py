@@ -254,7 +254,7 @@ history = gan.fit(
     steps_per_epoch=setting(train.steps_per_epoch, fast=5),
     shuffle=False,
     verbose=0,
-    callbacks=[EpochTensorBoard(run / "tensorboard", write_graph=False), grid],
+    callbacks=[EpochTensorBoard(run / "tensorboard"), grid],
 )
 plot_history(history, ["generator_loss", "discriminator_loss"], ["d_real", "d_fake"])
 

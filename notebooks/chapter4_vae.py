@@ -162,7 +162,7 @@ history = vae.fit(
     shuffle=False,
     verbose=0,
     callbacks=[
-        EpochTensorBoard(run / "tensorboard", write_graph=False),
+        EpochTensorBoard(run / "tensorboard"),
         ImageGrid(run),
         Reconstructions(run, held_out),
         LatentSpace(run, held_out),

@@ -258,7 +258,7 @@ history = model.fit(
     shuffle=False,
     verbose=0,
     callbacks=[
-        EpochTensorBoard(run / "tensorboard", write_graph=False),
+        EpochTensorBoard(run / "tensorboard"),
         AttentionMaps(
             run, (held_out[:1], answers[:1]), written, names, "writing", "cross_attention"
         ),

@@ -138,7 +138,7 @@ history = model.fit(
     validation_data=text.validation.in_order().take(10),
     shuffle=False,
     verbose=0,
-    callbacks=[EpochTensorBoard(run / "text" / "tensorboard", write_graph=False)],
+    callbacks=[EpochTensorBoard(run / "text" / "tensorboard")],
 )
 plot_history(history, ["loss"], ["bits_per_character"], ["token_accuracy"])
 
@@ -238,7 +238,7 @@ history = painter.fit(
     shuffle=False,
     verbose=0,
     callbacks=[
-        EpochTensorBoard(run / "pixels" / "tensorboard", write_graph=False),
+        EpochTensorBoard(run / "pixels" / "tensorboard"),
         PixelGrid(run / "pixels", side**2, count=16),
     ],
 )

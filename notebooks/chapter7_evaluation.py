@@ -199,7 +199,7 @@ vae_history = vae.fit(
     shuffle=False,
     verbose=0,
     callbacks=[
-        EpochTensorBoard(run / "vae" / "tensorboard", write_graph=False),
+        EpochTensorBoard(run / "vae" / "tensorboard"),
         ImageGrid(run / "vae"),
     ],
 )
@@ -226,7 +226,7 @@ pixel_history = pixel_model.fit(
     shuffle=False,
     verbose=0,
     callbacks=[
-        EpochTensorBoard(run / "pixels" / "tensorboard", write_graph=False),
+        EpochTensorBoard(run / "pixels" / "tensorboard"),
         PixelGrid(run / "pixels", pixels),
     ],
 )
@@ -252,7 +252,7 @@ gan_history = gan.fit(
     shuffle=False,
     verbose=0,
     callbacks=[
-        EpochTensorBoard(run / "gan" / "tensorboard", write_graph=False),
+        EpochTensorBoard(run / "gan" / "tensorboard"),
         ImageGrid(run / "gan"),
     ],
 )

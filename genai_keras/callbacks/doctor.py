@@ -15,7 +15,7 @@ NUMBERS = 500  # samples of one dimension, where the distances of fewer vary too
 
 
 class TrainingDoctor(keras.callbacks.Callback):
-    """Reports each symptom once, on the terminal and as text in the TensorBoard run `doctor`.
+    """Reports each symptom once, on the terminal and as text on TensorBoard.
 
     A symptom that disappears is reported again when it comes back. A resumed run reads the symptoms
     of earlier epochs from its `history.csv` and does not report them again.
@@ -39,7 +39,6 @@ class TrainingDoctor(keras.callbacks.Callback):
         self.verbose = verbose
         self.epochs = None
         self.present = set()
-        self.writer = None
 
     def on_train_begin(self, logs=None):
         if self.epochs is None:  # a run that resumes within an epoch calls `fit` twice
@@ -62,11 +61,6 @@ class TrainingDoctor(keras.callbacks.Callback):
         for said, notebook in self._look({"epoch": epoch, **figures}):
             self._say(said, notebook, epoch + 1)
 
-    def on_train_end(self, logs=None):
-        if self.writer:
-            self.writer.close()
-            self.writer = None
-
     def _look(self, epoch):
         """Adds an epoch; returns the messages of its new symptoms, each with its notebook."""
         self.epochs.append(epoch)
@@ -82,12 +76,8 @@ class TrainingDoctor(keras.callbacks.Callback):
             text = f"doctor: {said}"
             lines = textwrap.wrap(text, 92, break_long_words=False, break_on_hyphens=False)
             print("\n  " + "\n    ".join(lines) + "\n")
-        if not self.writer:  # a healthy run writes no file
-            folder = self.run_dir / "tensorboard" / "doctor"
-            self.writer = tf.summary.create_file_writer(str(folder))
-        with self.writer.as_default(epoch):
-            tf.summary.text("doctor", said)
-        self.writer.flush()
+        tf.summary.text("doctor", said, step=epoch)
+        tf.summary.flush()
 
 
 def gan_doctor(run_dir, validation, verbose=1):

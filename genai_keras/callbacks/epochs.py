@@ -9,8 +9,8 @@ import tensorflow as tf
 class EachEpoch(keras.callbacks.Callback):
     """Shows something before training and after each epoch, in a file and on TensorBoard.
 
-    Writes `samples/epoch_0001.png`, ..., and the TensorBoard run `samples`. With another `stem`,
-    the files and the run have that name.
+    Writes `samples/epoch_0001.png`, ..., or with another `stem` files of that name. A summary goes
+    to the default writer of `tf.summary`, if there is one: `EpochTensorBoard` opens it.
 
     Args:
         run_dir: the run folder.
@@ -24,11 +24,8 @@ class EachEpoch(keras.callbacks.Callback):
         super().__init__()
         self.history = run_dir / "history.csv"
         self.samples = run_dir / "samples"
-        # A separate TensorBoard run, because readers may lose events if two writers share one.
-        self.log_dir = run_dir / "tensorboard" / ("samples" if stem == "epoch" else stem)
         self.stem = stem
         self.suffix = suffix
-        self.writer = None
 
     def show(self, path, epoch, logs):
         """Writes the file at `path` and its summary; may add to the epoch's `logs`."""
@@ -36,16 +33,11 @@ class EachEpoch(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self.samples.mkdir(parents=True, exist_ok=True)
-        self.writer = tf.summary.create_file_writer(str(self.log_dir))
         if not self.shown():
             self._show(0, {})
 
     def on_epoch_end(self, epoch, logs=None):
         self._show(epoch + 1, logs)
-
-    def on_train_end(self, logs=None):
-        if self.writer:  # None if another callback failed before this one started
-            self.writer.close()
 
     def shown(self):
         """The files of all epochs so far, in order."""
@@ -53,9 +45,18 @@ class EachEpoch(keras.callbacks.Callback):
 
     def _show(self, epoch, logs):
         path = self.samples / f"{self.stem}_{epoch:04d}{self.suffix}"
-        with self.writer.as_default(epoch):
+        last = (self.params or {}).get("epochs")
+        with tf.summary.record_if(is_kept(epoch) or epoch == last):
             self.show(path, epoch, logs)
-        self.writer.flush()
+        tf.summary.flush()
+
+
+def is_kept(epoch):
+    """Whether TensorBoard gets what an epoch shows: up to 10, then every tenth up to 100, ....
+
+    A thousand images of 90 kB are too many for it, and the folder `samples` has them all.
+    """
+    return epoch % 10 ** (len(str(epoch)) - 1) == 0
 
 
 def read_history(path):

@@ -32,10 +32,9 @@ class EpochImage(EachEpoch):
         pixels = self.draw(logs)
         with whole_file(path) as unfinished:
             Image.fromarray(pixels).save(unfinished)
-        tf.summary.image(self.name, pixels[None])
+        tf.summary.image(f"images/{self.name}", pixels[None], step=epoch)
 
     def on_train_end(self, logs=None):
-        super().on_train_end(logs)
         save_animation(self.shown(), self.animation, self._captions())
 
     def _captions(self):

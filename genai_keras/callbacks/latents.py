@@ -89,7 +89,8 @@ def walks(codes, latents, steps):
 class Projector(keras.callbacks.Callback):
     """Gives TensorBoard's projector the codes of validation images, with sprites and labels.
 
-    The files, and the config that names them, are in the TensorBoard run `validation`.
+    The files, and the config that names them, are in the TensorBoard run `validation`. Codes of
+    two numbers get a third, zero, because the projector draws points with three coordinates.
 
     Args:
         run_dir: the run folder.
@@ -99,7 +100,7 @@ class Projector(keras.callbacks.Callback):
 
     def __init__(self, run_dir, originals, labels=None):
         super().__init__()
-        self.directory = run_dir / "tensorboard" / "validation"
+        self.directory = run_dir / "validation"
         self.originals = originals
         self.labels = labels
 
@@ -107,9 +108,10 @@ class Projector(keras.callbacks.Callback):
         n, height, width, channels = self.originals.shape
         side = max(height, width)  # sprites of the projector are squares of equal size
         count = min(n, (SPRITE_SIDE // side) ** 2)
-        self.directory.mkdir(parents=True, exist_ok=True)
         given = self.labels[:count] if self.model.classes else None
         codes, _ = self.model.encode(self.originals[:count], given)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        codes = np.pad(codes, [(0, 0), (0, max(0, 3 - codes.shape[1]))])
         np.savetxt(self.directory / "codes.tsv", codes, fmt="%.5f", delimiter="\t")
         columns = int(np.ceil(np.sqrt(count)))
         sheet = np.zeros((columns * side, columns * side, channels), "uint8")

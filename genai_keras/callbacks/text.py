@@ -31,7 +31,7 @@ class TextSample(EachEpoch):
         tokens = self.model.generate(self.prompt, self.length, **self.sampling)[0]
         text = self.tokenizer.decode(tokens)
         write_text(path, text + "\n")
-        tf.summary.text("sample", as_markdown(text))
+        tf.summary.text("texts/sample", as_markdown(text), step=epoch)
         self.preview = _line(text)
 
 
@@ -58,7 +58,7 @@ class Translations(EachEpoch):
             for (source, target), tokens in zip(self.pairs, written, strict=True)
         ]
         write_text(path, "\n".join(lines) + "\n")
-        tf.summary.text("translations", as_markdown("\n".join(lines)))
+        tf.summary.text("texts/translations", as_markdown("\n".join(lines)), step=epoch)
         self.preview = "\n".join(map(_line, lines[:3]))
 
 

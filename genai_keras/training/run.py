@@ -17,7 +17,7 @@ from genai_keras.training.failures import told_in_one_line
 from genai_keras.training.lock import is_free_of_files, locked
 from genai_keras.training.next_steps import say_where
 from genai_keras.training.stops import SignalStop, TimeLimit
-from genai_keras.training.tensorboard import EpochTensorBoard, write_settings
+from genai_keras.training.tensorboard import EVENTS, EpochTensorBoard, write_start
 from genai_keras.training.versions import check_data, device, versions, warn_of_other_versions
 
 # Everything that a run writes into its folder, so everything that `overwrite` removes.
@@ -25,7 +25,9 @@ CONTENTS = (
     "versions.json",
     "history.csv",
     "model.keras",
-    "tensorboard",
+    "train",
+    "validation",
+    EVENTS,
     "checkpoints",
     "samples",
     "unfinished-model.keras",
@@ -133,7 +135,7 @@ def _begin(model, data, config):
             "`overwrite` to start again"
         )
     else:
-        _start_folder(config, *made_of)
+        _start_folder(config, model, *made_of)
     return checkpoint
 
 
@@ -156,9 +158,7 @@ def _train(model, train, validation, checkpoint, config, callbacks):
     callbacks = [
         divergence,
         *own,
-        EpochTensorBoard(
-            folder / "tensorboard", histogram_freq=int(config.histograms), write_graph=False
-        ),
+        EpochTensorBoard(folder, config.histograms),
         keras.callbacks.CSVLogger(folder / "history.csv", append=True),
         checkpoint,
         *([terminal] if config.verbose else []),
@@ -219,19 +219,19 @@ def _end_again(model, callbacks, config):
         callback.on_train_end()
 
 
-def _start_folder(config, counts, files, fingerprint):
+def _start_folder(config, model, counts, files, fingerprint):
     folder = config.run_dir
     # The config marks a folder as a run, so it is always there. Old checkpoints are removed first,
     # because they must not be mistaken for those of the new run.
     for name in ("checkpoints", *CONTENTS):
-        path = folder / name
-        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        for path in folder.glob(name):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
     config.save(folder / "config.json")
     for name, text in files.items():
         write_text(folder / name, text)
     made_of = {**versions(), "samples": counts, "data": fingerprint}
     write_text(folder / "versions.json", json.dumps(made_of, indent=2) + "\n")
-    write_settings(config)
+    write_start(config, model)
 
 
 def _forget_history_from(path, epoch):

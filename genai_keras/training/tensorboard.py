@@ -1,56 +1,162 @@
-"""The curves of a run, and its entry on TensorBoard's page of hyperparameters."""
+"""What a run leaves for TensorBoard: curves, a guide to them, and its row on the page HPARAMS.
 
+Everything is in the run folder itself, so that `mine/train` and `mine/validation` are the names of
+the curves of `runs/mine`. The run `mine` has its images, texts and final scores.
+"""
+
+import contextlib
 import dataclasses
-import shutil
 
 import keras
 import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
 
-# Options for a single start or for paths, which are not useful to compare runs.
+from genai_keras.callbacks.guides import guide_to
+
+EVENTS = "events.out.tfevents.*"  # the names of the files that TensorBoard reads
+SCORES = ".scores"  # the end of the name of those with the figures of an evaluation
+
+# Options for a single start, for paths or for samples, which are not useful to compare runs.
 NO_SETTINGS = {
     "run_dir", "data_dir", "resume", "overwrite", "max_minutes", "save_every", "verbose", "debug",
-    "histograms", "preview",
+    "histograms", "preview", "evaluate", "evaluation_samples", "prompt", "sample_length",
+    "temperature", "top_k", "top_p", "beam_width", "length_penalty",
 }  # fmt: skip
+# TensorBoard sorts the columns of HPARAMS by name and opens with the first five. It takes the list
+# of columns from any one of the runs. So every run has the same, with the options of all commands.
+OPENING = {
+    name: f"{index} {name}"
+    for index, name in enumerate(("command", "preset", "dataset", "epochs", "seed"), start=1)
+}
+OPTIONS = (
+    "activation", "batch_size", "beta", "beta_1", "beta_2", "binarize", "channels", "clip",
+    "conditional", "context_length", "dense_units", "discriminator_kernel",
+    "discriminator_learning_rate", "discriminator_widths", "dropout", "ema", "free_bits",
+    "generator_kernel", "generator_widths", "hidden_units", "image_size", "importance_samples",
+    "kernel_size", "label_smoothing", "latent_dim", "learning_rate", "limit", "max_length",
+    "network", "norm", "num_heads", "num_layers", "positions", "precision", "schedule",
+    "source_tokenizer", "steps_per_epoch", "target_tokenizer", "tokenizer", "vocabulary_size",
+    "warmup_epochs", "warmup_steps", "weight_decay", "width", "widths",
+)  # fmt: skip
+# Its figures: final ones of curves, those of an evaluation, and the rest.
+LOSSES = ("val_elbo", "val_loss", "generator_loss", "discriminator_loss")
+FIGURES = (
+    "frechet_distance", "log_likelihood", "iw_bound_100", "elbo", "kernel_distance", "precision",
+    "recall", "nearest_training", "class_coverage", "label_agreement", "active_units",
+    "nats_per_character", "bits_per_character", "bits_per_pixel", "exact_match", "token_accuracy",
+    "chrf", "wasserstein",
+)  # fmt: skip
+OTHERS = (
+    "val_kl", "val_bits_per_character", "val_nats_per_image", "val_exact_match", "diversity",
+    "wasserstein",
+)  # fmt: skip
 
 
-class EpochTensorBoard(keras.callbacks.TensorBoard):
-    """The TensorBoard callback of Keras, for epochs only.
+class EpochTensorBoard(keras.callbacks.Callback):
+    """Writes the figures of each epoch, and whatever other callbacks show with `tf.summary`.
 
-    The original prepares a summary of every metric at each training step and discards it unless
-    `update_freq` requests it. For a small model, this takes 4 % of a step.
+    The curves of training are in the run `train`, those of validation in `validation`, and images
+    and texts in the folder itself. A step is an epoch, and step 0 is before training. Curves that
+    the model names in `headline` come first, as `curves/...`, and the others as `more curves/...`.
+
+    Args:
+        folder: folder of the event files.
+        histograms: whether to write histograms of all weights.
     """
 
-    def on_train_batch_end(self, batch, logs=None):
-        super().on_train_batch_end(batch)
+    def __init__(self, folder, histograms=False):
+        super().__init__()
+        self.folder = folder
+        self.histograms = histograms
+        self.writers = {}
+        self.opened = contextlib.ExitStack()
+
+    def set_model(self, model):
+        # Here, because other callbacks show the untrained model when training begins.
+        super().set_model(model)
+        self.on_train_end()  # of a training that failed
+        self.writers = {name: self._open(name) for name in ("", "train", "validation")}
+        self.opened.enter_context(self.writers[""].as_default())
+
+    def on_epoch_end(self, epoch, logs=None):
+        figures = {**(logs or {}), **self._learning_rate()}
+        headline = getattr(self.model, "headline", figures)
+        watched = {name.removeprefix("val_") for name in headline}
+        for name, value in figures.items():
+            short = name.removeprefix("val_")
+            group = "curves" if short in watched else "more curves"
+            with self.writers["train" if short == name else "validation"].as_default():
+                tf.summary.scalar(f"{group}/{short}", value, step=epoch + 1)
+        with self.writers["train"].as_default():
+            for weight in self.model.weights if self.histograms else ():
+                tf.summary.histogram(f"weights/{weight.path}", weight, step=epoch + 1)
+        for writer in self.writers.values():
+            writer.flush()
+
+    def on_train_end(self, logs=None):
+        self.opened.close()
+
+    def _open(self, name):
+        writer = tf.summary.create_file_writer(str(self.folder / name))
+        self.opened.callback(writer.close)
+        return writer
+
+    def _learning_rate(self):
+        optimizer = getattr(self.model, "optimizer", None)
+        return {"learning_rate": float(optimizer.learning_rate)} if optimizer else {}
 
 
-def write_settings(config):
-    """Writes a run's settings for the page of hyperparameters.
+def write_start(config, model):
+    """Writes a guide to the curves of a model, and a run's settings for the page HPARAMS.
 
-    TensorBoard itself finds the results: every curve below this folder, with its last value.
+    TensorBoard itself finds the results: the last value of each of its curves.
     """
     settings = {"command": config.command}
     for each in dataclasses.fields(config):
         value = getattr(config, each.name)
         if each.name not in NO_SETTINGS and value is not None:
-            plain = isinstance(value, (bool, int, float, str))
-            settings[each.name] = value if plain else " ".join(map(str, value))
-    writer = tf.summary.create_file_writer(str(config.run_dir / "tensorboard"))
-    with writer.as_default():
+            settings[each.name] = _readable(value)
+    writer = tf.summary.create_file_writer(str(config.run_dir))
+    with writer.as_default(step=0):
+        if guide := guide_to(model):
+            tf.summary.text("about this run", guide)
+        hparams.hparams_config(
+            [
+                *(hparams.HParam(key, display_name=name) for name, key in OPENING.items()),
+                *map(hparams.HParam, OPTIONS),
+            ],
+            [
+                *map(_last_of, LOSSES),
+                *(hparams.Metric(f"scores/{name}", display_name=name) for name in FIGURES),
+                *map(_last_of, OTHERS),
+            ],
+        )
+        # Without an id of its own, a row has the name of its run, which is unique.
         hparams.hparams(
-            settings, trial_id=str(config.run_dir)
-        )  # unique, unlike the name of the folder
+            {OPENING.get(name, name): value for name, value in settings.items()}, trial_id=""
+        )
     writer.close()
 
 
 def write_figures(run_dir, figures):
-    """Writes final figures, by name, as more columns of that page; earlier ones are replaced."""
-    folder = run_dir / "tensorboard" / "evaluation"
-    if folder.exists():
-        shutil.rmtree(folder)
-    writer = tf.summary.create_file_writer(str(folder))
+    """Writes final figures, by name, as `scores/...`; earlier ones are replaced."""
+    for path in run_dir.glob(EVENTS + SCORES):
+        path.unlink()
+    writer = tf.summary.create_file_writer(str(run_dir), filename_suffix=SCORES)
     with writer.as_default(step=0):
         for name, value in figures.items():
-            tf.summary.scalar(name, value)
+            tf.summary.scalar(f"scores/{name}", value)
     writer.close()
+
+
+def _last_of(name):
+    """The column with the last value of a curve."""
+    run = "validation" if name.startswith("val_") else "train"
+    return hparams.Metric(f"curves/{name.removeprefix('val_')}", group=run, display_name=name)
+
+
+def _readable(value):
+    """A setting as text, because TensorBoard would show the number 64 as 64.000."""
+    if isinstance(value, (list, tuple)):
+        return " ".join(map(_readable, value))
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

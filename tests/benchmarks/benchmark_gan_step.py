@@ -102,7 +102,7 @@ def main():
     logs = Path(tempfile.mkdtemp())
     callbacks = [
         DivergenceStop(),
-        EpochTensorBoard(logs, write_graph=False),
+        EpochTensorBoard(logs),
         keras.callbacks.CSVLogger(logs / "history.csv"),
         checkpoint,
         SignalStop(checkpoint, ""),
