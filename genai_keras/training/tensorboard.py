@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
 
-from genai_keras.callbacks.guides import guide_to
+from genai_keras.training.guides import guide_to
 
 EVENTS = "events.out.tfevents.*"  # the names of the files that TensorBoard reads
 SCORES = ".scores"  # the end of the name of those with the figures of an evaluation

@@ -247,6 +247,7 @@ def test_tensorboard_compares_runs_by_settings_and_figures(finished, tmp_path):
     """The page of hyperparameters of a real server."""
     for name in ("gan", "numbers"):
         run_figures(shutil.copytree(finished(name), tmp_path / "runs" / name), tmp_path / "x.json")
+    shutil.copytree(finished("small-vae"), tmp_path / "runs" / "vae")
     server = program.TensorBoard()
     argv = ["--logdir", str(tmp_path / "runs"), "--port", "0", "--load_fast=false"]
     server.configure(argv=[None, *argv, "--host", "127.0.0.1"])
@@ -269,28 +270,46 @@ def test_tensorboard_compares_runs_by_settings_and_figures(finished, tmp_path):
     import time
 
     end = time.monotonic() + 60
-    while len(columns().get("metricInfos", [])) < 10 and time.monotonic() < end:
+
+    def rows():
+        found = columns()
+        return ask(
+            "session_groups",
+            allowedStatuses=["STATUS_UNKNOWN", "STATUS_SUCCESS", "STATUS_RUNNING"],
+            colParams=[{"metric": each["name"]} for each in found.get("metricInfos", [])],
+            startIndex=0,
+            sliceSize=10,
+        ).get("sessionGroups", [])
+
+    def values(row):
+        return {
+            (each["name"].get("group"), each["name"]["tag"]): each["value"]
+            for each in row.get("metricValues", [])
+        }
+
+    # One metric of a VAE that is not evaluated, many of the others.
+    while sum(len(values(row)) > 1 for row in rows()) < 3 and time.monotonic() < end:
         time.sleep(0.2)
     found = columns()
-    groups = ask(
-        "session_groups",
-        allowedStatuses=["STATUS_UNKNOWN", "STATUS_SUCCESS", "STATUS_RUNNING"],
-        colParams=[{"metric": each["name"]} for each in found["metricInfos"]],
-        startIndex=0,
-        sliceSize=10,
-    )["sessionGroups"]
-    runs = {each["hparams"]["preset"]: each for each in groups}
-    assert set(runs) == {"mlp", "dense-1d"}
-    assert runs["mlp"]["hparams"]["generator_widths"] == "16"
-    assert runs["mlp"]["hparams"]["learning_rate"] == pytest.approx(1e-3)
-    metrics = {
-        (each["name"].get("group"), each["name"]["tag"]): each["value"]
-        for each in runs["mlp"]["metricValues"]
-    }
-    assert metrics["evaluation", "frechet_distance"] > 0
+    options = [each.get("displayName") or each["name"] for each in found["hparamInfos"]]
+    assert options[:5] == ["command", "preset", "dataset", "epochs", "seed"]
+    shown = [each["displayName"] for each in found["metricInfos"]]
+    assert shown[:5] == [
+        "val_elbo", "val_loss", "generator_loss", "discriminator_loss", "frechet_distance",
+    ]  # fmt: skip
+    runs = {each["name"]: each for each in rows()}
+    assert set(runs) == {"gan", "numbers", "vae"}, "a row has not the name of its run"
+    settings = runs["gan"]["hparams"]
+    assert (settings["1 command"], settings["2 preset"]) == ("train_gan", "mlp")
+    assert (settings["generator_widths"], settings["batch_size"]) == ("16", "16")
+    assert settings["learning_rate"] == "0.001"
+    gan, numbers, vae = (values(runs[name]) for name in ("gan", "numbers", "vae"))
+    assert gan[None, "scores/frechet_distance"] > 0 and numbers[None, "scores/wasserstein"] > 0
     last = history(tmp_path / "runs" / "gan")[-1]
-    expected = float(last["val_generator_loss"])
-    assert metrics["validation", "epoch_generator_loss"] == pytest.approx(expected, rel=1e-5)
+    expected = float(last["generator_loss"])
+    assert gan["train", "curves/generator_loss"] == pytest.approx(expected, rel=1e-5)
+    last = history(tmp_path / "runs" / "vae")[-1]
+    assert vae["validation", "curves/elbo"] == pytest.approx(float(last["val_elbo"]), rel=1e-5)
 
 
 @pytest.mark.slow
@@ -367,8 +386,7 @@ def test_a_run_is_not_measured_on_other_data_than_it_learnt(finished, tmp_path, 
 @pytest.mark.slow
 def test_what_cannot_be_left_in_the_run_is_a_warning(finished, tmp_path, capsys):
     folder = shutil.copytree(finished("numbers"), tmp_path / "run")
-    shutil.rmtree(folder / "tensorboard")
-    (folder / "tensorboard").write_text("no folder")
+    (folder / "events.out.tfevents.1.scores").mkdir()  # cannot be removed like a file
     assert "wasserstein" in run_figures(folder, tmp_path / "a.json")
     said, warned = capsys.readouterr()
     assert "wasserstein" in said and "warning: " in warned and "cannot be written" in warned

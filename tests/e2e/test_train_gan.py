@@ -22,6 +22,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from genai_keras.callbacks.images import ImageGrid
 from genai_keras.errors import UserError
+from genai_keras.models.gan import GAN
 from genai_keras.train_gan import main
 
 SMALL = ["--limit", "64", "--batch-size", "16", "--epochs", "3", "--verbose", "0"]
@@ -61,7 +62,7 @@ def resume(folder, *argv):
 
 
 def scalars(folder, part):
-    events = EventAccumulator(str(folder / "tensorboard" / part), {"tensors": 0}).Reload()
+    events = EventAccumulator(str(folder / part), {"tensors": 0}).Reload()
     return {
         tag: [float(tf.make_ndarray(event.tensor_proto)) for event in events.Tensors(tag)]
         for tag in events.Tags()["tensors"]
@@ -77,10 +78,13 @@ METRICS = (
 def test_a_run_leaves_everything_in_its_folder(tmp_path, capsys):
     folder = tmp_path / "run"
     assert run(folder, "--verbose", "2") == 0
-    assert {path.name for path in folder.iterdir()} == {
-        "config.json", "versions.json", "history.csv", "model.keras", "tensorboard",
+    found = {path.name for path in folder.iterdir()}
+    events = {name for name in found if name.startswith("events.out.tfevents.")}
+    assert found - events == {
+        "config.json", "versions.json", "history.csv", "model.keras", "train", "validation",
         "checkpoints", "samples",
     }  # fmt: skip
+    assert len(events) == 2  # what is known at the start, and what is shown later
     assert json.loads((folder / "config.json").read_text())["batch_size"] == 16
     assert json.loads((folder / "versions.json").read_text())["keras"] == keras.__version__
     rows = history(folder)
@@ -120,17 +124,27 @@ def test_tensorboard_holds_every_scalar_and_the_images(tmp_path):
         found = scalars(folder, part)
         for name in METRICS:
             expected = [float(row[prefix + name]) for row in rows]
-            assert found[f"epoch_{name}"] == pytest.approx(expected, rel=1e-5)
-    events = EventAccumulator(str(folder / "tensorboard" / "samples"), {"tensors": 0}).Reload()
-    shown = [event.tensor_proto.string_val for event in events.Tensors("generated")]
+            group = "curves" if name in GAN.headline else "more curves"
+            assert found.pop(f"{group}/{name}") == pytest.approx(expected, rel=1e-5)
+        rest = {"curves/diversity", "more curves/learning_rate"} if part == "train" else set()
+        assert found.keys() == rest, "a curve that history.csv does not have"
+    events = EventAccumulator(str(folder), {"tensors": 0}).Reload()
+    said = events.Tensors("about this run")[0].tensor_proto.string_val[0].decode()
+    assert said.startswith("### How to read this GAN")
+    assert [event.step for event in events.Tensors("images/generated")] == [0, 1, 2, 3]
+    shown = [event.tensor_proto.string_val for event in events.Tensors("images/generated")]
     assert len(shown) == 4
     width, height, png = shown[-1]
     written = np.asarray(Image.open(folder / "samples" / "epoch_0003.png"))
     assert np.array_equal(tf.io.decode_png(png).numpy(), written)
     assert (int(height), int(width)) == written.shape[:2]
-    events = EventAccumulator(str(folder / "tensorboard" / "train"), {"tensors": 0}).Reload()
+    events = EventAccumulator(str(folder / "train"), {"tensors": 0}).Reload()
     kinds = [events.SummaryMetadata(t).plugin_data.plugin_name for t in events.Tags()["tensors"]]
     assert kinds.count("histograms") >= 8
+    steps = [e.step for tag in events.Tags()["tensors"] for e in events.Tensors(tag)]
+    assert set(steps) == {1, 2, 3}, "a step is not an epoch"
+    for tag in events.Tags()["tensors"]:
+        assert len(events.Tensors(tag)) == 3, "two weights have one name"
 
 
 @pytest.mark.slow
@@ -139,7 +153,7 @@ def test_a_tensorboard_server_answers_for_the_run(tmp_path):
 
     assert run(tmp_path / "run", "--epochs", "1") == 0
     server = program.TensorBoard()
-    where = str(tmp_path / "run" / "tensorboard")
+    where = str(tmp_path)
     server.configure(
         argv=[None, "--logdir", where, "--port", "0", "--host", "127.0.0.1", "--load_fast=false"]
     )
@@ -152,9 +166,9 @@ def test_a_tensorboard_server_answers_for_the_run(tmp_path):
     deadline = time.monotonic() + 60
     while not (tags := ask("data/plugin/images/tags")) and time.monotonic() < deadline:
         time.sleep(0.5)
-    assert "generated" in tags["samples"]
-    assert set(ask("data/plugin/scalars/tags")) == {"train", "validation"}
-    image = ask("data/plugin/images/images?run=samples&tag=generated&sample=0")
+    assert tags == {"run": tags["run"]} and "images/generated" in tags["run"]
+    assert set(ask("data/plugin/scalars/tags")) == {"run/train", "run/validation"}
+    image = ask("data/plugin/images/images?run=run&tag=images/generated&sample=0")
     assert [each["step"] for each in image] == [0, 1]
 
 
@@ -216,6 +230,9 @@ def test_an_existing_run_is_neither_mixed_nor_lost(tmp_path, capsys):
     assert run(folder, "--overwrite", "--epochs", "2") == 0
     assert len(history(folder)) == 2
     assert (folder / "my notes.txt").read_text() == "mine"
+    events = EventAccumulator(str(folder)).Reload()
+    assert [event.step for event in events.Tensors("images/generated")] == [0, 1, 2]
+    assert len(scalars(folder, "train")["curves/generator_loss"]) == 2, "of the run before"
 
 
 def test_overwrite_spares_what_is_no_run(tmp_path, capsys):

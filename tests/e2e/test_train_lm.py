@@ -66,9 +66,9 @@ def test_a_run_leaves_samples_attention_maps_and_its_tokenizer(tmp_path, verse):
         nats, rel=1e-5
     )
 
-    events = EventAccumulator(str(folder / "tensorboard" / "samples")).Reload()
-    assert [event.step for event in events.Tensors("sample")] == [0, 1, 2, 3]
-    shown = events.Tensors("sample")[-1].tensor_proto.string_val[0].decode()
+    events = EventAccumulator(str(folder)).Reload()
+    assert [event.step for event in events.Tensors("texts/sample")] == [0, 1, 2, 3]
+    shown = events.Tensors("texts/sample")[-1].tensor_proto.string_val[0].decode()
     assert shown == "\n".join("    " + line for line in sample[:-1].splitlines())
 
 

@@ -107,10 +107,12 @@ def test_the_estimate_it_prints_is_that_of_the_saved_model(tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_a_tensorboard_server_shows_the_projection_with_sprites_and_labels(tmp_path):
-    assert run(tmp_path / "run", "--epochs", "1", "--no-binarize") == 0
+@pytest.mark.parametrize("latents", [2, 4])
+def test_a_tensorboard_server_shows_the_projection_with_sprites_and_labels(latents, tmp_path):
+    argv = ["--epochs", "1", "--no-binarize", "--latent-dim", str(latents)]
+    assert run(tmp_path / "run", *argv) == 0
     server = program.TensorBoard()
-    where = str(tmp_path / "run" / "tensorboard")
+    where = str(tmp_path / "run")
     server.configure(
         argv=[None, "--logdir", where, "--port", "0", "--host", "127.0.0.1", "--load_fast=false"]
     )
@@ -125,13 +127,15 @@ def test_a_tensorboard_server_shows_the_projection_with_sprites_and_labels(tmp_p
     while "validation" not in json.loads(ask("runs")) and time.monotonic() < deadline:
         time.sleep(0.5)
     info = json.loads(ask("info", run="validation"))["embeddings"][0]
-    assert info["tensorShape"] == [100, 4]
+    assert info["tensorShape"] == [100, max(latents, 3)]
     assert info["sprite"]["singleImageDim"] == [28, 28]
     vae = keras.models.load_model(tmp_path / "run" / "model.keras")
     _, validation = load_images("mnist5k", value_range=(0, 1))
     codes = np.frombuffer(ask("tensor", run="validation", name="codes"), "float32")
     expected = vae.encode(validation.first(100))[0]
-    assert codes.reshape(100, 4) == pytest.approx(expected, abs=1e-4)
+    codes = codes.reshape(100, -1)
+    assert codes[:, :latents] == pytest.approx(expected, abs=1e-4)
+    assert not codes[:, latents:].any()
     labels = ask("metadata", run="validation", name="codes").decode().split()
     assert labels == [str(label) for label in validation.labels]
     (tmp_path / "sprites.png").write_bytes(ask("sprite_image", run="validation", name="codes"))

@@ -7,7 +7,7 @@ def _card(title, first, curves, after):
     return f"### {title}\n\n{first}\n\n{table}\n\n{after}\n"
 
 
-# By the name of the class, because callbacks work with any model.
+# By the name of the class, because runs are of any model.
 GUIDES = {
     "GAN": _card(
         "How to read this GAN",
