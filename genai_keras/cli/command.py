@@ -33,6 +33,7 @@ def command(config_class):
                     if not config.debug:
                         import genai_keras.cli.quiet  # noqa: F401
                     body(config)
+                    config.conclude()
                     return 0
             except SystemExit as stop:  # argparse's: 0 after --help, 2 for unusable arguments
                 return stop.code

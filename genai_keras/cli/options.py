@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import ClassVar
 
+from genai_keras.cli.next_steps import say_where
 from genai_keras.errors import UsageError
 from genai_keras.files import write_text
 
@@ -138,6 +139,9 @@ class Config:
     def announce(self):
         """Prints what the command will do, if that takes long."""
 
+    def conclude(self):
+        """Prints what to do next, after the command has done its work."""
+
     @staticmethod
     def in_flags(text):
         """Replaces `argument` and `argument=value` in a message by the flags that are typed."""
@@ -199,6 +203,10 @@ class TrainConfig(Config):
         if self.verbose:
             what = f"{self.command}: {self.preset}, learns {self.dataset}, {self.epochs} epochs"
             print(f"{what}\nfolder: {self.run_dir}", flush=True)
+
+    def conclude(self):
+        if self.verbose:
+            say_where(self)
 
     def task(self):
         """The `Task` to learn: that of the data set, with these options."""

@@ -8,16 +8,15 @@ import shutil
 
 import keras
 
-from genai_keras.callbacks.terminal import Terminal
 from genai_keras.errors import UserError
 from genai_keras.files import write_text
 from genai_keras.training.checkpoints import CheckpointCallback, Checkpoints, save_whole
 from genai_keras.training.divergence import DivergenceStop
 from genai_keras.training.failures import told_in_one_line
 from genai_keras.training.lock import is_free_of_files, locked
-from genai_keras.training.next_steps import say_where
 from genai_keras.training.stops import SignalStop, TimeLimit
 from genai_keras.training.tensorboard import EVENTS, EpochTensorBoard, write_start
+from genai_keras.training.terminal import Terminal
 from genai_keras.training.versions import check_data, device, versions, warn_of_other_versions
 
 # Everything that a run writes into its folder, so everything that `overwrite` removes.
@@ -172,8 +171,6 @@ def _train(model, train, validation, checkpoint, config, callbacks):
         else:
             _end_again(model, own, config)
         save_whole(model, folder / "model.keras")
-    if config.verbose:
-        say_where(config)
     stop.stop()
 
 

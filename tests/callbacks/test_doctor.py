@@ -26,6 +26,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from genai_keras import train_gan, train_lm, train_vae
 from genai_keras.callbacks import doctor, symptoms
 from genai_keras.callbacks.doctor import TrainingDoctor, clipped, diversity
+from genai_keras.callbacks.epochs import read_history
 from genai_keras.data.images import load_images
 from genai_keras.data.toy import GaussianMixture, load_mixture
 
@@ -215,9 +216,9 @@ def test_a_run_that_goes_on_says_what_the_straight_one_would(past, tmp_path, cap
     ],
 )
 def test_a_history_may_be_empty_or_lack_columns(text, epochs, tmp_path):
-    assert doctor._read_history(tmp_path / "history.csv") == []
+    assert read_history(tmp_path / "history.csv") == []
     (tmp_path / "history.csv").write_text(text)
-    assert doctor._read_history(tmp_path / "history.csv") == epochs
+    assert read_history(tmp_path / "history.csv") == epochs
 
 
 def test_every_link_is_of_a_notebook_that_is_there():

@@ -16,7 +16,7 @@ from children import start
 from helpers import FOUR, MAINS, history, write_data
 from rich.cells import cell_len
 
-from genai_keras.callbacks.terminal import Pace, duration
+from genai_keras.training.terminal import Pace, duration
 
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 BRAILLE = re.compile("[\u2801-\u28ff]")
