@@ -61,7 +61,7 @@ class EpochTensorBoard(keras.callbacks.Callback):
 
     Args:
         folder: folder of the event files.
-        histograms: whether to write histograms of all weights.
+        histograms: whether to write histograms of all weights of the networks of the model.
     """
 
     def __init__(self, folder, histograms=False):
@@ -88,8 +88,8 @@ class EpochTensorBoard(keras.callbacks.Callback):
             with self.writers["train" if short == name else "validation"].as_default():
                 tf.summary.scalar(f"{group}/{short}", value, step=epoch + 1)
         with self.writers["train"].as_default():
-            for weight in self.model.weights if self.histograms else ():
-                tf.summary.histogram(f"weights/{weight.path}", weight, step=epoch + 1)
+            for name, weight in self._weights() if self.histograms else ():
+                tf.summary.histogram(f"weights/{name}", weight, step=epoch + 1)
         for writer in self.writers.values():
             writer.flush()
 
@@ -100,6 +100,13 @@ class EpochTensorBoard(keras.callbacks.Callback):
         writer = tf.summary.create_file_writer(str(self.folder / name))
         self.opened.callback(writer.close)
         return writer
+
+    def _weights(self):
+        """Pairs of a name and a weight, whose path alone may be that of another network."""
+        parts = {name: part for name, part in vars(self.model).items() if not name.startswith("_")}
+        for name, part in parts.items():
+            if isinstance(part, keras.layers.Layer):
+                yield from ((f"{name}/{weight.path}", weight) for weight in part.weights)
 
     def _learning_rate(self):
         optimizer = getattr(self.model, "optimizer", None)
