@@ -21,8 +21,8 @@ GUIDES = {
             ),
             (
                 "`generator_loss`",
-                "goes up and down without a long trend; 0.693 goes with the 1.386 above",
-                "rises from epoch to epoch",
+                "goes up and down, and may rise slowly; 0.693 goes with the 1.386 above",
+                "rises steeply while `discriminator_loss` falls to 0",
             ),
             (
                 "`diversity`",
