@@ -14,7 +14,7 @@ from genai_keras.train_gan import main
 
 MIXTURE = GaussianMixture()
 # Wasserstein-1, in units of x; the modes are 4 apart. 0.06 to 0.12 with three seeds. After all 30
-# epochs it is below the 0.15 that the README states, see benchmark_training.py.
+# epochs it is below the 0.15 that docs/gan.md is below, see benchmark_training.py.
 DISTANCE = 0.2
 
 

@@ -8,7 +8,6 @@ import resource
 import shutil
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
@@ -388,23 +387,20 @@ def test_the_signatures_are_printed(exported):
 
 
 @pytest.mark.slow
-def test_what_the_readme_sends_fits_the_signatures(exported):
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    (request,) = re.findall(r"digits:predict -d '(.*)'", readme)
+def test_what_the_page_sends_fits_the_signatures(exported):
+    page = (Path(__file__).parents[2] / "docs/export.md").read_text(encoding="utf-8")
+    (request,) = re.findall(r"digits:predict -d '(.*)'", page)
     request = json.loads(request)
     signature = next(
         line for line in exported.printed["gan"].splitlines() if line.startswith("generate")
     )
     assert request["signature_name"] == "generate"
     assert re.findall(r"(\w+) int\d+ \(\)", signature) == list(request["inputs"])
-    code = readme[readme.index("    import tensorflow as tf\n    digits =") :].split("\n\n")[0]
+    (code,) = re.findall(r"^```python\n(.*?)^```", page, flags=re.M | re.S)
     names = {}
-    exec(
-        textwrap.dedent(code).replace("served/digits", str(exported.folder / "gan" / "export")),
-        names,
-    )
+    exec(code.replace("served/digits", str(exported.folder / "gan" / "export")), names)
     expected = exported.models["gan"].generate(16, seed=0)
-    np.testing.assert_allclose(names["pictures"], expected, atol=1e-5)
+    np.testing.assert_allclose(names["images"], expected, atol=1e-5)
 
 
 @pytest.mark.slow
