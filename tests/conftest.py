@@ -35,6 +35,14 @@ def pytest_report_header():
     return f"arithmetic: {platform.machine()}, {os.cpu_count()} processors, {settings}"
 
 
+def pytest_runtest_setup(item):
+    limited = (
+        os.environ.get("ONEDNN_MAX_CPU_ISA") and os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0"
+    )
+    if limited and item.get_closest_marker("low_precision"):
+        pytest.skip("TensorFlow ends the process in a bfloat16 product if oneDNN is limited so")
+
+
 def pytest_terminal_summary(terminalreporter):
     if terminalreporter.stats.get("failed"):
         terminalreporter.section("If it passes elsewhere")

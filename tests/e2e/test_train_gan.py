@@ -307,6 +307,7 @@ def test_a_image_that_vanishes_while_it_is_streamed_is_named(tmp_path, capsys, m
     assert said.startswith("error: ") and ".png" in said and said.count("\n") == 1
 
 
+@pytest.mark.low_precision
 @pytest.mark.slow
 def test_low_precision_trains(tmp_path):
     assert run(tmp_path / "run", "--precision", "mixed_bfloat16", preset="dcgan") == 0

@@ -205,6 +205,7 @@ def test_pixels_draw_and_complete_digits(tmp_path, few_digits):
         np.testing.assert_array_equal(rows[0], row)
 
 
+@pytest.mark.low_precision
 @pytest.mark.slow
 def test_low_precision_trains(tmp_path, verse):
     assert run(tmp_path / "run", verse, "--precision", "mixed_bfloat16") == 0

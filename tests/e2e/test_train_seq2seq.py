@@ -108,6 +108,7 @@ def test_a_source_is_judged_once_by_all_of_its_targets(tmp_path):
     assert translations(tmp_path)[2] == ["c\t", "c\t", "b"]
 
 
+@pytest.mark.low_precision
 @pytest.mark.slow
 def test_epochs_show_a_few_validation_pairs_in_low_precision_too(tmp_path, capsys):
     argv = [*TINY, "--dataset", "sort", "--verbose", "2", "--run-dir", str(tmp_path / "run")]

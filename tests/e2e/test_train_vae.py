@@ -198,6 +198,7 @@ def test_wrong_options_are_one_clear_line(argv, says, tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.low_precision
 @pytest.mark.slow
 def test_low_precision_trains_and_a_finished_run_can_be_evaluated(tmp_path, capsys):
     argv = ["--precision", "mixed_bfloat16", "--binarize", "--schedule", "constant"]

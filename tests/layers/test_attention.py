@@ -156,6 +156,7 @@ def test_returned_weights_are_what_mixes_the_values():
     np.testing.assert_allclose(output, expected, atol=1e-5)
 
 
+@pytest.mark.low_precision
 def test_low_precision_is_near_and_its_weights_sum_to_one():
     layer, x = make_attention(), noise(2, KEYS, WIDTH)
     low = make_attention(dtype="mixed_bfloat16")

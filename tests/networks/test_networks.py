@@ -107,6 +107,7 @@ def test_dense_networks_take_any_shape():
     assert count == (5 * 7 + 7) + (7 * 12 + 12)
 
 
+@pytest.mark.low_precision
 def test_low_precision_ends_in_float32():
     keras.config.set_dtype_policy("mixed_bfloat16")
     for generator, discriminator in (

@@ -270,6 +270,7 @@ def test_embeddings_are_as_large_as_the_sinusoids():
     np.testing.assert_allclose(found, layer_norm(expected, encoder.last_norm), atol=1e-4)
 
 
+@pytest.mark.low_precision
 def test_a_network_comes_back_in_its_own_precision(tmp_path):
     keras.config.set_dtype_policy("mixed_bfloat16")
     decoder, sequence = disturb(make_decoder()), tokens(2, LENGTH)
