@@ -12,7 +12,9 @@ from rich.table import Table
 from genai_keras.plots.strips import image_strip
 
 WARM_UP = 2  # steps that compile, and tell nothing of the pace
-TOLD_AFTER = 20  # steps, when the first estimate is printed
+# When the first estimate is printed: after so many steps, and two pauses or so many seconds.
+TOLD_AFTER = 20
+LONG_EPOCH = 10.0
 WIDTH = 80
 
 
@@ -50,8 +52,9 @@ class Pace:
             return None
         step = self.seconds / measured
         # A validation step needs no gradient, so it takes about half as long.
-        between = statistics.median(self.between) if self.between else None
-        pause = self.validation_steps * step / 2 if between is None else between
+        pause = self.validation_steps * step / 2
+        if self.between:  # the first one also compiles
+            pause = statistics.median(self.between[1:] or self.between)
         return steps * step + epochs * pause
 
 
@@ -110,7 +113,8 @@ class Terminal(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         self.ended = time.monotonic()
         self.pace.step(self.ended)
-        if self.pace.steps >= TOLD_AFTER and not self.told:
+        known = len(self.pace.between) >= 2 or self.ended - self.begun > LONG_EPOCH
+        if not self.told and known and self.pace.steps >= TOLD_AFTER:
             self.told = True
             self._print(f"about {duration(self._left())} to go, measured on the first steps")
 
