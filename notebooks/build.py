@@ -4,7 +4,6 @@
     python notebooks/build.py chapter4 exercises/chapter4 bugs/kl_mean     # only these
     python notebooks/build.py --students          # the students' versions of the exercises only
     python notebooks/build.py --copy              # a copy for a student to work in: my_notebooks/
-    python notebooks/build.py --address           # the public address in setup.cfg, into the texts
 
 A notebook's text is a `.py` file in jupytext's percent format; beside it lies the `.ipynb` that this
 program makes, run from a clean kernel, with its output. From `exercises/source/chapter4/chapter4.py`
@@ -14,7 +13,6 @@ hidden tests.
 
 import argparse
 import configparser
-import re
 import shutil
 import subprocess
 import sys
@@ -53,24 +51,18 @@ def reading_path(source):
     return student_path(source) if "/source/" in source.as_posix() else source.with_suffix(".ipynb")
 
 
-def with_address(source, address):
-    """A text with the project's public address, or without one if it is empty.
-
-    Its first code cell installs from there, and if it is on GitHub, badges open it elsewhere.
-    """
-    title, rest = source.read_text(encoding="utf-8").split("\n#\n", 1)
-    rest = re.sub(r"\A(# \[!\[.*\n)+#\n", "", rest)
-    rest = re.sub(r'^ADDRESS = ".*"$', f'ADDRESS = "{address}"', rest, count=1, flags=re.M)
+def badges(source, address):
+    """Markdown that opens a notebook elsewhere, if the project's public address is on GitHub."""
     repository = address.removeprefix("https://github.com/")
-    if repository != address:
-        path = reading_path(source).relative_to(FOLDER.parent).as_posix()
-        rest = (
-            "# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
-            f"(https://colab.research.google.com/github/{repository}/blob/main/{path})\n"
-            "# [![Open in Binder](https://mybinder.org/badge_logo.svg)]"
-            f"(https://mybinder.org/v2/gh/{repository}/main?labpath={path})\n#\n{rest}"
-        )
-    return f"{title}\n#\n{rest}"
+    if repository == address:
+        return ""
+    path = reading_path(source).relative_to(FOLDER.parent).as_posix()
+    return (
+        "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
+        f"(https://colab.research.google.com/github/{repository}/blob/main/{path})\n"
+        "[![Open in Binder](https://mybinder.org/badge_logo.svg)]"
+        f"(https://mybinder.org/v2/gh/{repository}/main?labpath={path})\n\n"
+    )
 
 
 def copy_to(folder):
@@ -89,9 +81,22 @@ def public_address():
     return settings["genai_keras"]["address"]
 
 
-def read_text(source):
-    """The notebook that a text describes, without output."""
+def read_text(source, address=None):
+    """The notebook that a text describes, without output.
+
+    Below the title come badges, and as the first cell of code that of `first_cell.py`.
+
+    Args:
+        source: path of the text.
+        address: the project's public address; that in `setup.cfg` if None.
+    """
+    address = public_address() if address is None else address
     notebook = jupytext.read(source)
+    title = notebook.cells[0]
+    title.source = title.source.replace("\n\n", f"\n\n{badges(source, address)}", 1)
+    first = (FOLDER / "first_cell.py").read_text(encoding="utf-8").strip()
+    first = first.replace('ADDRESS = ""', f'ADDRESS = "{address}"')
+    notebook.cells.insert(1, nbformat.v4.new_code_cell(first))
     notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL})
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"  # else new ones each time
@@ -154,7 +159,6 @@ def main():
     parser.add_argument("names", nargs="*", help="which, such as chapter4; all if none is named")
     parser.add_argument("--students", action="store_true", help="run nothing")
     parser.add_argument("--copy", action="store_true", help="only copy to my_notebooks/")
-    parser.add_argument("--address", action="store_true", help="change the texts only")
     options = parser.parse_args()
     if options.copy:
         return copy_to(FOLDER.parent / "my_notebooks")
@@ -164,9 +168,6 @@ def main():
         sys.exit(f"no notebook is called {', '.join(unknown)}: there are {', '.join(known)}")
     for name in options.names or known:
         source = known[name]
-        if options.address:
-            source.write_text(with_address(source, public_address()), encoding="utf-8")
-            continue
         if name.startswith("exercises/"):
             write(student_version(source), student_path(source))
         if options.students:
