@@ -7,6 +7,7 @@ those to a file of the project lead to its public address, or nowhere while it h
 import configparser
 import posixpath
 import re
+from html import unescape
 from pathlib import Path
 
 import nbformat
@@ -65,7 +66,7 @@ def on_page_markdown(markdown, page, config, files):
             return match[0]
         path = posixpath.normpath(posixpath.join(posixpath.dirname(place), path))
         on_site = pages.get(path, path.removeprefix("docs/"))
-        if path.endswith(".ipynb") or files.get_file_from_path(on_site):
+        if files.get_file_from_path(on_site):
             here = posixpath.dirname(page.file.src_uri)
             link = posixpath.relpath(on_site, here or ".") + (f"#{anchor}" if anchor else "")
             return f"{image}[{text}]({link})"
@@ -84,8 +85,7 @@ def on_page_content(html, page, config, files):
     def formula(match):
         text = match[1].strip()
         block = text.startswith(r"\[")
-        text = text[2:-2].replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">")
-        return convert(text, display="block" if block else "inline")
+        return convert(unescape(text[2:-2]), display="block" if block else "inline")
 
     return re.sub(
         r'<(?:span|div) class="arithmatex">(.*?)</(?:span|div)>', formula, html, flags=re.S

@@ -1,6 +1,5 @@
 """Shared fixtures. Tests that need data which the project does not ship skip where it is absent."""
 
-import gc
 import os
 import platform
 import shutil
@@ -16,6 +15,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 import keras
 import portalocker
 import pytest
+from children import collect_seldom
 from tensorflow.python.framework import ops
 
 from genai_keras.data import procedural
@@ -53,9 +53,7 @@ def pytest_terminal_summary(terminalreporter):
         )
 
 
-# Tracing makes millions of objects that live long; to look for garbage among them takes 6 %.
-gc.freeze()
-gc.set_threshold(200_000, 50, 100)
+collect_seldom()
 # Dates and lists to sort have few pairs for validation, but in the tests of these worlds.
 ALL_PAIRS, procedural.VALIDATION = procedural.VALIDATION, 200
 

@@ -118,7 +118,7 @@ def numbers(row):
 
 STUMBLES = (
     "are told the nearest that can", "pull at one rope", "is a good game", "look at the floor",
-    "500 digits validate", "AdamW's decay of matrices, a step size", "so many samples",
+    "500 digits validate", "AdamW's decay of matrices, a step size",
 )  # fmt: skip
 
 

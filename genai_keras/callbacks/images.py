@@ -35,9 +35,9 @@ class EpochImage(EachEpoch):
         tf.summary.image(f"images/{self.name}", pixels[None], step=epoch)
 
     def on_train_end(self, logs=None):
-        save_animation(self.shown(), self.animation, self._captions())
+        save_animation(self.shown(), self.animation, self.captions())
 
-    def _captions(self):
+    def captions(self):
         """The first two figures of each epoch, by its number."""
         return {
             int(row["epoch"]) + 1: "   ".join(

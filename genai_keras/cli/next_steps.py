@@ -16,17 +16,13 @@ def say_where(config):
     print("\n" + "\n".join(f"{name:10}{path}" for name, path in found))
     run, runs = shlex.quote(str(folder)), shlex.quote(str(folder.parent))
     print("\nWhat next?")
-    for purpose, command in (
+    commands = [
         ("make samples", f"python -m genai_keras.generate {run}"),
         ("measure it", f"python -m genai_keras.evaluate {run}"),
         ("see curves", f"tensorboard --logdir {runs}"),
-        ("train longer", _longer(config)),
-    ):
-        if command:
-            print(f"  {purpose:13} {command}")
-
-
-def _longer(config):
-    if config.schedule != "constant":  # a cosine schedule ends at 0
-        return None
-    return f"{config.resume_command()} --epochs {2 * config.epochs}"
+    ]
+    if config.may_be_longer:
+        longer = f"{config.resume_command()} --epochs {2 * config.epochs}"
+        commands.append(("train longer", longer))
+    for purpose, command in commands:
+        print(f"  {purpose:13} {command}")

@@ -208,6 +208,11 @@ class TrainConfig(Config):
         if self.verbose:
             say_where(self)
 
+    @property
+    def may_be_longer(self):
+        """Whether a finished run may get more epochs."""
+        return "epochs" in free_to_change(vars(self))
+
     def task(self):
         """The `Task` to learn: that of the data set, with these options."""
         raise NotImplementedError

@@ -51,13 +51,8 @@ class GAN(TakesImages, FromFile, FromNoise, keras.Model):
         averaging: Yazici et al. 2019, https://arxiv.org/abs/1806.04498
     """
 
-    headline = (
-        "generator_loss",
-        "discriminator_loss",
-        "wasserstein",
-        "diversity",
-    )  # figures to watch
-
+    # The figures to watch.
+    headline = ("generator_loss", "discriminator_loss", "wasserstein", "diversity")
     value_range = (-1, 1)  # of images, the range of tanh
 
     def __init__(

@@ -33,12 +33,8 @@ class LanguageModel(OneOptimizer):
     Reference: Radford et al. 2019 (GPT-2)
     """
 
-    headline = (
-        "loss",
-        "val_loss",
-        "val_bits_per_character",
-        "val_nats_per_image",
-    )  # figures to watch
+    # The figures to watch.
+    headline = ("loss", "val_loss", "val_bits_per_character", "val_nats_per_image")
 
     def __init__(self, decoder, scales=None, **kwargs):
         super().__init__(**kwargs)

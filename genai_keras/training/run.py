@@ -208,7 +208,7 @@ def _fit(model, train, validation, start_step, config, callbacks):
 
 def _end_again(model, callbacks, config):
     """Repeats the last part of a run, which may have been killed during it."""
-    longer = "; use `epochs=N` to make it longer" if config.schedule == "constant" else ""
+    longer = "; use `epochs=N` to make it longer" if config.may_be_longer else ""
     said = f"already complete: the run has finished its {config.epochs} epochs{longer}"
     print(config.in_flags(said))
     for callback in callbacks:

@@ -10,6 +10,7 @@ import sys
 import time
 import types
 import typing
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -355,3 +356,13 @@ def test_two_runs_of_one_second_have_folders_of_their_own(tmp_path, monkeypatch)
         folders.add(folder := parse_config(GANConfig, []).run_dir)
         folder.mkdir(parents=True)
     assert len(folders) == 3
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_only_a_run_whose_learning_rate_does_not_end_at_0_may_be_longer(schedule, capsys):
+    config = GANConfig(schedule=schedule, epochs=30, run_dir=Path("my runs/a"))
+    config.conclude()
+    said = capsys.readouterr().out
+    assert "tensorboard --logdir 'my runs'" in said and "generate 'my runs/a'" in said
+    longer = "train_gan --run-dir 'my runs/a' --resume --epochs 60"
+    assert (longer in said) == config.may_be_longer == (schedule == "constant")

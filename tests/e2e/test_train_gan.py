@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from unittest import mock
 
 import keras
 import numpy as np
@@ -23,6 +24,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from genai_keras.callbacks.images import ImageGrid
 from genai_keras.errors import UserError
 from genai_keras.models.gan import GAN
+from genai_keras.runs import load_run
 from genai_keras.train_gan import main
 
 SMALL = ["--limit", "64", "--batch-size", "16", "--epochs", "3", "--verbose", "0"]
@@ -98,6 +100,11 @@ def test_a_run_leaves_everything_in_its_folder(tmp_path, capsys):
         frames = [np.array(frame.convert("RGB")) for frame in ImageSequence.Iterator(animation)]
     assert np.array_equal(frames[0], frames[-1]), "it does not begin with the last image"
     assert not np.array_equal(frames[1], frames[-1])
+    grid = ImageGrid(folder)
+    grid.set_model(load_run(folder).model)
+    losses = [float(rows[2][name]) for name in ("generator_loss", "discriminator_loss")]
+    caption = "generator_loss {:.2f}   discriminator_loss {:.2f}".format(*losses)
+    assert grid.captions() == {1: mock.ANY, 2: mock.ANY, 3: caption}
     said = capsys.readouterr().out
     assert str(folder / "model.keras") in said and "tensorboard --logdir" in said
 

@@ -1,5 +1,6 @@
 """The language model: exact likelihoods, one step by hand, and the laws of generation."""
 
+import gc
 import itertools
 import math
 
@@ -55,6 +56,23 @@ def test_probabilities_of_all_images_sum_to_one_and_are_what_is_reported():
     found = model.evaluate(IMAGES, batch_size=3, verbose=0, return_dict=True)
     assert found["nats_per_image"] == pytest.approx(-log_p.mean(), rel=1e-5)
     assert found["loss"] == pytest.approx(-log_p.mean() / 3, rel=1e-5)
+
+
+def graphs_of(name):
+    """How many graphs of the functions of this name are in memory."""
+    found = [each for each in gc.get_objects() if isinstance(each, tf.Graph)]
+    return sum(getattr(each, "name", None) == name for each in found)
+
+
+def test_the_graphs_of_generation_go_when_the_model_goes():
+    gc.collect()
+    before, model = graphs_of("continue_tokens"), make_model()
+    model.generate(np.array([1, 2]), 3)
+    model.log_likelihood(sequences(2, 5))
+    assert graphs_of("continue_tokens") == before + 1
+    del model
+    gc.collect()
+    assert graphs_of("continue_tokens") == before
 
 
 @pytest.mark.slow

@@ -10,13 +10,14 @@ import sys
 import termios
 import threading
 from fcntl import ioctl
+from types import SimpleNamespace
 
 import pytest
 from children import start
 from helpers import FOUR, MAINS, history, write_data
 from rich.cells import cell_len
 
-from genai_keras.training.terminal import Pace, duration
+from genai_keras.training.terminal import Pace, Terminal, duration
 
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 BRAILLE = re.compile("[\u2801-\u28ff]")
@@ -45,6 +46,8 @@ def test_the_time_left_is_that_of_the_steps_and_of_what_lies_between_epochs():
     # One slow pause, such as the first with its compilation, does not spoil the estimate.
     pace = paced(45)
     pace.between[0] = 60.0
+    assert pace.left(10, 1) == pytest.approx(1.0 + 3.0)
+    pace.between = [60.0, 3.0]
     assert pace.left(10, 1) == pytest.approx(1.0 + 3.0)
 
 
@@ -80,6 +83,36 @@ def test_in_a_file_there_are_plain_lines_with_the_figures_of_the_history(command
     assert out.count("\n  | ") == {"train_lm": 2, "train_seq2seq": 6}.get(command, 0)
     for said in ("What next?", f"genai_keras.evaluate {folder}", f"{folder}/model.keras"):
         assert said in out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("epochs", "told"), [(4, 0), (8, 1)])  # of 4 steps each
+def test_the_time_is_told_once_when_it_is_known(epochs, told, tmp_path, capsys):
+    argv = [*FOUR["train_gan"], "--epochs", str(epochs), "--run-dir", str(tmp_path / "run")]
+    assert MAINS["train_gan"](argv) == 0
+    lines = capsys.readouterr().out.splitlines()
+    found = [n for n, line in enumerate(lines) if re.fullmatch(r"about .* to go, .*", line)]
+    assert len(found) == told
+    if told:  # the first step of an epoch is not measured: 4 + 6 * 3 steps are, in epoch 7
+        assert lines[found[0] - 1].startswith("    6  ")
+
+
+@pytest.mark.parametrize(("seconds", "told_at"), [(0.05, None), (0.2, 51), (1.0, 20)])
+def test_in_a_long_epoch_the_time_is_told_after_ten_seconds(seconds, told_at, monkeypatch, capsys):
+    """Of 100 steps; never before twenty of them."""
+    clock, batches = [0.0], SimpleNamespace(steps_per_epoch=100, count=50, batch_size=10)
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    checkpoint = SimpleNamespace(step=0)
+    terminal = Terminal(1, batches, batches, checkpoint, [], live=False, previews=False)
+    terminal.on_epoch_begin(0)
+    for step in range(1, 101):
+        clock[0] += seconds
+        checkpoint.step = step
+        terminal.on_train_batch_end(step - 1)
+        if capsys.readouterr().out:
+            assert told_at == step
+            return
+    assert told_at is None
 
 
 class OnTerminal:
