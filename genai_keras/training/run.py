@@ -15,18 +15,20 @@ from genai_keras.training.divergence import DivergenceStop
 from genai_keras.training.failures import told_in_one_line
 from genai_keras.training.lock import is_free_of_files, locked
 from genai_keras.training.stops import SignalStop, TimeLimit
-from genai_keras.training.tensorboard import EVENTS, EpochTensorBoard, write_start
+from genai_keras.training.tensorboard import EVENTS, PROJECTOR, EpochTensorBoard, write_start
 from genai_keras.training.terminal import Terminal
 from genai_keras.training.versions import check_data, device, versions, warn_of_other_versions
 
-# Everything that a run writes into its folder, so everything that `overwrite` removes.
+# Everything that a run writes into its folder, so everything that `overwrite` removes. Folders of
+# data are called `train` and `validation`, too: of these, only its own files.
 CONTENTS = (
     "versions.json",
     "history.csv",
     "model.keras",
-    "train",
-    "validation",
     EVENTS,
+    f"train/{EVENTS}",
+    f"validation/{EVENTS}",
+    *(f"validation/{name}" for name in PROJECTOR),
     "checkpoints",
     "samples",
     "unfinished-model.keras",

@@ -14,6 +14,7 @@ from tensorboard.plugins.hparams import api as hparams
 from genai_keras.training.guides import guide_to
 
 EVENTS = "events.out.tfevents.*"  # the names of the files that TensorBoard reads
+PROJECTOR = ("projector_config.pbtxt", "codes.tsv", "sprites.png", "labels.tsv")
 SCORES = ".scores"  # the end of the name of those with the figures of an evaluation
 
 # Options for a single start, for paths or for samples, which are not useful to compare runs.

@@ -243,6 +243,18 @@ def test_an_existing_run_is_neither_mixed_nor_lost(tmp_path, capsys):
     assert len(scalars(folder, "train")["curves/generator_loss"]) == 2, "of the run before"
 
 
+@pytest.mark.slow
+def test_overwrite_spares_data_in_folders_of_the_same_names(tmp_path):
+    assert run(tmp_path, "--epochs", "1") == 0
+    mine = [tmp_path / name / "cat.png" for name in ("train", "validation")]
+    for path in mine:
+        path.write_text("a user's")
+    assert run(tmp_path, "--epochs", "1", "--overwrite") == 0
+    for path in mine:
+        assert path.read_text() == "a user's"
+        assert len(list(path.parent.glob("events*"))) == 1
+
+
 def test_overwrite_spares_what_is_no_run(tmp_path, capsys):
     (tmp_path / "samples").mkdir()
     (tmp_path / "samples" / "holiday.png").write_text("mine")
