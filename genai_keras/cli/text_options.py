@@ -8,6 +8,7 @@ from genai_keras.data.datasets import DATASETS, names_of
 from genai_keras.errors import UsageError
 
 TOKENIZERS = ("char", "bpe")
+ENCODING = "encoding of your file (default: UTF-8)"
 
 
 @dataclass
@@ -36,9 +37,7 @@ class TransformerConfig(TrainConfig):
     clip: float = option(1.0, "largest norm of the whole gradient", OPTIMIZATION, above=0)
     width: int = option(128, "width of embeddings and hidden states", NETWORK, at_least=2)
     num_layers: int = option(4, "number of Transformer blocks", NETWORK, at_least=1)
-    num_heads: int = option(
-        4, "number of attention heads; must divide --width", NETWORK, at_least=1
-    )
+    num_heads: int = option(4, "attention heads; must divide --width", NETWORK, at_least=1)
     hidden_units: int | None = option(
         None, "hidden units of each block (default: 4 x width)", NETWORK, at_least=1
     )
@@ -118,6 +117,7 @@ The default learns Python's manual in about 4.5 minutes on two CPU cores.
     vocabulary_size: int = option(
         512, "number of tokens for bpe to learn (text)", DATA, at_least=256
     )
+    encoding: str | None = option(None, ENCODING, DATA)
     image_size: int = option(14, "side of the images in pixels (digits)", DATA, at_least=2)
     prompt: str = option("\n", "beginning of the sample after each epoch (text)", SAMPLES)
     sample_length: int = option(
@@ -145,9 +145,10 @@ The default learns Python's manual in about 4.5 minutes on two CPU cores.
         super().check()
         if DATASETS[self.dataset].kind == "images":
             of_text = "context_length", "tokenizer", "vocabulary_size", "prompt", "sample_length"
-            self.check_unused(*of_text)
+            self.check_unused(*of_text, "encoding")
             return
-        self.check_unused("image_size", *(() if self.dataset == "text" else ("data_dir",)))
+        of_files = () if self.dataset == "text" else ("data_dir", "encoding")
+        self.check_unused("image_size", *of_files)
 
     def task(self):
         from genai_keras.tasks.pixels import Pixels
@@ -194,9 +195,7 @@ The default learns to read dates in about 3.5 minutes on two CPU cores.
     epochs: int = option(8, "number of epochs, each ending with validation", at_least=1)
     batch_size: int = option(64, "number of pairs per training step", at_least=1)
     steps_per_epoch: int | None = option(200, "training steps per epoch", at_least=1)
-    num_layers: int = option(
-        2, "number of Transformer blocks in encoder and decoder each", at_least=1
-    )
+    num_layers: int = option(2, "blocks in encoder and decoder each", at_least=1)
     positions: str = option(
         "sinusoidal", "kind of position embeddings", choices=("learned", "sinusoidal")
     )
@@ -216,20 +215,18 @@ The default learns to read dates in about 3.5 minutes on two CPU cores.
     vocabulary_size: int = option(
         2000, "number of tokens for each bpe to learn", DATA, at_least=258
     )
-    max_length: int = option(
-        64, "length in tokens above which a pair is skipped (pairs)", DATA, at_least=2
-    )
-    beam_width: int = option(
-        1, "number of hypotheses in the final beam search", SAMPLES, at_least=1
-    )
+    max_length: int = option(64, "skip longer pairs, in tokens (pairs)", DATA, at_least=2)
+    encoding: str | None = option(None, ENCODING, DATA)
+    columns: str | None = option(None, "two columns, as in 2,4 (default: the first two)", DATA)
+    beam_width: int = option(1, "hypotheses in the final beam search", SAMPLES, at_least=1)
     length_penalty: float = option(
-        0.0, "preference for longer translations, 0 to 1", SAMPLES, at_least=0
+        0.0, "preference for longer targets, 0 to 1", SAMPLES, at_least=0
     )
 
     def check(self):
         super().check()
         if self.dataset != "pairs":
-            self.check_unused("data_dir", "max_length")
+            self.check_unused("data_dir", "max_length", "encoding", "columns")
 
     def task(self):
         from genai_keras.tasks.pairs import Pairs

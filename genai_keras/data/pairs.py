@@ -2,14 +2,18 @@
 
 import dataclasses
 import functools
+import unicodedata
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
 from genai_keras.data.batches import Batches
+from genai_keras.data.pair_files import read_pairs
 from genai_keras.data.procedural import WORLDS
-from genai_keras.data.text import fingerprint_of, read_utf8
+from genai_keras.data.reading import normalize_sentence, read_own, warn_of_unknown
+from genai_keras.data.summaries import PairsSummary, unusual_in, warnings_about_pairs
+from genai_keras.data.text import fingerprint_of
 from genai_keras.data.tokenizers import Tokenizer, learn_tokenizer
 from genai_keras.errors import UserError
 
@@ -30,6 +34,7 @@ class Pairs:
         validation_texts: `(source, target)` of the validation part, in order.
         left_out: number of pairs in both parts that were too long.
         fingerprint: hash of the file of `pairs`.
+        summary: what was read, in a few lines.
     """
 
     train: Batches
@@ -39,6 +44,7 @@ class Pairs:
     validation_texts: list[tuple[str, str]]
     left_out: int = 0
     fingerprint: str | None = None
+    summary: PairsSummary | None = None
 
 
 def load_pairs(
@@ -52,14 +58,15 @@ def load_pairs(
     vocabulary_size=2000,
     max_length=64,
     steps_per_epoch=None,
+    encoding=None,
+    columns=None,
 ):
     """Loads pairs of a source and its target, in two parts that share no source.
 
     Args:
-        dataset: `dates` or `sort` (`procedural.py`), or `pairs`, a file of your own: UTF-8, with a
-            source, a tab and its target on each line. Text after a second tab is ignored; files
-            from manythings.org have the attribution there. A tenth of the sources, with all their
-            targets, is for validation.
+        dataset: `dates` or `sort` (`procedural.py`), or `pairs`, a file of your own, which
+            `read_pairs` reads. A tenth of the sources, with all their targets, is for validation;
+            sources that look the same are in the same part.
         data_dir: the file of `pairs`.
         batch_size: pairs per batch.
         seed: seed of the training order; the division into parts does not depend on it.
@@ -68,6 +75,9 @@ def load_pairs(
         vocabulary_size: largest number of tokens of each "bpe".
         max_length: skip pairs of `pairs` with more tokens, including `END`, on either side.
         steps_per_epoch: batches per epoch; None is a pass over all training pairs.
+        encoding: name of the encoding of `pairs`; None for UTF-8, or UTF-16 or UTF-32 by their
+            laws.
+        columns: the two columns of `pairs`, such as "2,4"; None for the first two.
 
     Returns:
         A `Pairs`.
@@ -86,15 +96,16 @@ def load_pairs(
 
     deal = functools.partial(Batches, batch_size=batch_size, seed=seed)
     if dataset in WORLDS:
-        pairs = _make_pairs(WORLDS[dataset](), learn, deal, limit)
+        pairs = _make_pairs(dataset, learn, deal, limit)
     else:
-        pairs = _load_file(dataset, data_dir, learn, deal, limit, max_length)
+        own = read_own(dataset, data_dir, "file of pairs", encoding)
+        pairs = _load_file(own, columns, learn, deal, limit, max_length)
     train = dataclasses.replace(pairs.train, epoch_steps=steps_per_epoch)
     return dataclasses.replace(pairs, train=train)
 
 
 def encode_sources(texts, tokenizer, length):
-    """Encodes sentences as a model reads them.
+    """Encodes sentences as a model reads them; warns of unknown characters.
 
     Args:
         texts: a list of strings.
@@ -107,6 +118,8 @@ def encode_sources(texts, tokenizer, length):
     Raises:
         UserError: a sentence is too long; the message shows its beginning.
     """
+    texts = [normalize_sentence(text) for text in texts]
+    warn_of_unknown(texts, tokenizer)
     tokens = [_encode_one(text, tokenizer) for text in texts]
     for text, each in zip(texts, tokens, strict=True):
         if len(each) > length:
@@ -118,8 +131,9 @@ def encode_sources(texts, tokenizer, length):
     return _pad(tokens, length)
 
 
-def _make_pairs(world, learn, deal, limit):
+def _make_pairs(dataset, learn, deal, limit):
     """`Pairs` of a procedural world, encoded on demand because there are millions."""
+    world = WORLDS[dataset]()
     count = min(world.train_count, limit or world.train_count)
     places = np.linspace(0, count - 1, min(count, LEARNT_FROM)).astype(int).tolist()
     tokenizers = learn([world.train_pair(place) for place in places])
@@ -137,12 +151,15 @@ def _make_pairs(world, learn, deal, limit):
     texts = [world.validation_pair(place) for place in range(world.validation_count)]
     shapes = tuple((length,) for length in lengths)
     validation = deal(_look_up(_encode(texts, tokenizers), lengths), len(texts), shapes)
-    return Pairs(deal(fetch, count, shapes), validation, *tokenizers, texts)
+    first = world.train_pair(0)
+    summary = PairsSummary(dataset, None, "made by rules", first, count, len(texts))
+    return Pairs(deal(fetch, count, shapes), validation, *tokenizers, texts, summary=summary)
 
 
-def _load_file(dataset, path, learn, deal, limit, max_length):
-    """`Pairs` of a file, all encoded in advance, without those that are too long."""
-    train_texts, validation_texts = _split(_read_pairs(dataset, path))
+def _load_file(own, columns, learn, deal, limit, max_length):
+    """`Pairs` of a `Reading`, all encoded in advance, without those that are too long."""
+    pairs, form, skipped = read_pairs(own.raw, own.path, columns)
+    train_texts, validation_texts = _split(pairs, own.path)
     train_texts = train_texts[:limit]
     tokenizers = learn(train_texts)
 
@@ -161,42 +178,38 @@ def _load_file(dataset, path, learn, deal, limit, max_length):
     lengths = [max(map(len, side)) for side in zip(*train, *validation, strict=True)]
     shapes = tuple((length,) for length in lengths)
     batches = [deal(_look_up(tokens, lengths), len(tokens), shapes) for tokens in encoded]
-    return Pairs(*batches, *tokenizers, parts[1], left_out, fingerprint_of(repr(parts)))
+    summary = PairsSummary(
+        own.path.name,
+        own.encoding,
+        form,
+        pairs[0],
+        *map(len, parts),
+        {**skipped, f"longer than {max_length} tokens": left_out},
+        own.left_out,
+        unusual_in("".join(text for pair in pairs for text in pair)),
+        tuple(warnings_about_pairs(own, *parts)),
+    )
+    fingerprint = fingerprint_of(repr(parts))
+    return Pairs(*batches, *tokenizers, parts[1], left_out, fingerprint, summary)
 
 
-def _read_pairs(dataset, path):
-    """The distinct pairs of a file, in order."""
-    pairs = {}  # a dictionary keeps the order
-    # Not splitlines, because a sentence may contain a line separator of Unicode.
-    for number, line in enumerate(read_utf8(dataset, path, "file of pairs").split("\n"), 1):
-        if not line.strip():
-            continue
-        source, *targets = (side.strip() for side in line.split("\t"))
-        if not targets:
-            raise UserError(f"line {number} of {path} has no tab between source and target")
-        if not source or not targets[0]:
-            missing = "target" if source else "source"
-            raise UserError(f"line {number} of {path} has an empty {missing}: fill it or delete it")
-        pairs[source, targets[0]] = None
-    if not pairs:
-        raise UserError(f"{path} has no pairs: each line needs a source, a tab and a target")
-    if len({source for source, _ in pairs}) == 1:
-        raise UserError(f"{path} has only one source: validation needs a second one")
-    return list(pairs)
-
-
-def _split(pairs):
+def _split(pairs, path):
     """`(training, validation)` in random order, with all pairs of a source in the same part."""
-    targets = {}
-    for source, target in pairs:
-        targets.setdefault(source, []).append(target)
-    sources = list(targets)
-    order = np.random.default_rng(0).permutation(len(sources))
-    border = max(1, len(sources) // 10)
-    return [
-        [(sources[i], target) for i in part for target in targets[sources[i]]]
-        for part in (order[border:], order[:border])
-    ]
+    groups = {}  # of sources that look the same
+    for pair in pairs:
+        groups.setdefault(_identity(pair[0]), []).append(pair)
+    if len(groups) == 1:
+        raise UserError(f"{path} has only one source: validation needs a second one")
+    groups = list(groups.values())
+    order = np.random.default_rng(0).permutation(len(groups))
+    border = max(1, len(groups) // 10)
+    return [[pair for i in part for pair in groups[i]] for part in (order[border:], order[:border])]
+
+
+def _identity(source):
+    """Equal for sources that differ only in Unicode's form (NFKC) or in invisible characters."""
+    visible = (each for each in source if unicodedata.category(each) != "Cf")
+    return normalize_sentence(unicodedata.normalize("NFKC", "".join(visible)))
 
 
 def _learn(kind, sentences, vocabulary_size):

@@ -1,14 +1,14 @@
 """Text, cut into windows of tokens."""
 
 import hashlib
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import tensorflow as tf
 
 from genai_keras.data.batches import Batches
 from genai_keras.data.byte_pairs import to_bytes
+from genai_keras.data.reading import normalize, read_own, warn_of_unknown
+from genai_keras.data.summaries import TextSummary, unusual_in, warnings_about_text
 from genai_keras.data.tokenizers import Tokenizer, learn_tokenizer
 from genai_keras.errors import UsageError, UserError
 
@@ -24,6 +24,7 @@ class Text:
         tokens_per_character: ratio in the last tenth; bits per character are bits per token times
             this.
         fingerprint: hash of the text.
+        summary: what was read, in a few lines.
     """
 
     train: Batches
@@ -31,6 +32,7 @@ class Text:
     tokenizer: Tokenizer
     tokens_per_character: float
     fingerprint: str
+    summary: TextSummary
 
 
 def load_text(
@@ -43,12 +45,13 @@ def load_text(
     tokenizer="char",
     vocabulary_size=512,
     steps_per_epoch=None,
+    encoding=None,
 ):
     """Loads a text: the first nine tenths of its characters for training, the rest for validation.
 
     Args:
         dataset: `python-docs`, the chapters of the manual that `help()` of this Python shows, or
-            `text`, a file of your own in UTF-8.
+            `text`, a file of your own, as `normalize` reads it.
         data_dir: the file of `text`.
         context_length: number of predicted tokens; an element has one more, before the first.
         batch_size: windows per batch.
@@ -57,17 +60,16 @@ def load_text(
         tokenizer: "char" or "bpe".
         vocabulary_size: largest number of tokens of "bpe".
         steps_per_epoch: batches per epoch; None means one window from every position of the text.
+        encoding: name of the encoding of `text`; None for UTF-8, or UTF-16 or UTF-32 by their laws.
 
     Returns:
         A `Text`, whose batches are `(batch, context_length + 1)` int32.
 
     Raises:
-        UserError: the file does not exist, is not in UTF-8, or is too short for the context.
+        UserError: the file does not exist, is not text, or is too short for the context.
     """
-    if dataset == "python-docs":
-        text = _read_python_docs()
-    else:
-        text = read_utf8(dataset, data_dir, "text file")
+    own = None if dataset == "python-docs" else read_own(dataset, data_dir, "text file", encoding)
+    text = normalize(own.raw) if own else _read_python_docs()
     text = text[:limit]
     border = len(text) * 9 // 10
     train_text, validation_text = text[:border], text[border:]
@@ -90,6 +92,23 @@ def load_text(
         tokenizer,
         len(validation) / len(validation_text),
         fingerprint_of(text),
+        _summarize(own, text, border, tokenizer),
+    )
+
+
+def _summarize(own, text, border, tokenizer):
+    """The `TextSummary` of a text; `own` is the `Reading` of a user's file, or None."""
+    warnings = warnings_about_text(own, text[:border], text[border:]) if own else ()
+    return TextSummary(
+        own.path.name if own else "python-docs",
+        own and own.encoding,
+        len(text),
+        text.count("\n") + (not text.endswith("\n")),
+        tokenizer.vocabulary_size,
+        border,
+        own.left_out if own else {},
+        unusual_in(text),
+        tuple(warnings),
     )
 
 
@@ -111,15 +130,10 @@ def encode_prompt(prompt, tokenizer):
     Raises:
         UsageError: the prompt is empty.
     """
+    prompt = normalize(prompt)
     if not prompt:
         raise UsageError("the `prompt` is empty: give at least one character to begin with")
-    unknown = tokenizer.unknown_in(prompt)
-    if unknown and unknown != ["\n"]:
-        print(
-            f"warning: the text does not contain {' '.join(map(repr, unknown))}, so the model "
-            "reads it in `prompt` as an unknown character",
-            file=sys.stderr,
-        )
+    warn_of_unknown([prompt], tokenizer)
     return tokenizer.encode(prompt)
 
 
@@ -134,44 +148,3 @@ def _read_python_docs():
 
     lines = "\n".join(topics[name] for name in sorted(topics)).split("\n")
     return "\n".join(line.rstrip() for line in lines)
-
-
-def read_utf8(dataset, path, content):
-    """Reads a user's own file, with "\\n" as line end on every system.
-
-    Args:
-        dataset: the name of the data set, for messages.
-        path: the value of `data_dir`, or None.
-        content: the expected kind of file, for messages.
-
-    Raises:
-        UserError: the file does not exist, is empty, or is not text in UTF-8.
-        UsageError: no file is given.
-    """
-    try:
-        needed = f"`dataset={dataset}` needs `data_dir` to name your {content}"
-        if path is None:
-            raise UsageError(needed)
-        if Path(path).is_dir():
-            raise UserError(f"{needed}, not the folder {path}")
-        if Path(path).exists() and not Path(path).is_file():  # a pipe or a device may never end
-            raise UserError(f"{path} is not an ordinary file: copy its content to one")
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from None
-    try:
-        text = data.decode("utf-8").removeprefix("\ufeff")  # Windows marks UTF-8 with it
-    except UnicodeDecodeError as error:
-        is_utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data
-        raise UserError(
-            f"{path} is not in UTF-8 (see byte {error.start}): convert it, for example with "
-            f"iconv -f {'UTF-16' if is_utf16 else 'WINDOWS-1252'} -t UTF-8 {path} > new.txt"
-        ) from None
-    if b"\0" in data:  # UTF-16 without a mark looks like UTF-8 with a NUL in every other byte
-        raise UserError(
-            f"{path} has a NUL (see byte {data.index(0)}), so it is not text in UTF-8: if it is in "
-            f"UTF-16, convert it with iconv -f UTF-16LE -t UTF-8 {path} > new.txt"
-        )
-    if not text:
-        raise UserError(f"{path} is empty")
-    return text.replace("\r\n", "\n")

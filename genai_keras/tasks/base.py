@@ -122,6 +122,12 @@ class Task:
             )
 
 
+def warn(messages):
+    """Prints a line for each message, where it is not mistaken for a result."""
+    for each in messages:
+        print(f"warning: {each}", file=sys.stderr)
+
+
 @contextlib.contextmanager
 def left_in(folder, name):
     """Turns an error into a warning if a file cannot be written to a run folder."""

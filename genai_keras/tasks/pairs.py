@@ -3,10 +3,11 @@
 from genai_keras.callbacks.attention import AttentionMaps
 from genai_keras.callbacks.text import Translations
 from genai_keras.data.pairs import encode_sources, load_pairs
+from genai_keras.data.reading import rows_of
 from genai_keras.errors import UsageError
 from genai_keras.evaluation.scores import score_translations
 from genai_keras.evaluation.translation import evaluate_translations, save_translations
-from genai_keras.tasks.base import Data, Task
+from genai_keras.tasks.base import Data, Task, warn
 from genai_keras.tasks.samples import Text
 
 SHOWN = 10  # validation pairs that the callbacks show
@@ -21,7 +22,8 @@ class Pairs(Task):
     sample_options = ("prompt",)
     loader_options = (
         "dataset", "data_dir", "batch_size", "seed", "limit", "steps_per_epoch",
-        "source_tokenizer", "target_tokenizer", "vocabulary_size", "max_length",
+        "source_tokenizer", "target_tokenizer", "vocabulary_size", "max_length", "encoding",
+        "columns",
     )  # fmt: skip
     export_options = ("beam_width", "length_penalty")
     tokenizer_files = (SOURCE, TARGET)
@@ -33,6 +35,7 @@ class Pairs(Task):
 
     def callbacks(self, data):
         run_dir, pairs = self.options.run_dir, data.source
+        warn(pairs.summary.warnings)
         source, target = pairs.validation.first(SHOWN)
         return [
             Translations(
@@ -59,8 +62,8 @@ class Pairs(Task):
 
     def samples(self, run, request):
         """The translation of the prompt, line by line."""
-        sources = (request.prompt or "").splitlines()
-        if not all(sources) or not sources:
+        sources = rows_of((request.prompt or "").removesuffix("\n"))
+        if not all(map(str.strip, sources)):
             raise UsageError(
                 "give a `prompt`, the text for the model to read, such as a date in words"
             )

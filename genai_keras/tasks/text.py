@@ -6,9 +6,10 @@ import numpy as np
 
 from genai_keras.callbacks.attention import AttentionMaps
 from genai_keras.callbacks.text import TextSample
+from genai_keras.data.reading import normalize
 from genai_keras.data.text import encode_prompt, load_text
 from genai_keras.evaluation.scores import score_text
-from genai_keras.tasks.base import Data, Task
+from genai_keras.tasks.base import Data, Task, warn
 from genai_keras.tasks.samples import Text as WrittenText
 
 SHOWN = 24  # tokens in the attention maps
@@ -23,7 +24,7 @@ class Text(Task):
     sample_options = ("count", "prompt", "length", "temperature", "top_k", "top_p")
     loader_options = (
         "dataset", "data_dir", "batch_size", "seed", "limit", "steps_per_epoch", "context_length",
-        "tokenizer", "vocabulary_size",
+        "tokenizer", "vocabulary_size", "encoding",
     )  # fmt: skip
     tokenizer_files = (TOKENIZER,)
 
@@ -45,6 +46,7 @@ class Text(Task):
 
     def callbacks(self, data):
         options, tokenizer = self.options, data.source.tokenizer
+        warn(data.source.summary.warnings)
         encode_prompt(options.prompt, tokenizer)  # an error should appear now
         shown = data.validation.first(1)[:, :SHOWN]
         labels = [tokenizer.name(token) for token in shown[0, :-1]]
@@ -52,7 +54,7 @@ class Text(Task):
             TextSample(
                 options.run_dir,
                 tokenizer,
-                options.prompt,
+                normalize(options.prompt),
                 options.sample_length,
                 **options.sampling(),
             ),
