@@ -45,11 +45,7 @@ KINDS = [
         (rb"PK\x03\x04.*word/document\.xml", "a Word document", AS_TEXT),
         (rb"PK\x03\x04.*xl/workbook\.(xml|bin)", "an Excel sheet", AS_TABLE),
         (rb"PK\x03\x04.*ppt/presentation\.xml", "a PowerPoint file", AS_TEXT),
-        (
-            rb"PK(\x03\x04|\x05\x06)",
-            "a zip archive",
-            UNPACK + "python -m zipfile -e {path} unpacked",
-        ),
+        (rb"PK[\x03\x05][\x04\x06]", "a zip file", UNPACK + "python -m zipfile -e {path} unpacked"),
         (rb"\xd0\xcf\x11\xe0", "an office document", AS_TEXT),
         (rb"%PDF-", "a PDF", "export its text, for example with pdftotext {path} new.txt"),
         (rb"\{\\rtf", "an RTF document", AS_TEXT),
@@ -62,8 +58,8 @@ def decode(data, path, encoding=None):
     """The text in a file's bytes, and the name of the encoding.
 
     Without a name it is UTF-8, or UTF-16 or UTF-32 if the bytes have their mark. Without a mark
-    they are known by a law: every other byte of most texts in UTF-16 is often zero and the rest
-    never, and the highest byte of each character in UTF-32 is zero. Nothing else is guessed.
+    they are known by a law: every other byte of most texts in UTF-16 is often zero and the others
+    hardly ever, and the highest byte of each character in UTF-32 is zero. Nothing else is guessed.
 
     Args:
         data: the bytes.
@@ -101,7 +97,9 @@ def decode(data, path, encoding=None):
 
 def _decode_as(encoding, data, path, advice):
     try:
-        b"".decode(encoding)
+        b"a".decode(encoding)
+    except UnicodeDecodeError:
+        pass  # it needs more bytes
     except (LookupError, ValueError):
         raise UsageError(
             f"`encoding={encoding}`: there is no such encoding; names that Python knows are utf-8, "
@@ -128,7 +126,7 @@ def _obeys(wide, data):
         return text is not None
     even, odd = data[::2].count(0), data[1::2].count(0)
     zeros, others = (odd, even) if wide == "utf-16-le" else (even, odd)
-    if others:
+    if 4 * others > zeros:  # a few are in letters, such as the Korean U+AC00
         return False
     # Spaces and line ends are an eighth of a text in any alphabet, though not in Chinese.
     return 2 * zeros >= len(text) or (
@@ -149,6 +147,8 @@ def _try(encoding, data):
         return None
     if encoding == "utf-8":
         text = text.replace("\0", "")
+    if not text:
+        return None
     senseless = ("Cc", "Cn", "Co", "Cs")
     found = (unicodedata.category(each) in senseless for each in set(text) - set("\t\n\v\f\r\x85"))
     return None if any(found) else text

@@ -147,8 +147,8 @@ def _read_json(filled, path):
             first = load("\n".join(line for _, line in filled))
         except errors:
             return None
-    if not isinstance(first, list | dict):
-        return None
+        if not isinstance(first, list):
+            return None
     if isinstance(first, list) and any(isinstance(each, list | dict) for each in first):
         values = [(f"entry {number}", each) for number, each in enumerate(first, 1)]
     else:

@@ -151,7 +151,7 @@ def _warnings_about_characters(own):
 
 def _misread(raw):
     """`(wrong, right)` of a frequent group of characters that was UTF-8 once, or None."""
-    groups = Counter(re.findall("[^\0-\x7f]+", raw[:1_000_000]))
+    groups = Counter(re.findall("[^\0-\x7f]+", raw[:200_000]))
     for encoding in MISREAD_AS:
         found = Counter()
         for group, count in groups.items():
@@ -164,16 +164,14 @@ def _misread(raw):
 
 
 def _undo(group, encoding):
-    """What a group of characters was, had it been UTF-8 that was read in this encoding."""
-    try:
-        # Of cp1252, programs read its five undefined bytes as control characters.
-        data = b"".join(
-            bytes([ord(each)]) if "\x80" <= each <= "\x9f" else each.encode(encoding)
-            for each in group
-        )
-        return data.decode("utf-8")
-    except UnicodeError:
-        return None
+    """What a group of characters was, had it been UTF-8 that was read in this encoding, or None."""
+    # Programs read the five bytes that cp1252 does not define as control characters.
+    data = b"".join(
+        bytes([ord(each)]) if "\x80" <= each <= "\x9f" else each.encode(encoding, "ignore")
+        for each in group
+    )
+    right = data.decode("utf-8", "ignore")  # a few bytes at its ends may be lost
+    return right if 5 * len(right.encode()) >= 4 * len(data) else None
 
 
 def warnings_about_text(own, train, validation):
