@@ -67,7 +67,7 @@ def test_text_that_was_misread_once_is_seen(language, misread_as):
     assert broken != text
     (warning,) = [each for each in about_text(broken) if "UTF-8" in each]
     right = warning.split('perhaps it was "')[1].rstrip('"')
-    assert right in text
+    assert set(right) <= set(text)
 
 
 def test_a_few_broken_words_in_a_good_text_are_its_own():
@@ -86,7 +86,7 @@ def test_lost_and_left_out_characters_are_counted():
 
 @pytest.mark.parametrize(
     "text",
-    ["a line\n" * 500, "ab" * 900, NUMBERS * 2, (NUMBERS[:700] + "\n") * 30, "\n" * 900],
+    ["a line\n" * 9, "ab" * 9000, NUMBERS * 2, (NUMBERS[:700] + "\n") * 30, "\n" * 900],
     ids=["line", "letters", "twice", "chapter", "nothing"],
 )
 def test_a_text_that_repeats_itself_has_no_validation(text):
@@ -98,6 +98,7 @@ def test_a_text_that_repeats_little_is_no_such():
     line = "A line that is often here, because it is the heading of a page.\n"
     assert about_text("".join(line + NUMBERS[n * 9 : n * 9 + 40] for n in range(300))) == []
     assert about_text("a line\n" * 2 + NUMBERS) == []
+    assert about_text("The cat sat on the mat,\nand that was that.\n" * 20) == []  # too little
 
 
 @pytest.mark.parametrize("start", ["<!DOCTYPE html>", "\n <html lang=de>", "<HTML>"])
