@@ -22,7 +22,6 @@ CANDIDATES = (
     "cp866", "cp1250", "cp1253", "cp1254", "cp1255", "cp1256",
 )  # fmt: skip
 SHOWN = 3  # candidates in a message
-SAMPLE = 20  # characters of each
 SURROGATES = re.compile("[\ud800-\udfff]")  # halves of characters
 
 UNPACK = "unpack it, for example with "
@@ -187,6 +186,6 @@ def _plausible(data):
 def _sample(text):
     """The piece of a text at its first character outside of ASCII."""
     place = next((i for i, each in enumerate(text) if ord(each) > 127), 0)
-    piece = text[max(0, place - 5) :][:SAMPLE].replace("`", "'")
+    piece = text[max(0, place - 5) : max(15, place + 15)].replace("`", "'")
     piece = "".join(each if each.isprintable() else " " for each in piece)
     return " ".join(piece.split())

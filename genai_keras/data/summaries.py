@@ -108,9 +108,10 @@ def _times(count):
 
 
 def shorten(text, longest=40):
-    """The beginning of a text, in one line; messages have another use for backticks."""
+    """The beginning of a text as a message can show it: in one line, without backticks."""
     text = " ".join(text.replace("`", "'").split())
-    return text if len(text) <= longest else text[:longest] + "..."
+    text = text if len(text) <= longest else text[:longest] + "..."
+    return "".join(each if each.isprintable() else "\ufffd" for each in text)
 
 
 def unusual_in(text):

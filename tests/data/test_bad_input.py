@@ -541,9 +541,17 @@ def test_deep_greys_are_the_same_image(tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("我们".encode("utf-16"), ["UTF-8 (see byte 0)", "iconv -f UTF-16 "]),
-        ("ab\tcd\n".encode("utf-16-le"), ["NUL (see byte 1)", "iconv -f UTF-16LE"]),
-        ("é\té\n".encode("utf-16-le"), ["see byte 0", "iconv -f UTF-16 "]),
+        (
+            "我们\t吃饭\n".encode("gb18030"),
+            ["UTF-8 (see byte 0)", '`encoding=gb18030` "我们 吃饭"'],
+        ),
+        (
+            "我们吃饭睡觉了\t吃饭睡觉\n".encode("utf-16-le"),
+            ["NUL", '`encoding=utf-16-le` "我们吃饭'],
+        ),
+        ("ab\tcd\n".encode("utf-16") + b"\0", ["is not in utf-16 (see byte 14)"]),
+        (gzip.compress(b"a\tb\nc\td\n"), ["gzip -dc '", "/my 文.txt' > new.txt"]),
+        (b"PK\x05\x06" + bytes(18), ["a zip file", "/my 文.txt' unpacked"]),
         (b"a\tb\n\xed\xa0\x80\tc", ["see byte 4"]),  # half of a surrogate pair
         (b"a\tb\nc\0\td", ["NUL (see byte 5)"]),
         (b"\xef\xbb\xbf", ["is empty"]),

@@ -7,6 +7,7 @@ import json
 import struct
 import time
 import tracemalloc
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -203,39 +204,98 @@ TEXTS = [
 ]
 
 
-def test_pairs(tmp_path):
-    path = tmp_path / "pairs.tsv"
-    # So short that many a change is at a tab or at the end of a line.
-    short = "".join(f"{n}\t{n}猫\n" for n in range(40)), TEXTS[1]
+def as_text(data, encoding):
+    """What is in a file, step by step; the characters that are left out are listed by category."""
+    text = "".join(
+        each
+        for each in data.decode(encoding)
+        if each in "\t\n\r\v\f\x85" or (unicodedata.category(each) != "Cc" and each != "\ufeff")
+    )
+    while "\r\r\n" in text:
+        text = text.replace("\r\r\n", "\r\n")
+    for end in ("\r\n", *"\r\v\f\x85\u2028\u2029"):
+        text = text.replace(end, "\n")
+    return unicodedata.normalize("NFC", text)
+
+
+# So short that many a change is at a separator or at the end of a line.
+SHORT = [(str(n), f"{n}猫") for n in range(40)]
+TABLES = {
+    "tabs": "".join(f"{source}\t{target}\n" for source, target in SHORT),
+    "commas": "source,target\n" + "".join(f'"{source}",{target}\n' for source, target in SHORT),
+    "semicolons": "".join(f'{source};"{target}"\r\n' for source, target in SHORT),
+    "json lines": "".join(f'{{"a": "{source}", "b": "{target}"}}\n' for source, target in SHORT),
+    "json": json.dumps(SHORT, ensure_ascii=False),
+}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("table", TABLES)
+def test_pairs(tmp_path, table, encoding):
+    path = tmp_path / ("pairs.csv" if table == "commas" else "pairs.tsv")
 
     def check(pairs):
         assert pairs.validation_texts and pairs.train.count
-        assert all(source.strip() and target.strip() for source, target in pairs.validation_texts)
+        content = "".join(as_text(path.read_bytes(), pairs.summary.encoding).split())
+        for sentence in (sentence for pair in pairs.validation_texts for sentence in pair):
+            assert sentence == " ".join(sentence.split()) != ""
+            # None is made up; a quote or a backslash may stand for another sign.
+            made_of = "".join(sentence.split())
+            assert made_of in content or '"' in made_of or '""' in content or "\\" in content
         for sources, targets in pairs.train.in_order():
             # Something stands before each sentence's end.
             assert (np.asarray(sources)[:, 0] > 1).all() and (np.asarray(targets)[:, 0] > 1).all()
 
     read = lambda: load_pairs("pairs", path, batch_size=8)  # noqa: E731
-    fuzz(path, *(each.encode() for each in short), read, check, 250, [str(path), "`max_length="])
+    whole = [each.encode(encoding) for each in (TABLES[table], TEXTS[1])]
+    count = 250 if table == "tabs" and encoding == "utf-8" else 60
+    fuzz(path, *whole, read, check, count, [str(path), "`max_length="])
 
 
-def test_text(tmp_path):
+@pytest.mark.parametrize(
+    ("encoding", "named"),
+    [("utf-8", None), ("utf-16", None), ("utf-16-be", None), ("utf-32", None), ("big5", "big5")],
+)
+def test_text(tmp_path, encoding, named):
     path = tmp_path / "text.txt"
 
     def check(text):
+        content = as_text(path.read_bytes(), text.summary.encoding)
         first = text.train.first(1)
-        content = path.read_bytes().decode("utf-8").removeprefix("\ufeff").replace("\r\n", "\n")
         assert text.tokenizer.decode(np.asarray(first)[0]) == content[:9]
+        assert text.summary.characters == len(content)
 
-    read = lambda: load_text("text", path, context_length=8, batch_size=2)  # noqa: E731
     fuzz(
         path,
-        *(each.encode() for each in TEXTS),
-        read,
+        *(each.encode(encoding, "ignore") for each in TEXTS),
+        lambda: load_text("text", path, context_length=8, batch_size=2, encoding=named),
         check,
-        200,
+        200 if encoding == "utf-8" else 60,
         [str(path), "too short", "`context_length="],
     )
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "shift_jis", "koi8_r"])
+def test_text_in_another_encoding_is_never_read_unnamed(tmp_path, encoding):
+    """The damage may make it UTF-8 or UTF-16 only by a mark, or by leaving nothing but ASCII."""
+    path = tmp_path / "text.txt"
+    text = "我们 今天 いい天気 все люди\n" * 20
+    whole = [(text + each).encode(encoding, "ignore") for each in "01"]
+
+    for each in whole:
+        path.write_bytes(each)
+        with pytest.raises(UserError, match="`encoding="):
+            load_text("text", path)
+    random = np.random.default_rng(0)
+    for _ in range(60):
+        data = damage(*whole, random)
+        path.write_bytes(data)
+        try:
+            load_text("text", path, context_length=8, batch_size=2)
+        except UserError as error:
+            assert str(error).isprintable() and "\n" not in str(error)
+        else:
+            assert data[:2] in (b"\xff\xfe", b"\xfe\xff") or data.isascii()
 
 
 @pytest.mark.parametrize("kind", ["png", "jpg", "gif", "bmp", "webp", "tif"])

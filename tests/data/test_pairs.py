@@ -1,6 +1,7 @@
 """Pairs as tokens: of dates and sorting, and of files of one's own."""
 
 import dataclasses
+import json
 from itertools import islice
 
 import numpy as np
@@ -99,6 +100,87 @@ def test_a_source_is_in_one_part_with_all_its_targets(own):
     assert len(sources[1]) == 3 and not sources[0] & sources[1]
 
 
+@pytest.mark.parametrize(
+    "alike",
+    [
+        "It is\xa0so, naïve.", "It  is so, naïve. ", "\tIt is so, nai\u0308ve.".strip("\t"),
+        "It is\u2009so, naïve\u200b.", "\ufeffIt is so, naïve.", "It is so, na\x1bïve.",
+        "Ｉt is so, naïve.", "It\u3000is so, naïve․", "It is so, n\u00adaïve.",
+    ],
+)  # fmt: skip
+def test_sources_that_look_the_same_are_in_one_part(own, alike):
+    """Wherever the plain one is, and however many others there are."""
+    for count in (9, 10, 11, 12, 30):
+        others = "".join(f"other {n}\tx\n" for n in range(count))
+        pairs = own(f"It is so, naïve.\ty\n{others}{alike}\tz\n", batch_size=1)
+        parts = [
+            {target for _, target in part} for part in (in_order(pairs), pairs.validation_texts)
+        ]
+        assert parts[0] | parts[1] == {"x", "y", "z"}
+        assert not any(len(part & {"y", "z"}) == 1 for part in parts)
+
+
+def test_case_and_punctuation_tell_sources_apart(own):
+    with_case = "".join(f"{word}\t{n}\n" for n, word in enumerate(("Go.", "go.", "Go!") * 30))
+    pairs = own(with_case, batch_size=1)
+    assert {source for source, _ in pairs.validation_texts} < {"Go.", "go.", "Go!"}
+    assert "but for case and punctuation" in " ".join(pairs.summary.warnings)
+
+
+@pytest.mark.parametrize("space", ["\t", "\xa0", "\u202f", "\n", "\u3000", "  "])
+def test_a_prompt_is_read_like_a_sentence(own, space, capsys):
+    pairs = own(LINES)
+    plain = encode_sources(["sentence 7"], pairs.source_tokenizer, 12)
+    other = encode_sources([f"\ufeff sentence{space}7 "], pairs.source_tokenizer, 12)
+    assert np.array_equal(plain, other) and capsys.readouterr().err == ""
+    encode_sources([f"sentence{space}ß"], pairs.source_tokenizer, 12)
+    assert "does not contain 'ß', so" in capsys.readouterr().err
+
+
+def test_other_tables_and_encodings_are_the_same_pairs(own):
+    plain = own(LINES)
+    for content, options in (
+        (LINES.replace("\n", "\r"), {}),
+        (LINES.encode("utf-16"), {}),
+        (LINES.encode("cp037"), {"encoding": "cp037"}),  # a mainframe, where a line ends in NEL
+        (LINES.replace("\t", ","), {}),
+        ("source;target\n" + LINES.replace("\t", ";"), {}),
+        ("".join(f"{n}\t{line}" for n, line in enumerate(LINES.splitlines(True))),
+         {"columns": "2,3"}),
+        ("".join(json.dumps([s, t]) + "\n" for s, t in SENTENCES), {}),
+    ):  # fmt: skip
+        found = own(content, **options)
+        assert found.fingerprint == plain.fingerprint
+        assert found.validation_texts == plain.validation_texts
+        assert in_order(found) == in_order(plain)
+
+
+def test_the_summary_tells_what_was_read(own):
+    pairs = own("\ufeffenglish\tgerman\n\n" + LINES + LINES + "s" * 70 + "\tzu lang\u200b\n")
+    assert pairs.summary.lines() == [
+        "own.tsv (utf-8), separated by tabs, columns 1 and 2: "
+        f"{pairs.train.count} pairs for training and {pairs.validation.count} for validation",
+        'the first pair: "sentence 0" -> "Satz 0"',
+        "skipped: 1 header, 40 repeated, 1 blank, 1 longer than 64 tokens",
+        "left out: U+FEFF once",
+        "unusual: U+200B once",
+    ]
+    assert pairs.summary.warnings == () and pairs.train.count + pairs.validation.count == 40
+    world = load_pairs("sort", limit=100).summary
+    assert (
+        world.lines()[0] == "sort, made by rules: 100 pairs for training and 5,000 for validation"
+    )
+
+
+def test_an_export_has_to_be_told_its_columns(own):
+    export = "".join(f"{1000 + n}\t{s}\t{n}\t{t}\n" for n, (s, t) in enumerate(SENTENCES))
+    with pytest.raises(UserError, match="`columns=2,4`"):
+        own(export)
+    assert own(export, columns="2,4").fingerprint == own(LINES).fingerprint
+    (warning,) = own(export, columns="1,2").summary.warnings
+    assert "all sources are numbers" in warning
+
+
 def test_files_of_windows_and_columns_of_thanks(own):
     """A mark at the beginning, lines that end in two characters, blank ones, a third column."""
     lines = "".join(
@@ -159,7 +241,8 @@ def test_real_sentences(data_dir):
         ("a\tb\nc\t \n", r"line 2 of .*own\.tsv has an empty target"),
         ("a\tb\n\td\n", r"line 2 of .*own\.tsv has an empty source"),
         ("a\tb\na\tc\n", r"own\.tsv has only one source"),
-        ("ä\tb\n".encode("latin-1"), r"not in UTF-8 \(see byte 0\)"),
+        ("ä\tb\n".encode("latin-1"), r'not in UTF-8 \(see byte 0\).*`encoding=cp1252` "ä b"'),
+        ("a\tb\n\xa0a\u200b\tc\n", r"own\.tsv has only one source"),
     ],
 )
 def test_what_cannot_be_used_is_said_in_one_line(own, content, message):

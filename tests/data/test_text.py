@@ -1,9 +1,13 @@
 """Windows of a text against slices of it; the failures that a user's own file can cause."""
 
+import gzip
+import unicodedata
+
 import numpy as np
 import pytest
 
-from genai_keras.data.text import load_text
+from genai_keras.data.text import encode_prompt, load_text
+from genai_keras.data.tokenizers import CharacterTokenizer
 from genai_keras.errors import UserError
 
 # No two places look alike, so a window says where it is from.
@@ -98,6 +102,78 @@ def test_files_of_windows(own):
     assert text.tokenizer.decode(windows(text.train)[0]) == "one\ntw"
 
 
+WORDS = "naïve café Ångström 한국 été"
+CZECH = "Příliš žluťoučký kůň úpěl ďábelské ódy. "
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda text: text.replace("\n", "\r").encode(),
+        lambda text: text.replace("\n", "\r\r\n").encode(),
+        lambda text: text.replace("\n", "\u2028").encode(),
+        lambda text: unicodedata.normalize("NFD", text).encode(),
+        lambda text: text.encode("utf-16"),
+        lambda text: text.encode("utf-16-be"),
+        lambda text: text.encode("utf-32-le"),
+        lambda text: b"\xef\xbb\xbf".join(text.encode().partition(b"\n")),
+        lambda text: text.replace("a", "a\x1b").encode() + b"\x1a",
+    ],
+    ids=["mac", "twice", "separator", "NFD", "UTF-16", "no mark", "UTF-32", "joined", "control"],
+)
+def test_a_text_is_the_same_data_however_it_is_written(own, write):
+    content = "".join(f"{WORDS} {n}\n" for n in range(40))
+    plain, other = (own(each, context_length=5) for each in (content, write(content)))
+    assert other.fingerprint == plain.fingerprint
+    assert other.tokenizer.characters == plain.tokenizer.characters
+    assert np.array_equal(windows(other.train), windows(plain.train))
+    assert np.array_equal(windows(other.validation), windows(plain.validation))
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        ("床前明月光，疑是地上霜。", "gb18030"),  # noqa: RUF001
+        ("舉頭望明月，低頭思故鄉。", "big5"),  # noqa: RUF001
+        ("吾輩は猫である。", "euc_jp"),
+        (CZECH, "cp1250"),
+        ("Žlutý kůň", "utf-16-le"),
+    ],
+)
+def test_an_encoding_is_read_as_it_is_named(own, content, encoding):
+    plain = own(content * 9, context_length=5)
+    found = own((content * 9).encode(encoding), context_length=5, encoding=encoding)
+    assert found.fingerprint == plain.fingerprint and found.summary.encoding == encoding
+
+
+def test_a_prompt_is_read_like_the_text(own, capsys):
+    text = own(WORDS + " \n" + "x" * 300, context_length=5)
+    for prompt in ("café\n", "cafe\u0301\r\n", "\ufeffcafé\r", "ca\x1bfé\u2028"):
+        assert text.tokenizer.decode(encode_prompt(prompt, text.tokenizer)) == "café\n"
+    assert capsys.readouterr().err == ""
+    for space in "\t\xa0\u3000":
+        encode_prompt(f"café{space}été", text.tokenizer)
+        assert f"does not contain {space!r}, so" in capsys.readouterr().err
+    for nothing in ("", "\ufeff", "\x1b"):
+        with pytest.raises(UserError, match="`prompt` is empty"):
+            encode_prompt(nothing, CharacterTokenizer.learn("a"))
+
+
+def test_the_summary_tells_what_was_read(own):
+    text = own("\ufeffone two\xa0\r\nthree\x1b\n" * 50 + "end", context_length=4)
+    summary = text.summary
+    assert summary.lines() == [
+        "own.txt (utf-8): 753 characters in 101 lines, 11 tokens",
+        "training: the first 677 characters; validation: the last 76",
+        "left out: U+FEFF 50 times, U+001B 50 times",
+        "unusual: U+00A0 50 times",
+    ]
+    assert summary.warnings == ("control characters are left out: U+001B 50 times",)
+    assert summary.vocabulary_size == text.tokenizer.vocabulary_size
+    assert summary.train_characters == text.train.count + 4
+    assert load_text("python-docs").summary.lines()[0].startswith("python-docs: 4")
+
+
 def test_white_space_is_a_text(own):
     for tokenizer in ("char", "bpe"):
         assert own(" \n" * 3000, context_length=4, tokenizer=tokenizer).train.count > 0
@@ -114,8 +190,11 @@ def test_white_space_is_a_text(own):
         ("a" * 1000, {"limit": 5}, "too short: its length is 5,"),
         (NUMBERS, {"context_length": 1000}, "`context_length=1000` is too long .* at most 268"),
         (NUMBERS, {"context_length": 269}, "at most 268"),
-        ("grün".encode("latin-1"), {}, r"not in UTF-8 \(see byte 2\).*iconv -f WINDOWS-1252 "),
-        ("grün".encode("utf-16"), {}, r"not in UTF-8 \(see byte 0\).*iconv -f UTF-16 "),
+        ("grün".encode("latin-1"), {}, r'not in UTF-8 \(see byte 2\).*`encoding=cp1252` "grün"'),
+        ("grün".encode("utf-16"), {}, "too short: its length is 4,"),
+        ("grün".encode(), {"encoding": "utf-16"}, r"own\.txt is not in utf-16"),
+        (NUMBERS, {"encoding": "utf-99"}, "`encoding=utf-99`: there is no such encoding"),
+        (gzip.compress(NUMBERS.encode()), {}, r"own\.txt is a gzip file, not text: unpack it"),
         (NUMBERS, {"tokenizer": "bpe", "vocabulary_size": 10}, "at least 256"),
     ],
 )
