@@ -59,10 +59,10 @@ _TABLE = (
     _images("folder", "your own images", "yours"),
     Dataset("mixture", "numbers", "samples of a mixture of two Gaussians", "none needed", (1,)),
     Dataset("python-docs", "text", "the manual that Python's help() shows", "PSF"),
-    Dataset("text", "text", "your own text file, in UTF-8", "yours"),
+    Dataset("text", "text", "your own text file", "yours"),
     Dataset("dates", "pairs", "dates in words and in ISO 8601, made by rules", "none needed"),
     Dataset("sort", "pairs", "digits and the same digits sorted, made by rules", "none needed"),
-    Dataset("pairs", "pairs", "your own file of pairs, separated by tabs", "yours"),
+    Dataset("pairs", "pairs", "your own table of pairs", "yours"),
 )  # fmt: skip
 DATASETS = {each.name: each for each in _TABLE}
 

@@ -235,7 +235,7 @@ def _check_columns(table, rows, chosen, path):
         raise UserError(f"{problem}, and {where} sentences: pairs need two such columns")
     one, other = good[:2]
     raise UserError(
-        f"{problem}: choose two columns, such as `columns={table.name(one)},{table.name(other)}` "
+        f"{problem}: choose two columns, such as `columns={one + 1},{other + 1}` "
         f'("{shorten(sides[one][0])}" -> "{shorten(sides[other][0])}")'
     )
 

@@ -62,8 +62,9 @@ class Pairs(Task):
 
     def samples(self, run, request):
         """The translation of the prompt, line by line."""
-        sources = rows_of((request.prompt or "").removesuffix("\n"))
-        if not all(map(str.strip, sources)):
+        *sources, last = rows_of(request.prompt or "")
+        sources += [last] if last else []
+        if not all(map(str.strip, sources)) or not sources:
             raise UsageError(
                 "give a `prompt`, the text for the model to read, such as a date in words"
             )

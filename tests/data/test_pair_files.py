@@ -128,7 +128,7 @@ def test_json(text):
 def test_names_choose_in_json():
     rows = [{"id": i, "en": e, "note": None, "fr": f} for i, (e, f) in enumerate(PAIRS)]
     text = "\n".join(map(json.dumps, rows))
-    assert "`columns=en,fr`" in refusal(text)
+    assert "`columns=2,4`" in refusal(text)
     assert read(text, "en,fr")[0] == read(text, "2,4")[0] == PAIRS
     assert read(text, "fr, en")[0] == [(target, source) for source, target in PAIRS]
     assert "are id, en, note, fr" in refusal(text, "en,de", error=UsageError)

@@ -103,9 +103,9 @@ def test_a_source_is_in_one_part_with_all_its_targets(own):
 @pytest.mark.parametrize(
     "alike",
     [
-        "It is\xa0so, naïve.", "It  is so, naïve. ", "\tIt is so, nai\u0308ve.".strip("\t"),
+        "It is\xa0so, naïve.", "It  is so, naïve. ", "It is so, nai\u0308ve.",
         "It is\u2009so, naïve\u200b.", "\ufeffIt is so, naïve.", "It is so, na\x1bïve.",
-        "Ｉt is so, naïve.", "It\u3000is so, naïve․", "It is so, n\u00adaïve.",
+        "\uff29t is so, naïve.", "It\u3000is so, naïve\u2024", "It is so, n\u00adaïve.",
     ],
 )  # fmt: skip
 def test_sources_that_look_the_same_are_in_one_part(own, alike):

@@ -1,5 +1,6 @@
 """`train_lm` as a user starts it: its samples and images, its metrics, its errors, resuming."""
 
+import gzip
 import math
 
 import keras
@@ -9,6 +10,7 @@ from helpers import history
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from genai_keras import generate
 from genai_keras.data.images import load_images
 from genai_keras.data.text import load_text
 from genai_keras.data.tokenizers import load_tokenizer
@@ -105,13 +107,35 @@ def test_unknown_characters_in_the_prompt_are_named_and_read(tmp_path, verse, ca
     assert sample.startswith("Th� cat sat on � mat")
 
 
+@pytest.mark.slow
+def test_a_text_in_another_encoding_is_learnt_and_prompted_in_any_form(tmp_path, capsys):
+    """The prompt is typed with a combining accent; what is odd about the text is said."""
+    path, folder = tmp_path / "my verse.txt", tmp_path / "run"
+    path.write_bytes((VERSE.replace("cat", "café") + "\x1b").encode("mac_roman"))
+    assert run(folder, path, "--encoding", "mac-roman", "--prompt", "The cafe\u0301\r") == 0
+    said = capsys.readouterr().err
+    assert said == "warning: control characters are left out: U+001B once\n"
+    sample = (folder / "samples" / "epoch_0003.txt").read_text(encoding="utf-8")
+    assert sample.startswith("The café\n")
+    assert generate.main([str(folder), "--prompt", "The\tcafe\u0301\xa0", "--length", "3"]) == 0
+    written = capsys.readouterr()
+    assert written.out.startswith("The�café�")
+    assert r"the text does not contain '\t' '\xa0'" in written.err
+    assert resume(folder, "--epochs", "3") == 0  # with the encoding of the run
+
+
 @pytest.mark.parametrize(
     "code, argv, says",
     [
         (2, ["--dataset", "text"], "needs --data-dir"),
         (1, ["--dataset", "text", "--data-dir", "EMPTY"], "is empty"),
         (1, ["--dataset", "text", "--data-dir", "ONE"], "too short"),
-        (1, ["--dataset", "text", "--data-dir", "LATIN"], "not in UTF-8"),
+        (1, ["--dataset", "text", "--data-dir", "LATIN"], '--encoding cp1252 "café café'),
+        (2, ["--dataset", "text", "--data-dir", "LATIN", "--encoding", "x"], "--encoding x: there"),
+        (1, ["--dataset", "text", "--data-dir", "LATIN", "--encoding", "utf-8"], "not in utf-8"),
+        (1, ["--dataset", "text", "--data-dir", "GZIP"], "gzip -dc"),
+        (2, ["--encoding", "utf-8"], "--encoding has no effect on"),
+        (2, ["--dataset", "mnist5k", "--encoding", "utf-8"], "--encoding has no effect on"),
         (
             1,
             ["--dataset", "text", "--data-dir", "VERSE", "--context-length", "500"],
@@ -133,6 +157,7 @@ def test_unknown_characters_in_the_prompt_are_named_and_read(tmp_path, verse, ca
 )
 def test_wrong_input_is_one_clear_line(code, argv, says, tmp_path, verse, capsys):
     files = {"EMPTY": b"", "ONE": b"x", "LATIN": "caf\xe9 ".encode("latin-1") * 50}
+    files["GZIP"] = gzip.compress(b"The cat sat on the mat. " * 50)
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
     places = {name: str(tmp_path / name) for name in files} | {"VERSE": str(verse)}

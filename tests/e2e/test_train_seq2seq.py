@@ -10,6 +10,7 @@ import sacrebleu
 import tensorflow as tf
 from helpers import history, is_that_day
 
+from genai_keras import generate
 from genai_keras.data import procedural
 from genai_keras.data.batches import Batches
 from genai_keras.data.pairs import SPECIALS, Pairs, encode_sources
@@ -77,6 +78,27 @@ def test_a_run_leaves_translations_attention_maps_and_its_tokenizers(tmp_path, s
     )
 
 
+@pytest.mark.slow
+def test_an_export_is_learnt_by_its_columns_and_asked_with_any_spaces(tmp_path, capsys):
+    path, folder = tmp_path / "export.tsv", tmp_path / "run"
+    rows = [f"{n}\t{source}\t9{n}\t{target}\n" for n, (source, target) in enumerate(SENTENCES)]
+    path.write_text("".join(rows), encoding="utf-16")
+    assert run(folder, path, "--columns", "2,4") == 0
+    assert {(source, target) for source, _, target in translations(folder)} <= set(SENTENCES)
+    assert capsys.readouterr().err == ""
+    written = []
+    for prompt in ("I have 5 cats.", "I\xa0have\t5\u2009cats. \n", "I have 5 cats.\r\n"):
+        assert generate.main([str(folder), "--prompt", prompt]) == 0
+        written.append(capsys.readouterr())
+    assert len(set(written)) == 1 and written[0].err == ""
+    assert generate.main([str(folder), "--prompt", "I have 5 ß\r\rI have 5 cats."]) == 2
+    assert generate.main([str(folder), "--prompt", "I have 5 ß\rI have 5 cats."]) == 0
+    out, err = capsys.readouterr()
+    assert out.count("\n") == 2 and "does not contain 'ß', so" in err
+    for nothing in (" ", "\t\xa0", "\ufeff"):
+        assert generate.main([str(folder), "--prompt", nothing]) == 2
+
+
 class Parrot:
     """A stand-in for a model, which writes what it is given."""
 
@@ -128,10 +150,13 @@ def test_epochs_show_a_few_validation_pairs_in_low_precision_too(tmp_path, capsy
         (b"Hello.\tHallo.\nNo tab\nBye.\tTschau.\n", "line 2 of"),
         (b"Hello.\t\nBye.\tTschau.\n", "line 1 of"),
         (b"caf\xe9\tKaffee\n", "not in UTF-8"),
+        ("".join(f"{n}\tHi {n}\t9{n}\tHallo {n}\n" for n in range(9)).encode(),
+         '--columns 2,4 ("Hi 0" -> "Hallo 0")'),
+        (b"PK\x03\x04" + bytes(40), "is a zip file, not text: unpack it"),
         (b"Hello.\tHallo.\n", "only one source"),
         (b"Hello.\tHallo.\nBye.\tTschau.\n", "do not fill one batch"),
     ],
-)
+)  # fmt: skip
 def test_wrong_input_is_one_clear_line(content, says, tmp_path, capsys):
     argv = [*TINY, "--dataset", "pairs", "--run-dir", str(tmp_path / "run")]
     if content is not None:
@@ -148,6 +173,8 @@ def test_wrong_input_is_one_clear_line(content, says, tmp_path, capsys):
     [
         (["--data-dir", "x"], "--data-dir has no effect on --dataset dates"),
         (["--max-length", "9"], "--max-length has no effect on --dataset dates"),
+        (["--encoding", "utf-8"], "--encoding has no effect on --dataset dates"),
+        (["--columns", "2,4"], "--columns has no effect on --dataset dates"),
         (["--width", "9", "--num-heads", "3"], "--width must be even"),
         (["--width", "10", "--num-heads", "3"], "among 3 heads"),
     ],
