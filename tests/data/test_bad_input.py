@@ -546,7 +546,7 @@ def test_deep_greys_are_the_same_image(tmp_path):
             ["UTF-8 (see byte 0)", '`encoding=gb18030` "我们 吃饭"'],
         ),
         (
-            "我们吃饭睡觉了\t吃饭睡觉\n".encode("utf-16-le"),
+            ("我们吃饭" * 6 + "\t吃饭睡觉\n").encode("utf-16-le"),
             ["NUL", '`encoding=utf-16-le` "我们吃饭'],
         ),
         ("ab\tcd\n".encode("utf-16") + b"\0", ["is not in utf-16 (see byte 14)"]),

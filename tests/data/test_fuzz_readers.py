@@ -248,7 +248,7 @@ def test_pairs(tmp_path, table, encoding):
 
     read = lambda: load_pairs("pairs", path, batch_size=8)  # noqa: E731
     whole = [each.encode(encoding) for each in (TABLES[table], TEXTS[1])]
-    count = 250 if table == "tabs" and encoding == "utf-8" else 60
+    count = 250 if table == "tabs" and encoding == "utf-8" else 40
     fuzz(path, *whole, read, check, count, [str(path), "`max_length="])
 
 
@@ -270,7 +270,7 @@ def test_text(tmp_path, encoding, named):
         *(each.encode(encoding, "ignore") for each in TEXTS),
         lambda: load_text("text", path, context_length=8, batch_size=2, encoding=named),
         check,
-        200 if encoding == "utf-8" else 60,
+        200 if encoding == "utf-8" else 40,
         [str(path), "too short", "`context_length="],
     )
 

@@ -83,19 +83,15 @@ def test_an_export_is_learnt_by_its_columns_and_asked_with_any_spaces(tmp_path, 
     path, folder = tmp_path / "export.tsv", tmp_path / "run"
     rows = [f"{n}\t{source}\t9{n}\t{target}\n" for n, (source, target) in enumerate(SENTENCES)]
     path.write_text("".join(rows), encoding="utf-16")
-    assert run(folder, path, "--columns", "2,4") == 0
+    assert run(folder, path, "--columns", "2,4", "--epochs", "1") == 0
     assert {(source, target) for source, _, target in translations(folder)} <= set(SENTENCES)
     assert capsys.readouterr().err == ""
-    written = []
-    for prompt in ("I have 5 cats.", "I\xa0have\t5\u2009cats. \n", "I have 5 cats.\r\n"):
-        assert generate.main([str(folder), "--prompt", prompt]) == 0
-        written.append(capsys.readouterr())
-    assert len(set(written)) == 1 and written[0].err == ""
-    assert generate.main([str(folder), "--prompt", "I have 5 ß\r\rI have 5 cats."]) == 2
-    assert generate.main([str(folder), "--prompt", "I have 5 ß\rI have 5 cats."]) == 0
+    prompt = "I have 5 cats.\r\n I\xa0have\t5\u2009cats. \rI have 5 ß\r"
+    assert generate.main([str(folder), "--prompt", prompt]) == 0
     out, err = capsys.readouterr()
-    assert out.count("\n") == 2 and "does not contain 'ß', so" in err
-    for nothing in (" ", "\t\xa0", "\ufeff"):
+    first, second, _ = out.removesuffix("\n").split("\n")
+    assert first == second and "does not contain 'ß', so" in err
+    for nothing in ("\t\xa0", "\ufeff", prompt + "\r"):
         assert generate.main([str(folder), "--prompt", nothing]) == 2
 
 
