@@ -57,8 +57,8 @@ def decode(data, path, encoding=None):
     """The text in a file's bytes, and the name of the encoding.
 
     Without a name it is UTF-8, or UTF-16 or UTF-32 if the bytes have their mark. Without a mark
-    they are known by a law: every other byte of most texts in UTF-16 is often zero and the others
-    hardly ever, and the highest byte of each character in UTF-32 is zero. Nothing else is guessed.
+    they are known by a law: of most texts in UTF-16, every other byte is often zero and the others
+    hardly ever; in UTF-32, the highest byte of each character is zero. Nothing else is guessed.
 
     Args:
         data: the bytes.

@@ -60,9 +60,9 @@ def test_the_zeros_of_utf_32_tell_chinese_too(encoding):
 
 @pytest.mark.parametrize("mark", ["utf-16-le", "utf-16-be"])
 def test_files_that_were_joined_are_read_if_their_marks_agree(mark):
-    part = ("\ufeff" + GERMAN).encode(mark)
-    assert decode(part + part, "x")[0].replace("\ufeff", "") == 2 * GERMAN
-    other = ("\ufeff" + GERMAN).encode("utf-16-be" if mark == "utf-16-le" else "utf-16-le")
+    part = ("\ufeff" + POLISH).encode(mark)
+    assert decode(part + part, "x")[0].replace("\ufeff", "") == 2 * POLISH
+    other = ("\ufeff" + POLISH).encode("utf-16-be" if mark == "utf-16-le" else "utf-16-le")
     assert "is not in utf-16" in refusal(part + other)
 
 
@@ -97,6 +97,11 @@ def test_the_right_encoding_is_shown_with_what_it_reads(text, encoding, named):
     assert decode(data, "x", named) == (text * 20, named)
     for other in shown.keys() - {named}:  # as do the others, else they would not be shown
         decode(data, "x", other)
+
+
+@pytest.mark.parametrize("data", [b"a\tb\nc\0\td", b"ab" * 99 + b"c\0", b"\0ab" * 8])
+def test_zeros_of_another_kind_are_no_law(data):
+    assert "has a NUL" in refusal(data)
 
 
 def test_a_candidate_reads_the_whole_file():

@@ -72,6 +72,9 @@ def test_csv_may_have_spaces_after_its_commas_and_a_line_for_excel():
     assert read(text)[0] == [("one", "un, une"), ("two", "deux")]
     for line in ("sep=;\n", '"sep=;"\n'):
         assert read(line + "a, b;c\nd, e;f\n")[0] == [("a, b", "c"), ("d, e", "f")]
+    # The fewest columns are right.
+    assert read("one, two;un, deux\na, b;c, d\n")[0][0] == ("one, two", "un, deux")
+    assert read("one; two,un; deux\na; b,c; d\n")[0][0] == ("one; two", "un; deux")
     assert read("sep=|\na|b\nc|d\n")[0] == [("a", "b"), ("c", "d")]
 
 
@@ -187,12 +190,14 @@ def test_an_export_of_tatoeba_is_refused_with_the_columns_that_are_meant():
          "two columns, such as `columns=1,3`"),
         (lambda i, e, f: (e, i, f), "the targets, such as \"0\", are all numbers: choose two "
          "columns, such as `columns=1,3`"),
+        (lambda i, e, f: (i, ("eng", "fra")[i % 2], e, f), "`columns=3,4`"),
         (lambda i, e, f: (i, i / 10, 7), "and no column has sentences"),
         (lambda i, e, f: (f"-{i}.5", "n/a", e, "", f), "`columns=3,5`"),
     ],
 )  # fmt: skip
 def test_columns_that_are_no_sentences(row, said):
-    rows = [row(i, e, f) for i, (e, f) in enumerate(PAIRS)]
+    pairs = [(f"{e} {n}", f"{f} {n}") for n in range(5) for e, f in PAIRS]
+    rows = [row(i, e, f) for i, (e, f) in enumerate(pairs)]
     assert said in refusal(tabs(rows))
 
 

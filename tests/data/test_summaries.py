@@ -37,6 +37,8 @@ GOOD = {
     "french": "« Où est l’été ? » À BIENTÔT, ÇA VA, ÉTÉ\n",
     "russian": "Все счастливые семьи похожи друг на друга. РЎ и СЋ\n",
     "chinese": "床前明月光，疑是地上霜。一 二 三 亩 臥\n",
+    # Signs that are valid UTF-8 in the encoding GBK.
+    "signs": " ".join(bytes([0xC4 + n, 0xA1 + n]).decode("gbk") for n in range(20)) + "\n",
     "poem": "床前明月光，疑是地上霜。举头望明月，低头思故乡。\n",
     "japanese": "吾輩は猫である。名前はまだ無い。\n",
     "greek": "Όλοι οι άνθρωποι\n",
