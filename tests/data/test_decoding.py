@@ -249,7 +249,7 @@ OPEN = "application/vnd.oasis.opendocument."
         (b"7z\xbc\xaf\x27\x1c\0\4", "a 7z file", "unpack it"),
         (b"Rar!\x1a\x07\x01\0", "a rar file", "unpack it"),
         (b"\x28\xb5\x2f\xfd\x04", "a zstd file", "zstd -dc"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "Git LFS", "git lfs pull"),
+        (b"version https://git-lfs.example/spec/v1\noid sha256:0", "Git LFS", "git lfs pull"),
         (office(), "a zip file", "zipfile -e"),
     ],
 )
