@@ -119,7 +119,6 @@ def encode_sources(texts, tokenizer, length):
         UserError: a sentence is too long; the message shows its beginning.
     """
     texts = [normalize_sentence(text) for text in texts]
-    warn_of_unknown(texts, tokenizer)
     tokens = [_encode_one(text, tokenizer) for text in texts]
     for text, each in zip(texts, tokens, strict=True):
         if len(each) > length:
@@ -128,6 +127,7 @@ def encode_sources(texts, tokenizer, length):
                 f'"{shown}" is too long: it has {len(each)} tokens with its end, but the model '
                 f"reads at most {length}"
             )
+    warn_of_unknown(texts, tokenizer)  # not above an error, which is one line
     return _pad(tokens, length)
 
 
