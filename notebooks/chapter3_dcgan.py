@@ -402,5 +402,5 @@ show_tensorboard(run / "tensorboard")
 # 5. Do the exercises in `exercises/chapter3.ipynb`, then run
 #    `python -m genai_keras.check chapter3`.
 # 6. Do all this from the command line: `python -m genai_keras.train_gan`, or `make gan`, with twice
-#    the widths and 80 epochs. For the settings of this chapter, run
+#    the widths and 50 epochs. For the settings of this chapter, run
 #    `python -m genai_keras.train_gan --epochs 40 --learning-rate 2e-3 --generator-widths 32 16 --discriminator-widths 16 32`.
