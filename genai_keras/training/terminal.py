@@ -178,8 +178,10 @@ class Terminal(keras.callbacks.Callback):
 
 
 def duration(seconds):
-    """A time in words of at most 8 characters, such as `45 s` or `2 min`."""
+    """A time in words of at most 8 characters, such as `45 s` or `2:10 min`."""
     if seconds < 99.5:
         return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+    if seconds < 595:  # whole minutes would be wrong by up to a third
+        return f"{seconds // 60:.0f}:{seconds % 60 // 10:.0f}0 min"
     minutes = seconds / 60
     return f"{minutes:.0f} min" if minutes < 99.5 else f"{minutes / 60:.1f} h"
