@@ -1,6 +1,7 @@
 """What a run leaves for TensorBoard, read from its event files."""
 
 import dataclasses
+import typing
 
 import keras
 import numpy as np
@@ -12,6 +13,7 @@ from tensorboard.plugins.hparams import metadata
 
 from genai_keras.callbacks.epochs import is_kept
 from genai_keras.callbacks.images import EpochImage
+from genai_keras.cli.image_options import GANConfig
 from genai_keras.runs import TRAINED
 from genai_keras.training import tensorboard
 from genai_keras.training.guides import GUIDES, guide_to
@@ -131,11 +133,12 @@ def test_figures_of_an_evaluation_have_a_prefix_and_replace_earlier_ones(tmp_pat
 
 def options(config):
     names = {each.name for each in dataclasses.fields(config)}
-    return names - tensorboard.NO_SETTINGS - tensorboard.OPENING.keys()
+    return names - tensorboard.NO_SETTINGS
 
 
 def test_columns_are_there_for_every_option_and_every_curve_to_watch():
-    assert list(tensorboard.OPTIONS) == sorted(set().union(*map(options, TRAINED)))
+    names = set().union(*map(options, TRAINED)) | {"command"}
+    assert set(tensorboard.OPTIONS) == names and len(tensorboard.OPTIONS) == len(names)
     columns = {each.removeprefix("val_") for each in (*tensorboard.LOSSES, *tensorboard.OTHERS)}
     watched = {name.removeprefix("val_") for model in TRAINED.values() for name in model.headline}
     assert columns == watched
@@ -163,19 +166,40 @@ def test_all_commands_give_tensorboard_the_same_columns(config, tmp_path):
     assert not written.group_name, "runs of one name would be averaged"
 
 
+@pytest.mark.parametrize("config", TRAINED, ids=lambda each: each.__name__)
+def test_an_option_is_a_number_exactly_if_its_values_are(config):
+    """Numbers and texts in one column could not be sorted."""
+    hints = typing.get_type_hints(config)
+    for name in options(config) - {"seed"}:
+        kinds = set(typing.get_args(hints[name]) or (hints[name],)) - {type(None)}
+        assert (name in tensorboard.NUMBERS) == (kinds <= {int, float}), name
+
+
 @pytest.mark.parametrize(
-    ("value", "shown"),
+    ("name", "value", "shown"),
     [
-        (64, "64"),
-        (0.001, "0.001"),
-        (1e-5, "1e-05"),
-        ([32, 64], "32 64"),
-        (True, "True"),
-        ("a", "a"),
+        ("batch_size", 64, 64.0),
+        ("learning_rate", 1e-5, 1e-5),
+        ("learning_rate", 0.1, 0.1),
+        ("seed", 123456789, "123456789"),
+        ("generator_widths", (32, 64), "32 64"),
+        ("conditional", True, True),
+        ("network", "dense", "dense"),
+        ("limit", None, None),
     ],
 )
-def test_settings_are_readable(value, shown):
-    assert tensorboard._readable(value) == shown
+def test_settings_are_readable_and_what_is_not_set_is_left_out(name, value, shown, tmp_path):
+    write_start(GANConfig(run_dir=tmp_path, **{name: value}), None)
+    content = EventAccumulator(str(tmp_path)).Reload()
+    content = content.SummaryMetadata(metadata.SESSION_START_INFO_TAG).plugin_data.content
+    written = metadata.parse_session_start_info_plugin_data(content).hparams
+    key = tensorboard.OPENING.get(name, name)
+    if shown is None:
+        assert key not in written
+        return
+    kind = written[key].WhichOneof("kind")
+    assert kind == {float: "number_value", str: "string_value", bool: "bool_value"}[type(shown)]
+    assert getattr(written[key], kind) == shown
 
 
 def test_each_model_has_a_guide_that_names_its_curves():
