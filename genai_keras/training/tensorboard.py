@@ -85,7 +85,7 @@ class EpochTensorBoard(keras.callbacks.Callback):
         self.opened.enter_context(self.writers[""].as_default())
 
     def on_epoch_end(self, epoch, logs=None):
-        figures = {**(logs or {}), **self._learning_rate()}
+        figures = {**(logs or {}), **self._learning_rates()}
         headline = getattr(self.model, "headline", figures)
         watched = {name.removeprefix("val_") for name in headline}
         for name, value in figures.items():
@@ -114,9 +114,17 @@ class EpochTensorBoard(keras.callbacks.Callback):
             if isinstance(part, keras.layers.Layer):
                 yield from ((f"{name}/{weight.path}", weight) for weight in part.weights)
 
-    def _learning_rate(self):
-        optimizer = getattr(self.model, "optimizer", None)
-        return {"learning_rate": float(optimizer.learning_rate)} if optimizer else {}
+    def _learning_rates(self):
+        """That of the only optimizer, or those of several, such as `generator_learning_rate`.
+
+        Of several, constant ones are left out.
+        """
+        return {
+            name.replace("optimizer", "learning_rate"): float(each.learning_rate)
+            for name, each in vars(self.model).items()
+            if isinstance(each, keras.optimizers.Optimizer)
+            and (name == "optimizer" or isinstance(each.get_config()["learning_rate"], dict))
+        }
 
 
 def write_start(config, model):

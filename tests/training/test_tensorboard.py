@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers import make_gan, random_images
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import metadata
@@ -69,6 +70,19 @@ def test_a_curve_is_what_training_says_of_each_epoch(tmp_path):
         assert [float(value) for value in values] == pytest.approx(found[name], rel=1e-6)
     assert [float(value) for _, value in train["more curves/calls"]] == [2, 3, 4]
     assert [float(v) for _, v in train["more curves/learning_rate"]] == pytest.approx([0.01] * 3)
+
+
+def test_two_optimizers_have_curves_where_their_learning_rate_follows_a_schedule(tmp_path):
+    gan = make_gan()
+    falling = keras.optimizers.schedules.CosineDecay(1e-3, 6)
+    gan.compile(keras.optimizers.Adam(falling), keras.optimizers.Adam(1e-3))
+    images = random_images(32)
+    gan.fit(images, batch_size=16, epochs=3, verbose=0, callbacks=[EpochTensorBoard(tmp_path)])
+    found = read(tmp_path / "train")
+    rates = [float(value) for _, value in found["more curves/generator_learning_rate"]]
+    halves = [1e-3 * (1 + np.cos(np.pi * step / 6)) / 2 for step in (2, 4, 6)]
+    assert rates == pytest.approx(halves, rel=1e-5, abs=1e-9)
+    assert [name for name in found if "rate" in name] == ["more curves/generator_learning_rate"]
 
 
 def test_all_that_is_shown_is_in_one_file_and_nothing_is_left_open(tmp_path):
