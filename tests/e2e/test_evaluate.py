@@ -312,7 +312,7 @@ def test_tensorboard_compares_runs_by_settings_and_figures(finished, tmp_path):
     kinds = {each["name"]: each for each in found["hparamInfos"]}
     assert kinds["batch_size"]["type"] == "DATA_TYPE_FLOAT64"
     assert "domainDiscrete" not in kinds["batch_size"], "one could not filter by an interval"
-    assert "type" not in kinds["generator_widths"]
+    assert kinds["generator_widths"]["type"] == "DATA_TYPE_UNSET"
     # Texts would come in the other order, and could not be compared with a number.
     limits = [each["hparams"]["limit"] for each in rows(hparam="limit")]
     assert limits == [64, 64, 2048] and limits != sorted(limits, key=str)
