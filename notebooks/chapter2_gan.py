@@ -331,7 +331,7 @@ show_tensorboard(run)
 # %% [markdown]
 # ## When it goes wrong
 #
-# `python -m genai_keras.train_gan` has a training doctor that watches for two illnesses of GANs.
+# `python -m genai_keras.train_gan` has a training doctor that watches for four illnesses of GANs.
 #
 # **A saturated discriminator.** It is right about every real and every generated image. Where it is
 # so sure, its logit hardly differs between one image and a slightly better one, and that difference
@@ -346,6 +346,15 @@ show_tensorboard(run)
 # smaller ratio. It falls to 0 if the generator repeats one image, or just a few. Larger batches let
 # the discriminator see more at once, label smoothing keeps it from being too sure, and smaller
 # learning rates give neither network time to run away.
+#
+# **Noise.** Neighbouring pixels of a digit are nearly equal. A generator that has not learned this,
+# or has forgotten it, makes snow like that on an old television. The curve `roughness` is the mean
+# squared difference of neighbours, relative to the variance of the pixels. White noise has 2, and
+# these digits have 0.4.
+#
+# **Images unlike any real one.** All digits are on black. If a tenth of the samples are brighter at
+# their border than any of 500 real digits, or as a whole, or have another contrast, the generator
+# has left the data. The three curves that end in `outside` count such samples.
 #
 # ## What to try next
 #

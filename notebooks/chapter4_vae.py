@@ -230,6 +230,12 @@ show_tensorboard(run / "tensorboard")
 # stays finite. At either bound the gradient is 0, and the latent stops learning. This happens when
 # the learning rate is too large.
 #
+# **Digits on white.** The decoder learns from the codes that the encoder gives it. A sample starts
+# from any z of N(0, 1), and some of them lie where no code has ever been. There, a decoder with few
+# units makes what no digit looks like, such as a digit on grey or white: try
+# `python -m genai_keras.train_vae --preset dense`, with 16 hidden units. `border_outside` is the
+# fraction of samples whose border is brighter or darker than that of any real image.
+#
 # **Overfitting.** The validation ELBO falls while the training ELBO rises: the model memorizes the
 # training images. Stop where validation was best, use more data, or use a smaller network.
 #

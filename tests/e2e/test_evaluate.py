@@ -271,12 +271,14 @@ def test_tensorboard_compares_runs_by_settings_and_figures(finished, tmp_path):
 
     end = time.monotonic() + 60
 
-    def rows():
+    def rows(**column):
+        """The rows, sorted by a column if one is given."""
         found = columns()
+        sort = [{"order": "ORDER_ASC", **column}] if column else []
         return ask(
             "session_groups",
             allowedStatuses=["STATUS_UNKNOWN", "STATUS_SUCCESS", "STATUS_RUNNING"],
-            colParams=[{"metric": each["name"]} for each in found.get("metricInfos", [])],
+            colParams=sort + [{"metric": each["name"]} for each in found.get("metricInfos", [])],
             startIndex=0,
             sliceSize=10,
         ).get("sessionGroups", [])
@@ -304,8 +306,20 @@ def test_tensorboard_compares_runs_by_settings_and_figures(finished, tmp_path):
     assert set(runs) == {"gan", "numbers", "vae"}, "a row has not the name of its run"
     settings = runs["gan"]["hparams"]
     assert (settings["1 command"], settings["2 preset"]) == ("train_gan", "mlp")
-    assert (settings["generator_widths"], settings["batch_size"]) == ("16", "16")
-    assert settings["learning_rate"] == "0.001"
+    assert (settings["generator_widths"], settings["batch_size"]) == ("16", 16)
+    assert settings["learning_rate"] == 0.001 and settings["5 seed"] == "0"
+    assert settings["conditional"] is False and "discriminator_learning_rate" not in settings
+    kinds = {each["name"]: each for each in found["hparamInfos"]}
+    assert kinds["batch_size"]["type"] == "DATA_TYPE_FLOAT64"
+    assert "domainDiscrete" not in kinds["batch_size"], "one could not filter by an interval"
+    assert kinds["generator_widths"]["type"] == "DATA_TYPE_UNSET"
+    # Texts would come in the other order, and could not be compared with a number.
+    limits = [each["hparams"]["limit"] for each in rows(hparam="limit")]
+    assert limits == [64, 64, 2048] and limits != sorted(limits, key=str)
+    below = rows(hparam="limit", filterInterval={"minValue": 1, "maxValue": 100})
+    assert {each["name"] for each in below} == {"gan", "vae"}
+    ascending = [each["name"] for each in rows(hparam="generator_widths")]
+    assert ascending[-1] == "vae", "a run without the option is not the last"
     gan, numbers, vae = (values(runs[name]) for name in ("gan", "numbers", "vae"))
     assert gan["", "scores/frechet_distance"] > 0 and numbers["", "scores/wasserstein"] > 0
     last = history(tmp_path / "runs" / "gan")[-1]
