@@ -75,7 +75,7 @@ def score_images(ours, reference, training, extractor, asked=None, reference_lab
             bootstrap_mean(gaps, seed=seed),
             real_gaps.mean(),
             "distance to the nearest training image; far below real data means memorizing: "
-            f"{_copies(gaps, real_gaps):.0%} are as near as the nearest 1 % of real images",
+            f"{100 * _copies(gaps, real_gaps):.0f} % are as near as the nearest 1 % of real images",
         ),
     ]
     if labels is not None:

@@ -97,6 +97,11 @@ def extractor(training):
     return train_features(batches(training), steps=200)
 
 
+@pytest.fixture(scope="module")
+def hardly_trained():
+    return train_features(batches(shapes(8, 0)), steps=1)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CORRUPTIONS)
 def test_the_frechet_distance_rises_with_the_strength_of_each_corruption(extractor, name):
@@ -125,8 +130,8 @@ def test_copies_are_seen_by_their_nearest_training_images_only(extractor, traini
     rows = {name: {row.name: row for row in each} for name, each in found.items()}
     copies, new = (rows[name]["nearest_training"] for name in ("copies", "new"))
     assert copies.figure.value == 0 < 0.8 * new.real_data < new.figure.value
-    assert "100% are as near as the nearest 1 %" in copies.meaning
-    said = int(new.meaning.split("memorizing: ")[1].split("%")[0])
+    assert "100 % are as near as the nearest 1 %" in copies.meaning
+    said = int(new.meaning.split("memorizing: ")[1].split(" %")[0])
     assert said <= 5
     distance = {name: each["frechet_distance"].figure.value for name, each in rows.items()}
     assert distance["copies"] < 1.5 * distance["new"]
@@ -205,10 +210,9 @@ def test_images_are_changed_as_the_network_is_told():
 
 
 @pytest.mark.parametrize("images", [np.zeros((2, 8, 8, 1)), np.full((2, 8, 8, 3), -1.0)])
-def test_other_images_than_it_has_learnt_are_refused(images):
-    extractor = train_features(batches(shapes(8, 0)), steps=1)
+def test_other_images_than_it_has_learnt_are_refused(hardly_trained, images):
     with pytest.raises(ValueError, match=r"in colour, \(n, height, width, 3\)|in \[0, 1\]"):
-        extractor.look(images)
+        hardly_trained.look(images)
 
 
 @pytest.fixture
@@ -256,10 +260,9 @@ def test_the_order_and_the_labels_of_a_run_change_nothing():
     assert np.array_equal(ours, theirs)
 
 
-def test_a_damaged_file_is_not_read(tmp_path):
+def test_a_damaged_file_is_not_read(hardly_trained, tmp_path):
     path = tmp_path / "features.npz"
-    extractor = train_features(batches(shapes(8, 0)), steps=1)
-    extractor.save(path, "key")
+    hardly_trained.save(path, "key")
     assert load(path, "key") is not None and load(path, "another") is None
     content = path.read_bytes()
     flipped = bytearray(content)
