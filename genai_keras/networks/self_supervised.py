@@ -25,10 +25,13 @@ def build_self_supervised(channels, seed=0):
     seeds = iter(np.random.SeedSequence(seed).generate_state(6).tolist())
     image = keras.Input((SIDE, SIDE, channels), name="image")
     x = layers.Rescaling(2.0, -1.0)(image)
-    for filters, stride in ((32, 2), (64, 2), (128, 2), (FEATURES, 1)):  # (batch, 4, 4, 64)
+    # The last one is linear: a ReLU that is always 0 would be a lost feature.
+    sizes = ((32, 2, "relu"), (64, 2, "relu"), (128, 2, "relu"), (FEATURES, 1, None))
+    for filters, stride, activation in sizes:
         start = keras.initializers.HeNormal(next(seeds))
-        x = layers.Conv2D(filters, 3, stride, "same", kernel_initializer=start)(x)
-        x = layers.LeakyReLU(0.2)(x)
+        x = layers.Conv2D(
+            filters, 3, stride, "same", activation=activation, kernel_initializer=start
+        )(x)
     x = layers.GlobalAveragePooling2D(name="features")(x)
     outputs = {
         name: layers.Dense(
