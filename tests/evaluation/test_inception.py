@@ -95,7 +95,7 @@ def test_small_grey_images_are_enlarged_and_repeated(path):
     found, same, other = (inception_features(network, each) for each in (grey, large, 1 - large))
     assert found == pytest.approx(same, rel=1e-3, abs=1e-7)
     assert np.abs(found - other).mean() > 0.05 * found.mean()
-    with pytest.raises(ValueError, match=r"in \[0, 1\], not from -1"):
+    with pytest.raises(ValueError, match=r"in \[0, 1\], not from -0"):
         inception_features(network, 2 * grey - 1)
 
 
