@@ -93,7 +93,7 @@ class Task:
 
         Args:
             run: an opened run.
-            request: has `samples`, `likelihoods`, `importance_samples` and `seed`.
+            request: has `samples`, `likelihoods`, `importance_samples`, `inception` and `seed`.
         """
         raise NotImplementedError
 

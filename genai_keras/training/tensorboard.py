@@ -50,7 +50,7 @@ FIGURES = (
     "frechet_distance", "log_likelihood", "iw_bound_100", "elbo", "kernel_distance", "precision",
     "recall", "nearest_training", "class_coverage", "label_agreement", "active_units",
     "nats_per_character", "bits_per_character", "bits_per_pixel", "exact_match", "token_accuracy",
-    "chrf", "wasserstein",
+    "chrf", "wasserstein", "frechet_inception_distance",
 )  # fmt: skip
 OTHERS = (
     "val_kl", "val_bits_per_character", "val_nats_per_image", "val_exact_match", "diversity",
