@@ -1,0 +1,162 @@
+"""Which files under a folder are images, told by their content."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+from genai_keras.data.arrays import reason_of
+from genai_keras.data.decoding import is_deep, open_image, shown
+from genai_keras.data.found import BY_SUFFIX, Found, kind_of
+from genai_keras.errors import UsageError, UserError
+
+# Names that systems and programs give to their own files, in small letters; and all with a dot.
+SYSTEM = {
+    "@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "~snapshot", "__macosx",
+    "$recycle.bin", "recycler", "system volume information", "lost+found", "thumbs.db",
+    "ehthumbs.db", "desktop.ini", "icon\r", "__pycache__",
+}  # fmt: skip
+
+
+def find_images(data_dir, limit=None):
+    """Opens the files under a folder and finds the images among them, without decoding them.
+
+    Args:
+        data_dir: the folder. Its subfolders and links are followed, but not hidden and system
+            folders, nor the folders of runs.
+        limit: largest number of images; they are chosen by chance, always in the same way.
+
+    Returns:
+        `Found`.
+
+    Raises:
+        UserError: there is no such folder, it has fewer than two images, or it has files that are
+            named like images but cannot be opened.
+    """
+    found = Found(_check_folder(data_dir))
+    paths = sorted(_walk(found))
+    if limit is not None:
+        paths = [paths[i] for i in np.random.default_rng(0).permutation(len(paths))]
+    broken = []
+    for number, path in enumerate(paths):
+        if len(found.paths) == limit:
+            found.unseen = len(paths) - number
+            break
+        if BY_SUFFIX.get(path.suffix.lower()) == "camera raw":
+            found.skipped["camera raw"].append(path)
+            continue
+        try:
+            with open_image(path) as image:
+                _add(found, path, image)
+        except Exception as error:  # of many types
+            kind = kind_of(path, error)
+            if kind:
+                found.skipped[kind].append(path)
+            else:
+                broken.append((path, reason_of(error)))
+    found.check_broken(broken)
+    if len(found.paths) < 2:
+        said = f": {'; '.join(found.lines()[1:])}" if found.skipped else ""
+        count = "fewer than two images" if found.paths else "no images"
+        raise UserError(
+            f"there are {count} in {shown(found.folder)}, but it needs at least two{said}"
+        )
+    return found
+
+
+def _check_folder(data_dir):
+    if data_dir is None:
+        raise UsageError("`dataset=folder` needs `data_dir`, the folder of your images")
+    folder = Path(data_dir)
+    if folder.is_file():
+        raise UserError(
+            f"{shown(folder)} is a file: `data_dir` must name the folder of your images; unpack "
+            "an archive first"
+        )
+    if not folder.is_dir():
+        raise UserError(
+            f"there is no folder {shown(folder)}: `data_dir` must name the folder of your images"
+        )
+    if _is_run(folder / "config.json"):
+        raise UserError(
+            f"{shown(folder)} is the folder of a run: `data_dir` must name one with your images"
+        )
+    return folder
+
+
+def _walk(found):
+    """Yields the files under a folder that may be images, each one once."""
+    start = os.path.realpath(found.folder)
+    seen, folders, links = {start}, [(str(found.folder), start)], []
+    while folders or links:
+        if folders:
+            folder, real = folders.pop()
+            for entry in _entries(folder, found):
+                target = os.path.join(real, entry.name)
+                if entry.name.startswith(".") or entry.name.casefold() in SYSTEM:
+                    found.skipped["hidden and system files"].append(Path(entry))
+                elif entry.is_symlink():
+                    links.append((entry.path, target))
+                elif entry.is_dir():
+                    seen.add(target)
+                    folders.append((entry.path, target))
+                elif entry.is_file():
+                    seen.add(target)
+                    yield Path(entry)
+                else:
+                    found.skipped["other files"].append(Path(entry))
+            continue
+        # Links come last, so that what is there and linked, too, has its own name.
+        link, place = links.pop(0)
+        target = os.path.realpath(link)
+        above = os.path.join(target, "")
+        if target in seen or place.startswith(above) or start.startswith(above):
+            found.skipped["links to what is read anyway"].append(Path(link))
+        elif os.path.isdir(target):
+            seen.add(target)
+            folders.append((link, target))
+        elif os.path.isfile(target):
+            seen.add(target)
+            yield Path(link)
+        else:
+            found.skipped["links that lead nowhere"].append(Path(link))
+
+
+def _entries(folder, found):
+    """The entries of a folder by name; none if it belongs to a run or cannot be opened."""
+    try:
+        with os.scandir(folder) as entries:
+            entries = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        if Path(folder) == found.folder:
+            raise UserError(f"{shown(folder)} cannot be opened: {reason_of(error)}") from None
+        found.skipped["folders that cannot be opened"].append(Path(folder))
+        return []
+    if any(entry.name == "config.json" and _is_run(entry) for entry in entries):
+        found.skipped["folders of runs"].append(Path(folder))
+        return []
+    return entries
+
+
+def _is_run(path):
+    """Whether `path` is the `config.json` of a run."""
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8")) if path.is_file() else None
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(values, dict) and {"command", "format"} <= values.keys()
+
+
+def _add(found, path, image):
+    """Adds an opened image."""
+    found.paths.append(path)
+    found.sizes[image.size] += 1
+    found.modes[image.mode] += 1
+    if is_deep(image):
+        found.deep.append(path)
+    if image.format not in ("MPO", "PSD"):  # whose others are previews and layers
+        try:
+            found.frames += getattr(image, "is_animated", False)
+        except Exception:  # of many types: a second frame is damaged, which is not used
+            found.frames += 1
