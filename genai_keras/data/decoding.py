@@ -89,7 +89,7 @@ def open_image(path, whole=False):
     if not (whole and _is_png(path)):
         try:
             return _open(path, path)
-        except ValueError as error:  # of long texts, among other things
+        except Exception as error:  # of long or damaged texts, among other things
             if isinstance(error, TooLarge) or not _is_png(path):
                 raise
     return _open(_checked_png(path.read_bytes()), path)
@@ -102,6 +102,7 @@ def _open(file, path):
         raise TooLarge(str(error)) from None
     except UnidentifiedImageError:
         raise UnidentifiedImageError("Pillow cannot identify it as an image") from None
+    image.filename = ""  # or else Pillow maps some TIFFs to memory, and mixes up their rows
     width, height = image.size
     if width * height > MOST_PIXELS:
         image.close()
