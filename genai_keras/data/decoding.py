@@ -14,7 +14,7 @@ from genai_keras.errors import UserError
 # All that Pillow decodes by itself and knows by its first bytes. For some others it runs external
 # programs.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM", "QOI", "ICO",
-           "ICNS", "PSD", "DDS", "SUN")  # fmt: skip
+           "PSD", "DDS")  # fmt: skip
 # Their first bytes may begin anything, so the name has to agree.
 NAMED_FORMATS = {".tga": "TGA", ".pcx": "PCX", ".sgi": "SGI", ".rgb": "SGI", ".bw": "SGI"}
 MOST_PIXELS = 64_000_000  # a small file may claim billions, which would fill the memory
@@ -97,7 +97,7 @@ def open_image(path, whole=False):
 
 def _open(file, path):
     try:
-        image = Image.open(file, formats=_formats(path.suffix.lower()))
+        image = Image.open(file, formats=_formats(NAMED_FORMATS.get(path.suffix.lower())))
     except Image.DecompressionBombError as error:
         raise TooLarge(str(error)) from None
     except UnidentifiedImageError:
@@ -111,10 +111,9 @@ def _open(file, path):
 
 
 @functools.cache
-def _formats(suffix):
+def _formats(also):
     Image.init()
-    also = [NAMED_FORMATS[suffix]] if suffix in NAMED_FORMATS else []
-    return [each for each in (*FORMATS, *also) if each in Image.OPEN]  # Pillow 11.0 has no AVIF
+    return [each for each in (*FORMATS, also) if each in Image.OPEN]  # Pillow 11.0 has no AVIF
 
 
 def is_named_as_image(path):

@@ -144,7 +144,7 @@ def _examine_all(found, size, channels, memory):
 def _examine(path, size, channels, white):
     """A hash of an image's pixels, and its pixels once scaled: one channel if it is grey."""
     image = decode(path, white)
-    whole = hashlib.sha256(image.tobytes())
+    whole = hashlib.sha256(image.convert("RGB").tobytes())
     whole.update(repr(image.size).encode())
     if channels == 1:
         image = image.convert("L")

@@ -100,16 +100,18 @@ class Found:
         if len(self.sizes) > NAMED:
             sizes.append(f"{len(self.sizes) - NAMED:,} more sizes")
         modes = ", ".join(f"{count:,} {mode}" for mode, count in self.modes.most_common())
-        lines = [f"{len(self.paths):,} images in {shown(self.folder)}: {', '.join(sizes)}; mode: {modes}"]
+        lines = [
+            f"{len(self.paths):,} images in {shown(self.folder)}: {', '.join(sizes)}; mode: {modes}"
+        ]
         if self.copies:
-            lines.append(f"{self.copies:,} of them are copies of others")
+            lines.append(f"copies of others: {self.copies:,}")
         if self.unseen:
-            lines.append(f"{self.unseen:,} more files were left out by `limit`")
+            lines.append(f"left out by `limit`: {self.unseen:,} files")
         if self.frames:
-            lines.append(f"{self.frames:,} have more frames or pages: the first one is used")
+            lines.append(f"with more frames or pages, of which the first is used: {self.frames:,}")
         if self.deep:
             lines.append(
-                f"{len(self.deep):,} have 16 bits of grey, up to {self.largest}: "
+                f"with 16 bits of grey: {len(self.deep):,}; the largest value is {self.largest}, so "
                 f"{self.white} becomes white"
             )
         for kind, paths in sorted(self.skipped.items(), key=lambda each: -len(each[1])):

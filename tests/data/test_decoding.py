@@ -250,6 +250,21 @@ def test_what_is_clear_is_white_in_every_format(tmp_path, suffix):
     )
 
 
+@pytest.mark.parametrize(
+    ("mode", "channels"), [(1, 1), (3, 3), (4, 4)], ids=["grey", "RGB", "CMYK"]
+)
+def test_photoshops_files(tmp_path, mode, channels):
+    """Adobe's layout: a header, three empty sections, then plane by plane; inks are inverted."""
+    samples = some(8, channels)
+    header = b"8BPS" + struct.pack(">H6x H2L2H", 1, channels, HEIGHT, WIDTH, 8, mode)
+    planes = samples.transpose(2, 0, 1).astype("uint8").tobytes()
+    (tmp_path / "a.psd").write_bytes(header + bytes(12) + bytes(2) + planes)
+    light = samples / 255
+    if channels == 4:
+        light = light[..., :3] * light[..., 3:]
+    assert np.abs(read(tmp_path / "a.psd") - over_white(light)).max() < 1.6
+
+
 # Orientation
 
 UPRIGHT = {
@@ -328,7 +343,8 @@ def test_sixteen_bits_are_scaled_by_those_in_use_in_the_folder(tmp_path, most, w
         for path, seen in zip(part.paths, pixels, strict=True):
             assert np.abs(seen[..., 0] - scenes[path.name] * 255 / white).max() <= 0.5
     assert parts[0].found.white == white
-    assert f"20 have 16 bits of grey, up to {most}: {white} becomes white" in parts[0].found.lines()
+    line = f"with 16 bits of grey: 20; the largest value is {most}, so {white} becomes white"
+    assert line in parts[0].found.lines()
 
 
 def test_a_transparent_value_and_white_at_zero_in_twelve_bits(tmp_path):
@@ -424,7 +440,7 @@ def test_the_first_frame_or_page_is_the_image(tmp_path, kind):
     frames[2].save(tmp_path / "b.png")
     found = read_folder(tmp_path, 8)[0].found
     assert len(found.paths) == 2 and found.frames == 1
-    assert "1 have more frames or pages: the first one is used" in found.lines()
+    assert "with more frames or pages, of which the first is used: 1" in found.lines()
 
 
 def test_previews_in_a_photograph_are_no_further_frames(tmp_path):

@@ -238,17 +238,32 @@ def test_text(tmp_path):
     )
 
 
-@pytest.mark.parametrize("kind", ["png", "jpg", "gif", "bmp", "webp", "tif"])
-@pytest.mark.parametrize("mode", ["RGB", "LA"])
+IMAGES = ["png", "jpg", "gif", "bmp", "webp", "tif", "avif", "jp2", "ppm", "qoi", "ico", "psd",
+          "dds", "tga", "pcx", "sgi"]  # fmt: skip
+
+
+def psd(pixels):
+    """A Photoshop file of one layer, which Pillow does not write."""
+    height, width, channels = pixels.shape
+    header = b"8BPS" + struct.pack(">H6x H2L2H", 1, channels, height, width, 8, 3)
+    return header + bytes(12) + bytes(2) + pixels.transpose(2, 0, 1).tobytes()
+
+
+@pytest.mark.parametrize("kind", IMAGES)
+@pytest.mark.parametrize("mode", ["RGB", "LA", "I;16"])
 def test_images(tmp_path, kind, mode, capfd):
     if mode == "LA" and kind not in ("png", "webp", "tif"):
-        mode = "L"
+        mode = "RGB" if kind in ("qoi", "ico", "psd", "dds", "avif") else "L"
+    if mode == "I;16" and kind not in ("png", "tif", "ppm", "jp2"):
+        pytest.skip("this format has no 16 bits of grey")
     pixels = np.random.default_rng(0).integers(0, 256, (2, 24, 20, 3), dtype="uint8")
     for seed in range(3):
         Image.fromarray(np.roll(pixels[0], seed)).save(tmp_path / f"good{seed}.png")
     path = tmp_path / f"damaged.{kind}"
 
     def encoded(index):
+        if kind == "psd":
+            return psd(pixels[index])
         Image.fromarray(pixels[index]).convert(mode).save(path)
         return path.read_bytes()
 
@@ -272,7 +287,8 @@ def test_images(tmp_path, kind, mode, capfd):
             assert any(np.array_equal(image, each) for each in expected)
 
     def fetch(part):  # what is streamed was found good before: it cannot fail in training
-        return [folder_module.decode_image(each, part.shape) for each in part.paths]
+        white = part.found.white
+        return [folder_module.decode_image(each, part.shape, white) for each in part.paths]
 
     fuzz(path, *whole, read, check, 100)
     if kind != "tif":  # of which libtiff itself, in C, has sometimes more to say

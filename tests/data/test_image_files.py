@@ -321,7 +321,7 @@ def test_what_was_read_is_told(images):
     assert train.found.modes == {"RGB": 6, "L": 1}
     assert train.found.lines() == [
         f"7 images in {images}: 6 of 10 x 12, 1 of 30 x 20; mode: 6 RGB, 1 L",
-        "1 of them are copies of others",
+        "copies of others: 1",
         "skipped: 1 text (captions.txt)",
     ]
 
@@ -347,7 +347,7 @@ def test_a_limit_opens_no_more_than_it_needs(images, monkeypatch):
     found = find_images(images, 7)
     assert len(found.paths) == 7 and found.paths == find_images(images, 7).paths
     assert found.unseen == 26 - 7 - sum(map(len, found.skipped.values()))
-    assert f"{found.unseen} more files were left out by `limit`" in found.lines()
+    assert f"left out by `limit`: {found.unseen} files" in found.lines()
 
 
 def test_a_file_in_place_of_a_folder(images, tmp_path):
