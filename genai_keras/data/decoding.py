@@ -2,22 +2,13 @@
 
 import functools
 import io
-import warnings
-import zlib
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps
 
 from genai_keras.data.arrays import reason_of
-from genai_keras.errors import UserError
+from genai_keras.data.opening import open_image, unreadable
 
-# All that Pillow decodes by itself and knows by its first bytes. For some others it runs external
-# programs.
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM", "QOI", "ICO",
-           "PSD", "DDS")  # fmt: skip
-# Their first bytes may begin anything, so the name has to agree.
-NAMED_FORMATS = {".tga": "TGA", ".pcx": "PCX", ".sgi": "SGI", ".rgb": "SGI", ".bw": "SGI"}
-MOST_PIXELS = 64_000_000  # a small file may claim billions, which would fill the memory
 WHITE = 65535  # of 16 bits
 # What EXIF calls the orientation, and what has to be done to the stored image.
 TURNS = {
@@ -30,16 +21,6 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 ORIENTATION, PHOTOMETRIC = 0x0112, 262  # tags of EXIF and of TIFF
-PNG = b"\x89PNG\r\n\x1a\n"
-TEXTS = (b"tEXt", b"zTXt", b"iTXt")
-MEANT = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0")  # texts that may turn the image
-
-# Each image is either read or reported with its problem; warnings of Pillow do not name the file.
-warnings.filterwarnings("ignore", module=r"PIL\.")
-
-
-class TooLarge(ValueError):
-    """An image with more pixels than are allowed."""
 
 
 def decode_image(path, shape, white=WHITE):
@@ -73,79 +54,6 @@ def fitted(image, size):
     return image if image.size == size else ImageOps.fit(image, size, Image.Resampling.LANCZOS)
 
 
-def open_image(path, whole=False):
-    """`Image.open` for all formats that are read, with less trust and more patience.
-
-    Texts in a PNG are left out, however long they are.
-
-    Args:
-        path: of the file.
-        whole: whether to check a whole PNG, with its checksums, and not only its beginning.
-
-    Raises:
-        TooLarge: it has too many pixels.
-        Exception: errors of many types, if it is no image or damaged.
-    """
-    if not (whole and _is_png(path)):
-        try:
-            return _open(path, path)
-        except Exception as error:  # of long or damaged texts, among other things
-            if isinstance(error, TooLarge) or not _is_png(path):
-                raise
-    return _open(_checked_png(path.read_bytes()), path)
-
-
-def _open(file, path):
-    try:
-        image = Image.open(file, formats=_formats(NAMED_FORMATS.get(path.suffix.lower())))
-    except Image.DecompressionBombError as error:
-        raise TooLarge(str(error)) from None
-    except UnidentifiedImageError:
-        raise UnidentifiedImageError("Pillow cannot identify it as an image") from None
-    image.filename = ""  # or else Pillow maps some TIFFs to memory, and mixes up their rows
-    width, height = image.size
-    if width * height > MOST_PIXELS:
-        image.close()
-        raise TooLarge(f"it has {width} x {height} pixels, but at most {MOST_PIXELS:,} are allowed")
-    return image
-
-
-@functools.cache
-def _formats(also):
-    Image.init()
-    return [each for each in (*FORMATS, also) if each in Image.OPEN]  # Pillow 11.0 has no AVIF
-
-
-def is_named_as_image(path):
-    """Whether the suffix of a file is one of an image that can be read."""
-    suffix = path.suffix.lower()
-    return suffix in NAMED_FORMATS or Image.registered_extensions().get(suffix) in FORMATS
-
-
-def _is_png(path):
-    with open(path, "rb") as file:
-        return file.read(len(PNG)) == PNG
-
-
-def _checked_png(data):
-    """A PNG whose checksums are right, as a file in memory without its texts."""
-    kept, start = [PNG], len(PNG)
-    while start < len(data):
-        length = int.from_bytes(data[start : start + 4], "big")
-        kind, end = data[start + 4 : start + 8], start + 12 + length
-        content = data[start + 4 : end - 4]
-        if end > len(data):
-            break
-        if kind not in TEXTS or content[4:].startswith(MEANT):
-            if zlib.crc32(content).to_bytes(4, "big") != data[end - 4 : end]:
-                raise ValueError(f"the checksum of its part {kind!r} is wrong")
-            kept.append(data[start:end])
-        if kind == b"IEND":
-            return io.BytesIO(b"".join(kept))
-        start = end
-    raise ValueError("it is truncated")
-
-
 def is_deep(image):
     """Whether an opened image has 16 bits of grey; Pillow has only 8 bits of colour."""
     return image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
@@ -161,15 +69,15 @@ def standardize(image, white=WHITE):
     """An opened image in 8 bits, upright, over white, in mode "L" or "RGB".
 
     Values of 16 bits are multiplied by 255 / `white`, integers of 32 bits must be 0 to 255, floats
-    0 to 1. TIFFs in which 0 means white are inverted. Colours that are no RGB become RGB, by
-    Pillow's rules. Transparency is blended with white.
+    0 to 1. TIFFs in which 0 means white are inverted. Colours become sRGB, by their ICC profile if
+    they have a sound one. Transparency is blended with white.
 
     Raises:
         ValueError: values are out of range; other errors if the file is damaged.
     """
     coding = image.tile[0].args if image.tile else None  # "L;4" for a PNG of four bits
     image.load()
-    turn = TURNS.get(_orientation(image))
+    turn, profile = TURNS.get(_orientation(image)), image.info.get("icc_profile")
     if image.mode[0] in "IF":
         image = _in_eight_bits(image, white)
     else:
@@ -178,9 +86,11 @@ def standardize(image, white=WHITE):
         if image.mode == "La":
             image = image.convert("LA")
         if image.has_transparency_data:
-            image = image.convert("RGBA")
+            image = _in_srgb(image.convert("RGBA"), profile)
             paper = Image.new("RGBA", image.size, "white")
             image = Image.alpha_composite(paper, image)
+        else:
+            image = _in_srgb(image.convert("RGB") if image.mode == "P" else image, profile)
         if image.mode != "L":
             image = image.convert("L" if image.mode == "1" else "RGB")
     return image if turn is None else image.transpose(turn)
@@ -190,6 +100,26 @@ def _orientation(image):
     try:
         return image.getexif().get(ORIENTATION)
     except Exception:  # of many types: the image is good, only what is said about it is not
+        return None
+
+
+def _in_srgb(image, profile):
+    transform = _to_srgb(profile, image.mode) if profile else None
+    return image if transform is None else ImageCms.applyTransform(image, transform)
+
+
+@functools.lru_cache(8)
+def _to_srgb(profile, mode):
+    """The transform of a colour profile, as bytes; None if there is nothing to do."""
+    if mode not in ("RGB", "RGBA", "CMYK"):
+        return None
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "sRGB" in ImageCms.getProfileDescription(source):
+            return None
+        srgb = ImageCms.createProfile("sRGB")
+        return ImageCms.buildTransform(source, srgb, mode, "RGB" if mode == "CMYK" else mode)
+    except Exception:  # of many types: the image is good, only its profile is not
         return None
 
 
@@ -224,15 +154,3 @@ def _in_eight_bits(image, white):
     if "transparency" in image.info:
         levels[values == image.info["transparency"]] = 255
     return Image.fromarray(levels)
-
-
-def shown(path):
-    """A path as text in which a line break or a byte that is no character is visible."""
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in str(path)
-    )
-
-
-def unreadable(path, reason):
-    """The `UserError` for a file that is named like an image or begins like one."""
-    return UserError(f"{shown(path)} cannot be read as an image ({reason}): repair or remove it")

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from genai_keras.data.decoding import TooLarge, is_named_as_image, shown, unreadable
+from genai_keras.data.opening import TooLarge, is_named_as_image, shown, unreadable
 from genai_keras.errors import UserError
 
 # Many of these are TIFFs, from which Pillow would read a thumbnail.
@@ -111,8 +111,8 @@ class Found:
             lines.append(f"with more frames or pages, of which the first is used: {self.frames:,}")
         if self.deep:
             lines.append(
-                f"with 16 bits of grey: {len(self.deep):,}; the largest value is {self.largest}, so "
-                f"{self.white} becomes white"
+                f"with 16 bits of grey: {len(self.deep):,}; the largest value is {self.largest}, "
+                f"so {self.white} becomes white"
             )
         for kind, paths in sorted(self.skipped.items(), key=lambda each: -len(each[1])):
             hint = f": {HINTS[kind]}" if kind in HINTS else ""

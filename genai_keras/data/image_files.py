@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from genai_keras.data.arrays import reason_of
-from genai_keras.data.decoding import is_deep, open_image, shown
+from genai_keras.data.decoding import is_deep
 from genai_keras.data.found import BY_SUFFIX, Found, kind_of
+from genai_keras.data.opening import open_image, shown
 from genai_keras.errors import UsageError, UserError
 
 # Names that systems and programs give to their own files, in small letters; and all with a dot.

@@ -13,7 +13,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from genai_keras.data.decoding import decode, decode_image
 from genai_keras.data.folder import read_folder
@@ -134,10 +134,16 @@ def tiff(samples, bits, photometric, order="<", extra=None, kind=1, **more):
 
 
 def from_lab(lab):
-    """CIELAB under D50 as sRGB in 0..1, by CIE 15 and IEC 61966-2-1, adapted after Bradford."""
+    """CIELAB under D50 as sRGB in 0..1, by CIE 15."""
     f_y = (lab[..., 0] + 16) / 116
     f = np.stack([f_y + lab[..., 1] / 500, f_y, f_y - lab[..., 2] / 200], -1)
-    xyz = np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29)) * [0.9642, 1, 0.8249]
+    return to_srgb(
+        np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29)) * [0.9642, 1, 0.8249]
+    )
+
+
+def to_srgb(xyz):
+    """CIEXYZ under D50 as sRGB in 0..1, by IEC 61966-2-1, adapted after Bradford."""
     matrix = [[3.1339, -1.6169, -0.4906], [-0.9788, 1.9161, 0.0335], [0.0719, -0.2290, 1.4052]]
     linear = np.clip(xyz @ np.transpose(matrix), 0, 1)
     return np.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear)
@@ -263,6 +269,70 @@ def test_photoshops_files(tmp_path, mode, channels):
     if channels == 4:
         light = light[..., :3] * light[..., 3:]
     assert np.abs(read(tmp_path / "a.psd") - over_white(light)).max() < 1.6
+
+
+# Colour profiles
+
+P3 = np.array([[0.5151, 0.2920, 0.1571], [0.2412, 0.6922, 0.0666], [-0.0011, 0.0419, 0.7841]])
+
+
+def profile(primaries, gamma, name):
+    """An ICC profile of version 2: columns of XYZ under D50, and one power for each channel."""
+
+    def fixed(values):
+        return struct.pack(f">{len(values)}l", *(round(value * 65536) for value in values))
+
+    described = b"desc" + bytes(4) + struct.pack(">L", len(name) + 1) + name + bytes(1 + 78)
+    curve = b"curv" + bytes(4) + struct.pack(">LH", 1, round(gamma * 256))
+    parts = {b"desc": described, b"cprt": b"text" + bytes(4) + b"none\0"}
+    parts[b"wtpt"] = b"XYZ " + bytes(4) + fixed([0.9642, 1, 0.8249])
+    for letter, column in zip(b"rgb", primaries.T, strict=True):
+        parts[bytes([letter]) + b"XYZ"] = b"XYZ " + bytes(4) + fixed(column)
+        parts[bytes([letter]) + b"TRC"] = curve
+    table, data = struct.pack(">L", len(parts)), b""
+    for tag, content in parts.items():
+        table += tag + struct.pack(">2L", 128 + 4 + 12 * len(parts) + len(data), len(content))
+        data += content + bytes(-len(content) % 4)
+    size = struct.pack(">L", 128 + len(table) + len(data))
+    head = size + bytes(4) + struct.pack(">L", 0x02100000) + b"mntrRGB XYZ " + bytes(12) + b"acsp"
+    return (head + bytes(28) + fixed([0.9642, 1, 0.8249])).ljust(128, b"\0") + table + data
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".tif"])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
+def test_colours_with_a_profile_become_srgb(tmp_path, mode, suffix):
+    """By the matrices of both, that of sRGB is in `to_srgb`."""
+    random = np.random.default_rng(0)
+    colours = random.integers(60, 200, (40, 3), dtype="uint8")  # inside of sRGB, too
+    stored = colours[random.integers(0, 40, (HEIGHT, WIDTH))]
+    image = (
+        Image.fromarray(stored).quantize(64)
+        if mode == "P"
+        else Image.fromarray(stored).convert(mode)
+    )
+    more = {"icc_profile": profile(P3, 2.2, b"Wide"), "lossless": True}
+    image.save(tmp_path / f"a{suffix}", **more)
+    truth = to_srgb((stored / 255) ** 2.2 @ P3.T) * 255
+    assert np.abs(truth - stored).max() > 10
+    assert np.abs(read(tmp_path / f"a{suffix}") - truth).max() < 2.5
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", profile(P3, 2.2, b"Wide")[:300]])
+def test_a_good_image_with_a_damaged_profile_is_read_as_it_is(tmp_path, content):
+    stored = some(8, 3).astype("uint8")
+    Image.fromarray(stored).save(tmp_path / "a.png", icc_profile=content)
+    assert np.array_equal(read(tmp_path / "a.png"), stored)
+    inks = Image.fromarray(some(8, 4).astype("uint8"), "CMYK")
+    inks.save(tmp_path / "a.tif")
+    inks.save(tmp_path / "b.tif", icc_profile=profile(P3, 2.2, b"Wide"))  # of other colours
+    assert np.array_equal(read(tmp_path / "a.tif"), read(tmp_path / "b.tif"))
+
+
+def test_the_profile_of_srgb_changes_nothing(tmp_path):
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    stored = some(8, 3).astype("uint8")
+    Image.fromarray(stored).save(tmp_path / "a.png", icc_profile=srgb)
+    assert np.array_equal(read(tmp_path / "a.png"), stored)
 
 
 # Orientation

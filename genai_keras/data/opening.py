@@ -1,0 +1,113 @@
+"""Opening image files that nobody vouches for: which formats, how large, how damaged."""
+
+import functools
+import io
+import warnings
+import zlib
+
+from PIL import Image, UnidentifiedImageError
+
+from genai_keras.errors import UserError
+
+# All that Pillow decodes by itself and knows by its first bytes. For some others it runs external
+# programs.
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM", "QOI", "ICO",
+           "PSD", "DDS")  # fmt: skip
+# Their first bytes may begin anything, so the name has to agree.
+NAMED_FORMATS = {".tga": "TGA", ".pcx": "PCX", ".sgi": "SGI", ".rgb": "SGI", ".bw": "SGI"}
+MOST_PIXELS = 64_000_000  # a small file may claim billions, which would fill the memory
+PNG = b"\x89PNG\r\n\x1a\n"
+TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+MEANT = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0")  # texts that may turn the image
+
+# Each image is either read or reported with its problem; warnings of Pillow do not name the file.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+class TooLarge(ValueError):
+    """An image with more pixels than are allowed."""
+
+
+def open_image(path, whole=False):
+    """`Image.open` for all formats that are read, with less trust and more patience.
+
+    Texts in a PNG are left out, however long they are.
+
+    Args:
+        path: of the file.
+        whole: whether to check a whole PNG, with its checksums, and not only its beginning.
+
+    Raises:
+        TooLarge: it has too many pixels.
+        Exception: errors of many types, if it is no image or damaged.
+    """
+    if not (whole and _is_png(path)):
+        try:
+            return _open(path, path)
+        except Exception as error:  # of long or damaged texts, among other things
+            if isinstance(error, TooLarge) or not _is_png(path):
+                raise
+    return _open(_checked_png(path.read_bytes()), path)
+
+
+def _open(file, path):
+    try:
+        image = Image.open(file, formats=_formats(NAMED_FORMATS.get(path.suffix.lower())))
+    except Image.DecompressionBombError as error:
+        raise TooLarge(str(error)) from None
+    except UnidentifiedImageError:
+        raise UnidentifiedImageError("Pillow cannot identify it as an image") from None
+    image.filename = ""  # or else Pillow maps some TIFFs to memory, and mixes up their rows
+    width, height = image.size
+    if width * height > MOST_PIXELS:
+        image.close()
+        raise TooLarge(f"it has {width} x {height} pixels, but at most {MOST_PIXELS:,} are allowed")
+    return image
+
+
+@functools.cache
+def _formats(also):
+    Image.init()
+    return [each for each in (*FORMATS, also) if each in Image.OPEN]  # Pillow 11.0 has no AVIF
+
+
+def is_named_as_image(path):
+    """Whether the suffix of a file is one of an image that can be read."""
+    suffix = path.suffix.lower()
+    return suffix in NAMED_FORMATS or Image.registered_extensions().get(suffix) in FORMATS
+
+
+def _is_png(path):
+    with open(path, "rb") as file:
+        return file.read(len(PNG)) == PNG
+
+
+def _checked_png(data):
+    """A PNG whose checksums are right, as a file in memory without its texts."""
+    kept, start = [PNG], len(PNG)
+    while start < len(data):
+        length = int.from_bytes(data[start : start + 4], "big")
+        kind, end = data[start + 4 : start + 8], start + 12 + length
+        content = data[start + 4 : end - 4]
+        if end > len(data):
+            break
+        if kind not in TEXTS or content[4:].startswith(MEANT):
+            if zlib.crc32(content).to_bytes(4, "big") != data[end - 4 : end]:
+                raise ValueError(f"the checksum of its part {kind!r} is wrong")
+            kept.append(data[start:end])
+        if kind == b"IEND":
+            return io.BytesIO(b"".join(kept))
+        start = end
+    raise ValueError("it is truncated")
+
+
+def shown(path):
+    """A path as text in which a line break or a byte that is no character is visible."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in str(path)
+    )
+
+
+def unreadable(path, reason):
+    """The `UserError` for a file that is named like an image or begins like one."""
+    return UserError(f"{shown(path)} cannot be read as an image ({reason}): repair or remove it")
