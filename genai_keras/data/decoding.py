@@ -20,7 +20,8 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-ORIENTATION, PHOTOMETRIC = 0x0112, 262  # tags of EXIF and of TIFF
+ORIENTATION, PHOTOMETRIC, SAMPLE_FORMAT = 274, 262, 339  # tags of EXIF and of TIFF
+SIGNED = 2  # as a sample format
 
 
 def decode_image(path, shape, white=WHITE):
@@ -78,6 +79,12 @@ def standardize(image, white=WHITE):
     coding = image.tile[0].args if image.tile else None  # "L;4" for a PNG of four bits
     image.load()
     turn, profile = TURNS.get(_orientation(image)), image.info.get("icc_profile")
+    if (
+        image.format == "TIFF"
+        and image.mode == "L"
+        and SIGNED in image.tag_v2.get(SAMPLE_FORMAT, ())
+    ):
+        raise ValueError("it has signed integers of 8 bits: save it with unsigned ones")
     if image.mode[0] in "IF":
         image = _in_eight_bits(image, white)
     else:
@@ -136,12 +143,17 @@ def _mend_transparency(image, coding):
         image.info["transparency"] = value
 
 
+@functools.cache
+def _levels(white):
+    """The 8 bits for each value of 16, `(65536,)` uint8."""
+    return np.rint(np.minimum(np.arange(WHITE + 1) * (255 / white), 255)).astype("uint8")
+
+
 def _in_eight_bits(image, white):
     """A grey image of more bits, where Pillow would clip it, as one of mode "L"."""
     values = np.asarray(image)
     if is_deep(image):
-        table = np.rint(np.minimum(np.arange(WHITE + 1) * (255 / white), 255)).astype("uint8")
-        levels = table[values]
+        levels = _levels(white)[values]
     else:
         most, kind = (1, "floats") if image.mode == "F" else (255, "integers of this type")
         good = (values >= 0) & (values <= most)

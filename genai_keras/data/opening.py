@@ -41,13 +41,16 @@ def open_image(path, whole=False):
         TooLarge: it has too many pixels.
         Exception: errors of many types, if it is no image or damaged.
     """
-    if not (whole and _is_png(path)):
+    if not whole:
         try:
             return _open(path, path)
         except Exception as error:  # of long or damaged texts, among other things
-            if isinstance(error, TooLarge) or not _is_png(path):
+            if isinstance(error, TooLarge):
                 raise
-    return _open(_checked_png(path.read_bytes()), path)
+    with open(path, "rb") as file:
+        start = file.read(len(PNG))
+        content = start + file.read() if start == PNG else None
+    return _open(path if content is None else _checked_png(content), path)
 
 
 def _open(file, path):
@@ -75,11 +78,6 @@ def is_named_as_image(path):
     """Whether the suffix of a file is one of an image that can be read."""
     suffix = path.suffix.lower()
     return suffix in NAMED_FORMATS or Image.registered_extensions().get(suffix) in FORMATS
-
-
-def _is_png(path):
-    with open(path, "rb") as file:
-        return file.read(len(PNG)) == PNG
 
 
 def _checked_png(data):

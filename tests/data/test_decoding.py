@@ -209,6 +209,26 @@ def test_every_kind_of_tiff(tmp_path, photometric, bits, extra, order):
     assert np.abs(read(tmp_path / "a.tif") - truth).max() < tolerance
 
 
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize(("bits", "kind"), [(8, 2), (16, 2), (32, 1), (32, 2), (32, 3)])
+def test_numbers_without_a_known_range_are_read_where_they_are_levels_or_refused(
+    tmp_path, bits, kind, order
+):
+    levels = some(8, 1)
+    if kind == 3:
+        levels = levels / 255
+    (tmp_path / "a.tif").write_bytes(tiff(levels, bits, BLACK_IS_ZERO, order, kind=kind))
+    if bits > 8 and (order, bits, kind) != (">", 32, 1):
+        assert np.abs(read(tmp_path / "a.tif") - over_white(some(8, 1) / 255)).max() < 0.1
+    for wrong in (-1, 1000) if bits > 8 else (-1,):
+        if kind == 1 and wrong < 0:
+            continue
+        levels[2, 2] = wrong
+        (tmp_path / "a.tif").write_bytes(tiff(levels, bits, BLACK_IS_ZERO, order, kind=kind))
+        with pytest.raises(UserError, match=r"a\.tif.*(must be|signed|identify)"):
+            decode_image(tmp_path / "a.tif", (8, 8, 3))
+
+
 def test_every_kind_is_the_same_in_imagemagick(tmp_path):
     """The same files; few levels apart, as it rounds where Pillow cuts."""
     program = next((name for name in ("magick", "convert") if shutil.which(name)), None)
