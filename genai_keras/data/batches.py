@@ -33,7 +33,7 @@ class Batches:
         epoch_steps: batches per epoch, if a full pass would take too long. None, or more than
             there are, means a full pass.
         paths: the file of each sample in order, if it has one.
-        found: what was found where the samples are from, with `lines()` that tell it, or None.
+        summary: what was read, with `lines()` and `warnings` to print, or None.
     """
 
     fetch: Callable
@@ -46,7 +46,7 @@ class Batches:
     classes: int | None = None
     epoch_steps: int | None = None
     paths: list | None = None
-    found: object = None
+    summary: object = None
 
     @property
     def steps_per_epoch(self):

@@ -9,9 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from genai_keras.data.arrays import reason_of
-from genai_keras.data.decoding import WHITE, decode, decode_image, fitted, largest_value
-from genai_keras.data.found import Found
-from genai_keras.data.image_files import find_images
+from genai_keras.data.folder_listing import find_images
+from genai_keras.data.folder_summary import FolderSummary
+from genai_keras.data.image_decoding import WHITE, decode, decode_image, fitted, largest_value
 from genai_keras.errors import UserError
 
 MEMORY = 1 << 30  # bytes of decoded images to keep in memory; larger folders are streamed
@@ -26,21 +26,21 @@ class FolderPart:
     Args:
         paths: their files, in order.
         shape: `(height, width, channels)` of each.
-        found: what was found in the whole folder.
+        summary: what was found in the whole folder.
         pixels: `(len(paths), height, width, channels)` uint8; None if the folder is larger than
             memory, so that images are decoded each time they are fetched.
     """
 
     paths: list[Path]
     shape: tuple[int, int, int]
-    found: Found
+    summary: FolderSummary
     pixels: np.ndarray | None = None
 
     def fetch(self, indices):
         """`(batch,)` int64 -> `(batch, height, width, channels)` uint8, a TensorFlow function."""
 
         def decode(indices):
-            white = self.found.white
+            white = self.summary.white
             return np.stack([decode_image(self.paths[i], self.shape, white) for i in indices])
 
         pixels = tf.numpy_function(decode, [indices], tf.uint8, stateful=False)
@@ -68,46 +68,46 @@ def read_folder(data_dir, size, channels=None, limit=None, memory=None):
         UserError: the folder does not exist, has too few images, has some that cannot be read, or
             all are equal.
     """
-    found = find_images(data_dir, limit)
+    summary = find_images(data_dir, limit)
     memory = MEMORY if memory is None else memory
-    found.white = _white(found)
-    shape = (size, size, channels or (3 if found.in_colour else 1))
-    keys, images = _examine_all(found, size, channels, memory)
-    if len(found.paths) * np.prod(shape) > memory:
+    summary.white = _white(summary)
+    shape = (size, size, channels or (3 if summary.in_colour else 1))
+    keys, images = _examine_all(summary, size, channels, memory)
+    if len(summary.paths) * np.prod(shape) > memory:
         images = None
     for_validation = _choose_for_validation(keys)
     return tuple(
-        _part(found, shape, images, np.flatnonzero(for_validation == chosen))
+        _part(summary, shape, images, np.flatnonzero(for_validation == chosen))
         for chosen in (False, True)
     )
 
 
-def _part(found, shape, images, places):
-    paths = [found.paths[i] for i in places]
+def _part(summary, shape, images, places):
+    paths = [summary.paths[i] for i in places]
     if images is None:
-        return FolderPart(paths, shape, found)
+        return FolderPart(paths, shape, summary)
     pixels = np.empty((len(places), *shape), "uint8")
     for target, place in zip(pixels, places, strict=True):
         target[:] = images[place]  # a grey image is copied to each of three channels
-    return FolderPart(paths, shape, found, pixels)
+    return FolderPart(paths, shape, summary, pixels)
 
 
-def _white(found):
+def _white(summary):
     """The value of white in 16 bits: that of the fewest bits that hold all values of the folder."""
-    if not found.deep:
+    if not summary.deep:
         return WHITE
     broken, largest = [], 0
-    for path in found.deep:
+    for path in summary.deep:
         try:
             largest = max(largest, largest_value(path))
         except Exception as error:  # Pillow raises errors of many types
             broken.append((path, reason_of(error)))
-    found.check_broken(broken)
-    found.largest = largest
+    summary.check_broken(broken)
+    summary.largest = largest
     return next(2**bits - 1 for bits in DEPTHS if largest < 2**bits)
 
 
-def _examine_all(found, size, channels, memory):
+def _examine_all(summary, size, channels, memory):
     """Decodes all images once.
 
     Returns:
@@ -117,12 +117,12 @@ def _examine_all(found, size, channels, memory):
 
     def examine(path):
         try:
-            return _examine(path, size, channels, found.white)
+            return _examine(path, size, channels, summary.white)
         except Exception as error:  # Pillow raises errors of many types
             return reason_of(error)
 
     smallest, keys, images, broken = {}, [], [], []
-    for path, result in zip(found.paths, _each(examine, found), strict=True):
+    for path, result in zip(summary.paths, _each(examine, summary), strict=True):
         if isinstance(result, str):
             broken.append((path, result))
             continue
@@ -130,14 +130,14 @@ def _examine_all(found, size, channels, memory):
         scaled = hashlib.sha256(pixels).digest()
         smallest[scaled] = min(whole, smallest.get(scaled, whole))
         keys.append(scaled)
-        found.brightest = max(found.brightest or 0, int(pixels.max()))
+        summary.brightest = max(summary.brightest or 0, int(pixels.max()))
         memory -= pixels.nbytes
         if images is not None and memory >= 0:
             images.append(pixels)
         else:
             images = None
-    found.check_broken(broken)
-    found.copies = len(keys) - len(smallest)
+    summary.check_broken(broken)
+    summary.copies = len(keys) - len(smallest)
     return [smallest[key] for key in keys], images
 
 
@@ -154,14 +154,14 @@ def _examine(path, size, channels, white):
     return whole.digest(), pixels
 
 
-def _each(function, found):
+def _each(function, summary):
     """`map` over the images; with threads if they are large, as Pillow decodes without the lock."""
-    area = sum(width * height * count for (width, height), count in found.sizes.items())
-    if area < FOR_THREADS * len(found.paths):
-        yield from map(function, found.paths)
+    area = sum(width * height * count for (width, height), count in summary.sizes.items())
+    if area < FOR_THREADS * len(summary.paths):
+        yield from map(function, summary.paths)
     else:
         with ThreadPoolExecutor() as pool:
-            yield from pool.map(function, found.paths)
+            yield from pool.map(function, summary.paths)
 
 
 def _choose_for_validation(keys):

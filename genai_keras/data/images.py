@@ -95,7 +95,7 @@ def _batches(part, batch_size, seed, value_range, binarize):
         fetch = lambda indices: tf.gather(pixels, indices)  # noqa: E731
     else:
         count, shape, fetch = len(part.paths), part.shape, part.fetch
-    more = {name: getattr(part, name, None) for name in ("paths", "found")}
+    more = {name: getattr(part, name, None) for name in ("paths", "summary")}
     scaled = lambda indices: scale(fetch(indices), value_range)  # noqa: E731
     return Batches(scaled, count, tuple(shape), batch_size, seed, binarize, **more)
 

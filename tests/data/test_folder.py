@@ -84,7 +84,7 @@ def test_equal_images_are_in_one_part_however_they_are_encoded(tmp_path, seed):
             known[name](folder / f"{number}", image)
     again = read_folder(tmp_path / "again", SIZE, 3)
     assert sum(len(part.paths) for part in again) == 24 * 4
-    assert again[0].found.copies == 24 * 3
+    assert again[0].summary.copies == 24 * 3
     assert [rows(part) for part in again] == [rows(part) for part in once]
     assert not rows(again[0]) & rows(again[1])
 

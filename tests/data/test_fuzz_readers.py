@@ -287,7 +287,7 @@ def test_images(tmp_path, kind, mode, capfd):
             assert any(np.array_equal(image, each) for each in expected)
 
     def fetch(part):  # what is streamed was found good before: it cannot fail in training
-        white = part.found.white
+        white = part.summary.white
         return [folder_module.decode_image(each, part.shape, white) for each in part.paths]
 
     fuzz(path, *whole, read, check, 100)

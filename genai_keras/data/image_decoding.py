@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
 from genai_keras.data.arrays import reason_of
-from genai_keras.data.opening import open_image, unreadable
+from genai_keras.data.image_opening import open_image, unreadable
 
 WHITE = 65535  # of 16 bits
 # What EXIF calls the orientation, and what has to be done to the stored image.

@@ -12,7 +12,7 @@ from PIL import Image
 from genai_keras.cli.image_options import GANConfig
 from genai_keras.data import folder as folder_module
 from genai_keras.data.folder import read_folder
-from genai_keras.data.image_files import find_images
+from genai_keras.data.folder_listing import find_images
 from genai_keras.data.images import load_images
 from genai_keras.errors import UserError
 
@@ -93,7 +93,7 @@ def test_folders_of_runs_are_no_data(images):
     GANConfig(run_dir=run).save(run / "config.json")
     parts = read_folder(images, 8)
     assert [part.paths for part in parts] == before
-    assert "skipped: 1 folders of runs (runs/gan-01)" in parts[0].found.lines()
+    assert "skipped: 1 folders of runs (runs/gan-01)" in parts[0].summary.lines()
     assert "is the folder of a run" in said(run)
 
 
@@ -135,7 +135,7 @@ def test_images_of_every_format_are_found_by_content(images, kind):
     }
     for suffix in suffixes:
         assert np.array_equal(read[f"photo{suffix}"], np.asarray(image.convert("RGB"))), suffix
-    assert parts[0].found.copies == len(suffixes) - 1
+    assert parts[0].summary.copies == len(suffixes) - 1
 
 
 def test_jpegs_by_their_rarer_names_are_read(images):
@@ -316,10 +316,10 @@ def test_what_was_read_is_told(images):
     shutil.copy(images / "p0.png", images / "again.png")
     (images / "captions.txt").write_text("a red bird")
     train, validation = load_images("folder", images, image_size=8, batch_size=2)
-    assert train.found is validation.found
-    assert train.found.sizes == {(10, 12): 6, (30, 20): 1}
-    assert train.found.modes == {"RGB": 6, "L": 1}
-    assert train.found.lines() == [
+    assert train.summary is validation.summary
+    assert train.summary.sizes == {(10, 12): 6, (30, 20): 1}
+    assert train.summary.modes == {"RGB": 6, "L": 1}
+    assert train.summary.lines() == [
         f"7 images in {images}: 6 of 10 x 12, 1 of 30 x 20; mode: 6 RGB, 1 L",
         "copies of others: 1",
         "skipped: 1 text (captions.txt)",

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from genai_keras.data.arrays import reason_of
-from genai_keras.data.decoding import is_deep
-from genai_keras.data.found import BY_SUFFIX, Found, kind_of
-from genai_keras.data.opening import open_image, shown
+from genai_keras.data.folder_summary import BY_SUFFIX, FolderSummary, kind_of
+from genai_keras.data.image_decoding import is_deep
+from genai_keras.data.image_opening import open_image, shown
 from genai_keras.errors import UsageError, UserError
 
 # Names that systems and programs give to their own files, in small letters; and all with a dot.
@@ -29,41 +29,41 @@ def find_images(data_dir, limit=None):
         limit: largest number of images; they are chosen by chance, always in the same way.
 
     Returns:
-        `Found`.
+        `FolderSummary`.
 
     Raises:
         UserError: there is no such folder, it has fewer than two images, or it has files that are
             named like images but cannot be opened.
     """
-    found = Found(_check_folder(data_dir))
-    paths = sorted(_walk(found))
+    summary = FolderSummary(_check_folder(data_dir))
+    paths = sorted(_walk(summary))
     if limit is not None:
         paths = [paths[i] for i in np.random.default_rng(0).permutation(len(paths))]
     broken = []
     for number, path in enumerate(paths):
-        if len(found.paths) == limit:
-            found.unseen = len(paths) - number
+        if len(summary.paths) == limit:
+            summary.unseen = len(paths) - number
             break
         if BY_SUFFIX.get(path.suffix.lower()) == "camera raw":
-            found.skipped["camera raw"].append(path)
+            summary.skipped["camera raw"].append(path)
             continue
         try:
             with open_image(path) as image:
-                _add(found, path, image)
+                _add(summary, path, image)
         except Exception as error:  # of many types
             kind = kind_of(path, error)
             if kind:
-                found.skipped[kind].append(path)
+                summary.skipped[kind].append(path)
             else:
                 broken.append((path, reason_of(error)))
-    found.check_broken(broken)
-    if len(found.paths) < 2:
-        said = f": {'; '.join(found.lines()[1:])}" if found.skipped else ""
-        count = "fewer than two images" if found.paths else "no images"
+    summary.check_broken(broken)
+    if len(summary.paths) < 2:
+        said = f": {'; '.join(summary.lines()[1:])}" if summary.skipped else ""
+        count = "fewer than two images" if summary.paths else "no images"
         raise UserError(
-            f"there are {count} in {shown(found.folder)}, but it needs at least two{said}"
+            f"there are {count} in {shown(summary.folder)}, but it needs at least two{said}"
         )
-    return found
+    return summary
 
 
 def _check_folder(data_dir):
@@ -86,17 +86,17 @@ def _check_folder(data_dir):
     return folder
 
 
-def _walk(found):
+def _walk(summary):
     """Yields the files under a folder that may be images, each one once."""
-    start = os.path.realpath(found.folder)
-    seen, folders, links = {start}, [(str(found.folder), start)], []
+    start = os.path.realpath(summary.folder)
+    seen, folders, links = {start}, [(str(summary.folder), start)], []
     while folders or links:
         if folders:
             folder, real = folders.pop()
-            for entry in _entries(folder, found):
+            for entry in _entries(folder, summary):
                 target = os.path.join(real, entry.name)
                 if entry.name.startswith(".") or entry.name.casefold() in SYSTEM:
-                    found.skipped["hidden and system files"].append(Path(entry))
+                    summary.skipped["hidden and system files"].append(Path(entry))
                 elif entry.is_symlink():
                     links.append((entry.path, target))
                 elif entry.is_dir():
@@ -106,14 +106,14 @@ def _walk(found):
                     seen.add(target)
                     yield Path(entry)
                 else:
-                    found.skipped["other files"].append(Path(entry))
+                    summary.skipped["other files"].append(Path(entry))
             continue
         # Links come last, so that what is there and linked, too, has its own name.
         link, place = links.pop(0)
         target = os.path.realpath(link)
         above = os.path.join(target, "")
         if target in seen or place.startswith(above) or start.startswith(above):
-            found.skipped["links to what is read anyway"].append(Path(link))
+            summary.skipped["links to what is read anyway"].append(Path(link))
         elif os.path.isdir(target):
             seen.add(target)
             folders.append((link, target))
@@ -121,21 +121,21 @@ def _walk(found):
             seen.add(target)
             yield Path(link)
         else:
-            found.skipped["links that lead nowhere"].append(Path(link))
+            summary.skipped["links that lead nowhere"].append(Path(link))
 
 
-def _entries(folder, found):
+def _entries(folder, summary):
     """The entries of a folder by name; none if it belongs to a run or cannot be opened."""
     try:
         with os.scandir(folder) as entries:
             entries = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
-        if Path(folder) == found.folder:
+        if Path(folder) == summary.folder:
             raise UserError(f"{shown(folder)} cannot be opened: {reason_of(error)}") from None
-        found.skipped["folders that cannot be opened"].append(Path(folder))
+        summary.skipped["folders that cannot be opened"].append(Path(folder))
         return []
     if any(entry.name == "config.json" and _is_run(entry) for entry in entries):
-        found.skipped["folders of runs"].append(Path(folder))
+        summary.skipped["folders of runs"].append(Path(folder))
         return []
     return entries
 
@@ -149,15 +149,15 @@ def _is_run(path):
     return isinstance(values, dict) and {"command", "format"} <= values.keys()
 
 
-def _add(found, path, image):
+def _add(summary, path, image):
     """Adds an opened image."""
-    found.paths.append(path)
-    found.sizes[image.size] += 1
-    found.modes[image.mode] += 1
+    summary.paths.append(path)
+    summary.sizes[image.size] += 1
+    summary.modes[image.mode] += 1
     if is_deep(image):
-        found.deep.append(path)
+        summary.deep.append(path)
     if image.format not in ("MPO", "PSD"):  # whose others are previews and layers
         try:
-            found.frames += getattr(image, "is_animated", False)
+            summary.frames += getattr(image, "is_animated", False)
         except Exception:  # of many types: a second frame is damaged, which is not used
-            found.frames += 1
+            summary.frames += 1

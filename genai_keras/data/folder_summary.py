@@ -1,4 +1,4 @@
-"""What was found in a folder of images: the images, and what is not used, by kind."""
+"""What was read of a folder of images, and what was not, by kind."""
 
 import codecs
 import mimetypes
@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from genai_keras.data.opening import TooLarge, is_named_as_image, shown, unreadable
+from genai_keras.data.image_opening import TooLarge, is_named_as_image, shown, unreadable
 from genai_keras.errors import UserError
 
 # Many of these are TIFFs, from which Pillow would read a thumbnail.
@@ -51,12 +51,13 @@ KINDS = (
 HINTS = {name: hint for name, _, _, hint in KINDS}
 BY_SUFFIX = {suffix: name for name, suffixes, _, _ in KINDS for suffix in suffixes.split()}
 NAMED = 3  # files that a message names
+DARK = 63  # of 255: the brightest value of images that look black
 GREY = ("1", "L", "LA", "La")  # modes of Pillow, with all that begin with I or F
 
 
 @dataclass
-class Found:
-    """What was found in a folder of images.
+class FolderSummary:
+    """What was read of a folder of images.
 
     Args:
         folder: the folder.
@@ -92,7 +93,7 @@ class Found:
         return any(mode not in GREY and mode[0] not in "IF" for mode in self.modes)
 
     def lines(self):
-        """What was read and what was not, as a list of lines."""
+        """What was read and what was not, as lines to print, without the warnings."""
         sizes = [
             f"{count:,} of {width} x {height}"
             for (width, height), count in self.sizes.most_common(NAMED)
@@ -117,13 +118,19 @@ class Found:
         for kind, paths in sorted(self.skipped.items(), key=lambda each: -len(each[1])):
             hint = f": {HINTS[kind]}" if kind in HINTS else ""
             lines.append(f"skipped: {len(paths):,} {kind} ({self._some(paths)}){hint}")
-        if self.brightest is not None and self.brightest < 64:
-            lines.append(
-                f"warning: the brightest value of all images is {self.brightest} of 255, so they "
-                f"look black; `magick in.png -evaluate multiply {255 // max(1, self.brightest)} "
-                "out.png` makes one brighter"
-            )
         return lines
+
+    @property
+    def warnings(self):
+        """What looks wrong, a tuple of lines."""
+        if self.brightest is None or self.brightest > DARK:
+            return ()
+        factor = 255 // max(1, self.brightest)
+        return (
+            f"the brightest value of all images in {shown(self.folder)} is {self.brightest} of "
+            f"255, so they look black: make each brighter, as with `magick in.png -evaluate "
+            f"multiply {factor} out.png`",
+        )
 
     def check_broken(self, broken):
         """Raises a `UserError` if there are files that cannot be read: `(path, reason)` pairs."""

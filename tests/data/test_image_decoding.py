@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from genai_keras.data.decoding import decode, decode_image
 from genai_keras.data.folder import read_folder
+from genai_keras.data.image_decoding import decode, decode_image
 from genai_keras.errors import UserError
 
 HEIGHT, WIDTH = 7, 9
@@ -432,9 +432,9 @@ def test_sixteen_bits_are_scaled_by_those_in_use_in_the_folder(tmp_path, most, w
         pixels = part.fetch(np.arange(len(part.paths))).numpy()
         for path, seen in zip(part.paths, pixels, strict=True):
             assert np.abs(seen[..., 0] - scenes[path.name] * 255 / white).max() <= 0.5
-    assert parts[0].found.white == white
+    assert parts[0].summary.white == white
     line = f"with 16 bits of grey: 20; the largest value is {most}, so {white} becomes white"
-    assert line in parts[0].found.lines()
+    assert line in parts[0].summary.lines()
 
 
 def test_a_transparent_value_and_white_at_zero_in_twelve_bits(tmp_path):
@@ -443,7 +443,7 @@ def test_a_transparent_value_and_white_at_zero_in_twelve_bits(tmp_path):
     clear = png(samples, 16, GREY, [chunk(b"tRNS", struct.pack(">H", 77))])
     (tmp_path / "clear.png").write_bytes(clear)
     (tmp_path / "negative.tif").write_bytes(tiff(samples, 16, WHITE_IS_ZERO))
-    white = read_folder(tmp_path, 8)[0].found.white
+    white = read_folder(tmp_path, 8)[0].summary.white
     assert white == 4095
     seen = {path.name: np.asarray(decode(path, white)) for path in tmp_path.iterdir()}
     levels = np.rint(samples[..., 0] * 255 / 4095)
@@ -455,12 +455,11 @@ def test_images_that_look_black_are_told(tmp_path):
     """Colours of 12 bits in 16: Pillow reads only the higher byte of them."""
     for seed in range(5):
         (tmp_path / f"{seed}.png").write_bytes(png(some(12, 3, seed)[:, :7], 16, RGB))
-    found = read_folder(tmp_path, 7)[0].found
-    (line,) = (line for line in found.lines() if line.startswith("warning"))
+    (line,) = read_folder(tmp_path, 7)[0].summary.warnings
     assert "is 15 of 255" in line and "multiply 17" in line
     for seed in range(5):
         Image.fromarray(some(8, 3, seed).astype("uint8")).save(tmp_path / f"{seed}.png")
-    assert not any("warning" in line for line in read_folder(tmp_path, 8)[0].found.lines())
+    assert read_folder(tmp_path, 8)[0].summary.warnings == ()
 
 
 # Text in a PNG
@@ -528,7 +527,7 @@ def test_the_first_frame_or_page_is_the_image(tmp_path, kind):
     frames[0].save(tmp_path / f"a.{kind}", save_all=True, append_images=frames[1:], **options)
     assert np.abs(read(tmp_path / f"a.{kind}") - 40).max() < 3
     frames[2].save(tmp_path / "b.png")
-    found = read_folder(tmp_path, 8)[0].found
+    found = read_folder(tmp_path, 8)[0].summary
     assert len(found.paths) == 2 and found.frames == 1
     assert "with more frames or pages, of which the first is used: 1" in found.lines()
 
@@ -538,4 +537,4 @@ def test_previews_in_a_photograph_are_no_further_frames(tmp_path):
     frames = [Image.fromarray(some(8, 3, seed).astype("uint8")) for seed in range(2)]
     frames[0].save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=frames[1:])
     frames[1].save(tmp_path / "b.png")
-    assert read_folder(tmp_path, 8)[0].found.frames == 0
+    assert read_folder(tmp_path, 8)[0].summary.frames == 0
