@@ -1,6 +1,7 @@
 """A folder of the user's own images, of any size and kind, in two parts that share no image."""
 
 import hashlib
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,7 +145,7 @@ def _examine_all(summary, size, channels, memory):
 def _examine(path, size, channels, white):
     """A hash of an image's pixels, and its pixels once scaled: one channel if it is grey."""
     image = decode(path, white)
-    whole = hashlib.sha256(image.convert("RGB").tobytes())
+    whole = hashlib.sha256((image if image.mode == "RGB" else image.convert("RGB")).tobytes())
     whole.update(repr(image.size).encode())
     if channels == 1:
         image = image.convert("L")
@@ -160,7 +161,7 @@ def _each(function, summary):
     if area < FOR_THREADS * len(summary.paths):
         yield from map(function, summary.paths)
     else:
-        with ThreadPoolExecutor() as pool:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
             yield from pool.map(function, summary.paths)
 
 

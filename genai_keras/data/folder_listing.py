@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import deque
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +90,7 @@ def _check_folder(data_dir):
 def _walk(summary):
     """Yields the files under a folder that may be images, each one once."""
     start = os.path.realpath(summary.folder)
-    seen, folders, links = {start}, [(str(summary.folder), start)], []
+    seen, folders, links = {start}, [(str(summary.folder), start)], deque()
     while folders or links:
         if folders:
             folder, real = folders.pop()
@@ -99,6 +100,8 @@ def _walk(summary):
                     summary.skipped["hidden and system files"].append(Path(entry))
                 elif entry.is_symlink():
                     links.append((entry.path, target))
+                elif target in seen:
+                    continue  # behind a link to a folder above another link's
                 elif entry.is_dir():
                     seen.add(target)
                     folders.append((entry.path, target))
@@ -109,7 +112,7 @@ def _walk(summary):
                     summary.skipped["other files"].append(Path(entry))
             continue
         # Links come last, so that what is there and linked, too, has its own name.
-        link, place = links.pop(0)
+        link, place = links.popleft()
         target = os.path.realpath(link)
         above = os.path.join(target, "")
         if target in seen or place.startswith(above) or start.startswith(above):
@@ -146,7 +149,7 @@ def _is_run(path):
         values = json.loads(Path(path).read_text(encoding="utf-8")) if path.is_file() else None
     except (OSError, ValueError, RecursionError):
         return False
-    return isinstance(values, dict) and {"command", "format"} <= values.keys()
+    return isinstance(values, dict) and "command" in values and type(values.get("format")) is int
 
 
 def _add(summary, path, image):

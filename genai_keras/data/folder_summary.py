@@ -1,6 +1,7 @@
 """What was read of a folder of images, and what was not, by kind."""
 
 import codecs
+import functools
 import mimetypes
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -172,7 +173,7 @@ def kind_of(path, error):
             return name
     if named_as_image or isinstance(error, TooLarge):
         return None
-    kind, _ = mimetypes.MimeTypes(filenames=()).guess_type(f"file{suffix}")
+    kind, _ = _media_types().guess_type(f"file{suffix}")
     if kind and kind.split("/")[0] in ("audio", "font", "text", "video"):
         return kind.split("/")[0]
     try:
@@ -180,3 +181,8 @@ def kind_of(path, error):
         return "text" if head and b"\0" not in head else "other files"
     except UnicodeDecodeError:
         return "other files"
+
+
+@functools.cache
+def _media_types():
+    return mimetypes.MimeTypes(filenames=())  # without the files of this system

@@ -76,7 +76,7 @@ def standardize(image, white=WHITE):
     Raises:
         ValueError: values are out of range; other errors if the file is damaged.
     """
-    coding = image.tile[0].args if image.tile else None  # "L;4" for a PNG of four bits
+    coding = image.tile[0][3] if image.tile else None  # "L;4" for a PNG of four bits
     image.load()
     turn, profile = TURNS.get(_orientation(image)), image.info.get("icc_profile")
     if (

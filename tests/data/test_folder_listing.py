@@ -98,7 +98,7 @@ def test_folders_of_runs_are_no_data(images):
 
 
 @pytest.mark.parametrize(
-    "content", ["{}", "[]", '{"format": "coco"}', "{", "[" * 100_000, "\udcff"]
+    "content", ["{}", "[]", '{"command": "label", "format": "coco"}', "{", "[" * 100_000, "\udcff"]
 )
 def test_other_folders_with_a_config_are_data(images, content):
     save(images / "others" / "q.png", 9)
@@ -300,6 +300,15 @@ def test_two_links_to_each_other_and_one_that_leads_out_and_back(images, tmp_pat
     link(tmp_path / "out" / "up", tmp_path)
     link(images / "out", tmp_path / "out")
     assert names(find_images(images)) == ["out/q.png", *MINE]
+
+
+def test_links_to_a_folder_and_to_one_in_it_find_each_file_once(images, tmp_path):
+    save(tmp_path / "out" / "deep" / "q.png", 9)
+    save(tmp_path / "out" / "r.png", 10)
+    link(images / "a", tmp_path / "out" / "deep")
+    link(images / "b.png", tmp_path / "out" / "r.png")
+    link(images / "c", tmp_path / "out")
+    assert names(find_images(images)) == ["a/q.png", "b.png", *MINE]
 
 
 def test_a_file_that_is_there_and_linked_keeps_its_own_name(images):

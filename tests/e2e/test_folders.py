@@ -9,8 +9,9 @@ from PIL import Image
 from genai_keras.runs import load_run
 from genai_keras.train_gan import main
 
-TINY = ["--preset", "mlp", "--generator-widths", "8", "--discriminator-widths", "8", "--verbose", "0",
-        "--batch-size", "8", "--image-size", "8", "--dataset", "folder"]  # fmt: skip
+TINY = ["--preset", "mlp", "--generator-widths", "8", "--discriminator-widths", "8",
+        "--batch-size", "8", "--image-size", "8", "--verbose", "0",
+        "--dataset", "folder"]  # fmt: skip
 
 
 @pytest.fixture
