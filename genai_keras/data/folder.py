@@ -17,6 +17,7 @@ from genai_keras.errors import UserError
 
 MEMORY = 1 << 30  # bytes of decoded images to keep in memory; larger folders are streamed
 FOR_THREADS = 100_000  # pixels of an image from which on threads cost less than they gain
+STRIP = 1 << 20  # pixels to copy at once
 DEPTHS = (8, 10, 12, 14, 16)  # bits that cameras and scanners put into files of 16
 
 
@@ -145,14 +146,24 @@ def _examine_all(summary, size, channels, memory):
 def _examine(path, size, channels, white):
     """A hash of an image's pixels, and its pixels once scaled: one channel if it is grey."""
     image = decode(path, white)
-    whole = hashlib.sha256((image if image.mode == "RGB" else image.convert("RGB")).tobytes())
-    whole.update(repr(image.size).encode())
+    whole = _digest(image)
     if channels == 1:
         image = image.convert("L")
     pixels = np.asarray(fitted(image, (size, size))).reshape(size, size, -1)
     if pixels.shape[-1] == 3 and (pixels == pixels[..., :1]).all():
         pixels = pixels[..., :1].copy()
-    return whole.digest(), pixels
+    return whole, pixels
+
+
+def _digest(image):
+    """A hash of all pixels, equal for a grey image and the same one in RGB."""
+    width, height = image.size
+    digest = hashlib.sha256(repr(image.size).encode())
+    rows = max(1, STRIP // width)
+    for top in range(0, height, rows):
+        strip = image.crop((0, top, width, min(height, top + rows)))
+        digest.update(strip.convert("RGB").tobytes())
+    return digest.digest()
 
 
 def _each(function, summary):

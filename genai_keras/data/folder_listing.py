@@ -159,7 +159,7 @@ def _add(summary, path, image):
     summary.modes[image.mode] += 1
     if is_deep(image):
         summary.deep.append(path)
-    if image.format not in ("MPO", "PSD"):  # whose others are previews and layers
+    if image.format != "MPO":  # a photograph with previews
         try:
             summary.frames += getattr(image, "is_animated", False)
         except Exception:  # of many types: a second frame is damaged, which is not used

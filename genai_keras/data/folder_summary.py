@@ -34,11 +34,15 @@ KINDS = (
     (
         "video",
         ".mov .mp4 .m4v .avi .mkv .webm .3gp .mts",
-        [(4, b"ftyp"), (8, b"AVI "), (0, b"\x1aE\xdf\xa3"), (0, b"\0\0\1\xba")],
+        [
+            *((4, b"ftyp" + brand) for brand in (b"iso", b"mp4", b"qt", b"M4", b"3g", b"avc1")),
+            *((8, b"AVI "), (0, b"\x1aE\xdf\xa3"), (0, b"\0\0\1\xba")),
+        ],
         "take images from them, as with `ffmpeg -i in.mp4 -r 1 image-%05d.png`",
     ),
     ("SVG", ".svg .svgz", [(0, b"<svg")], "draw them, as with `rsvg-convert in.svg -o out.png`"),
     ("PDF", ".pdf", [(0, b"%PDF")], "convert them, as with `pdftoppm -png in.pdf page`"),
+    ("PSD", ".psd .psb", [(0, b"8BPS")], "export them as PNG"),
     ("DICOM", ".dcm", [(128, b"DICM")], "convert them to PNG first"),
     ("NumPy arrays", ".npy .npz", [(0, b"\x93NUMPY")], "save each image as PNG"),
     (

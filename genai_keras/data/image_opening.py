@@ -9,10 +9,10 @@ from PIL import Image, UnidentifiedImageError
 
 from genai_keras.errors import UserError
 
-# All that Pillow decodes by itself and knows by its first bytes. For some others it runs external
-# programs.
+# Those that Pillow knows by their first bytes and decodes by itself, in little memory if they are
+# damaged. For some others it runs external programs.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM", "QOI", "ICO",
-           "PSD", "DDS")  # fmt: skip
+           "DDS")  # fmt: skip
 # Their first bytes may begin anything, so the name has to agree.
 NAMED_FORMATS = {".tga": "TGA", ".pcx": "PCX", ".sgi": "SGI", ".rgb": "SGI", ".bw": "SGI"}
 MOST_PIXELS = 64_000_000  # a small file may claim billions, which would fill the memory

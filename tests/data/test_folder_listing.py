@@ -158,6 +158,8 @@ OTHERS = {
     "paper.pdf": (b"%PDF-1.7\n", "PDF", "pdftoppm"),
     "scan.png": (b"%PDF-1.7\n", "PDF", "pdftoppm"),
     "slice.dcm": (bytes(128) + b"DICM", "DICOM", "convert"),
+    "poster.psd": (b"8BPS\0\1" + bytes(50), "PSD", "export"),
+    "clip.jpg": (b"\0\0\0\x20ftypisom" + bytes(50), "video", "ffmpeg"),
     "more.zip": (b"PK\3\4" + bytes(50), "archives", "unpack"),
     "x.npz": (b"PK\3\4" + bytes(50), "NumPy arrays", "PNG"),
     "captions.txt": (b"a red bird", "text", ""),

@@ -276,21 +276,6 @@ def test_what_is_clear_is_white_in_every_format(tmp_path, suffix):
     )
 
 
-@pytest.mark.parametrize(
-    ("mode", "channels"), [(1, 1), (3, 3), (4, 4)], ids=["grey", "RGB", "CMYK"]
-)
-def test_photoshops_files(tmp_path, mode, channels):
-    """Adobe's layout: a header, three empty sections, then plane by plane; inks are inverted."""
-    samples = some(8, channels)
-    header = b"8BPS" + struct.pack(">H6x H2L2H", 1, channels, HEIGHT, WIDTH, 8, mode)
-    planes = samples.transpose(2, 0, 1).astype("uint8").tobytes()
-    (tmp_path / "a.psd").write_bytes(header + bytes(12) + bytes(2) + planes)
-    light = samples / 255
-    if channels == 4:
-        light = light[..., :3] * light[..., 3:]
-    assert np.abs(read(tmp_path / "a.psd") - over_white(light)).max() < 1.6
-
-
 # Colour profiles
 
 P3 = np.array([[0.5151, 0.2920, 0.1571], [0.2412, 0.6922, 0.0666], [-0.0011, 0.0419, 0.7841]])
