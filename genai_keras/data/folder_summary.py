@@ -24,7 +24,6 @@ KINDS = (
         [(4, b"ftyp" + brand) for brand in (b"hei", b"hev", b"mif1", b"msf1")],
         "convert them, as with `magick mogrify -format jpg *.HEIC`",
     ),
-    ("AVIF", ".avif .avifs", [(4, b"ftypavi")], "update Pillow"),
     (
         "JPEG XL",
         ".jxl",

@@ -1,7 +1,9 @@
 """Opening image files that nobody vouches for: which formats, how large, how damaged."""
 
+import contextlib
 import functools
 import io
+import os
 import warnings
 import zlib
 
@@ -28,8 +30,9 @@ class TooLarge(ValueError):
     """An image with more pixels than are allowed."""
 
 
+@contextlib.contextmanager
 def open_image(path, whole=False):
-    """`Image.open` for all formats that are read, with less trust and more patience.
+    """`Image.open` as a context for all formats that are read, with less trust and more patience.
 
     Texts in a PNG are left out, however long they are.
 
@@ -41,26 +44,39 @@ def open_image(path, whole=False):
         TooLarge: it has too many pixels.
         Exception: errors of many types, if it is no image or damaged.
     """
-    if not whole:
+    with _BoundedFile(path) as file:
+        is_png = file.read(len(PNG)) == PNG
+        file.seek(0)
         try:
-            return _open(path, path)
+            image = _open(_checked_png(file) if is_png and whole else file, path)
         except Exception as error:  # of long or damaged texts, among other things
-            if isinstance(error, TooLarge):
+            if whole or not is_png or isinstance(error, TooLarge):
                 raise
-    with open(path, "rb") as file:
-        start = file.read(len(PNG))
-        content = start + file.read() if start == PNG else None
-    return _open(path if content is None else _checked_png(content), path)
+            file.seek(0)
+            image = _open(_checked_png(file), path)
+        with image:
+            yield image
+
+
+class _BoundedFile(io.BufferedReader):
+    """A file that is asked for more than it has takes no more memory than it has."""
+
+    def __init__(self, path):
+        super().__init__(io.FileIO(path))
+        self.length = os.fstat(self.fileno()).st_size
+
+    def read(self, size=-1):
+        return super().read(size if size is None else min(size, self.length))
 
 
 def _open(file, path):
     try:
+        # From its path, Pillow would map some TIFFs to memory and mix up the rows if they turn.
         image = Image.open(file, formats=_formats(NAMED_FORMATS.get(path.suffix.lower())))
     except Image.DecompressionBombError as error:
         raise TooLarge(str(error)) from None
     except UnidentifiedImageError:
         raise UnidentifiedImageError("Pillow cannot identify it as an image") from None
-    image.filename = ""  # or else Pillow maps some TIFFs to memory, and mixes up their rows
     width, height = image.size
     if width * height > MOST_PIXELS:
         image.close()
@@ -80,9 +96,9 @@ def is_named_as_image(path):
     return suffix in NAMED_FORMATS or Image.registered_extensions().get(suffix) in FORMATS
 
 
-def _checked_png(data):
+def _checked_png(file):
     """A PNG whose checksums are right, as a file in memory without its texts."""
-    kept, start = [PNG], len(PNG)
+    data, kept, start = file.read(), [PNG], len(PNG)
     while start < len(data):
         length = int.from_bytes(data[start : start + 4], "big")
         kind, end = data[start + 4 : start + 8], start + 12 + length
