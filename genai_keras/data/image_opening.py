@@ -20,7 +20,9 @@ NAMED_FORMATS = {".tga": "TGA", ".pcx": "PCX", ".sgi": "SGI", ".rgb": "SGI", ".b
 MOST_PIXELS = 64_000_000  # a small file may claim billions, which would fill the memory
 PNG = b"\x89PNG\r\n\x1a\n"
 TEXTS = (b"tEXt", b"zTXt", b"iTXt")
-MEANT = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0")  # texts that may turn the image
+# Texts that may turn the image; the first has a second zero if it is not compressed.
+TURNING = (b"XML:com.adobe.xmp\0\0", b"Raw profile type exif\0")
+MOST_TEXT = 1 << 16  # bytes of such a text
 
 # Each image is either read or reported with its problem; warnings of Pillow do not name the file.
 warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -105,7 +107,8 @@ def _checked_png(file):
         content = data[start + 4 : end - 4]
         if end > len(data):
             break
-        if kind not in TEXTS or content[4:].startswith(MEANT):
+        turns = content[4:].startswith(TURNING) and length <= MOST_TEXT
+        if turns or kind not in TEXTS:
             if zlib.crc32(content).to_bytes(4, "big") != data[end - 4 : end]:
                 raise ValueError(f"the checksum of its part {kind!r} is wrong")
             kept.append(data[start:end])

@@ -376,6 +376,14 @@ def test_images_are_upright_in_every_format(tmp_path, orientation):
         assert error.max() == 0 or (path.suffix == ".jpg" and error.mean() < 12), path
 
 
+def test_a_png_is_turned_by_its_xmp(tmp_path):
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="6"/></x:xmpmeta>'
+    stored = some(8, 3)
+    text = chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp)
+    (tmp_path / "a.png").write_bytes(png(stored, 8, RGB, [text]))
+    assert np.array_equal(read(tmp_path / "a.png"), UPRIGHT[6](stored))
+
+
 @pytest.mark.parametrize(
     "exif", [b"Exif\0\0garbage", b"Exif\0\0", b"MM\0*\xff\xff\xff\xff", b"II*\0\x08"]
 )
@@ -459,6 +467,8 @@ def long_texts():
         "many": [text] * 90,  # each too long, and together more than 64 MiB
         "tEXt": [chunk(b"tEXt", b"prompt\0" + words)],
         "damaged": [chunk(b"zTXt", b"prompt\0\0no zlib"), chunk(b"tEXt", b"a\0b", checksum=1)],
+        "XMP": [chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(words))],
+        "history": [chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + words)],
         "workflow": [chunk(b"tEXt", b"workflow\0" + b"x" * 2_000_000)] * 3,
     }
 
