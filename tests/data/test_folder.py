@@ -89,17 +89,19 @@ def test_equal_images_are_in_one_part_however_they_are_encoded(tmp_path, seed):
     assert not rows(again[0]) & rows(again[1])
 
 
-def test_what_is_equal_once_it_is_scaled_is_in_one_part(tmp_path):
-    """At the size that is learnt, one image is the other."""
-    for seed in range(12):
-        small = Image.fromarray(scene(seed))
-        for factor in (1, 2, 3):
-            large = small.resize((SIZE * factor, SIZE * factor), Image.Resampling.NEAREST)
-            bordered = Image.new("RGB", (SIZE * factor + 2 * seed, SIZE * factor))
-            bordered.paste(large, (seed, 0))  # what is cropped does not count
-            bordered.save(tmp_path / f"{seed}-{factor}.png")
-    train, validation = read_folder(tmp_path, 4)
-    assert not rows(train) & rows(validation)
+def test_what_is_equal_once_it_is_cropped_is_in_one_part(tmp_path):
+    """As they are learnt, one image is the other. The names of the files do not matter."""
+    for seed in range(30):
+        for number, colour in enumerate(("red", "green", "blue")):  # of borders that are cropped
+            bordered = Image.new("RGB", (SIZE + 2 * seed, SIZE), colour)
+            bordered.paste(Image.fromarray(scene(seed)), (seed, 0))
+            for folder, place in (("one", number), ("other", 2 - number)):
+                (tmp_path / folder).mkdir(exist_ok=True)
+                bordered.save(tmp_path / folder / f"{seed}-{place}.png")
+    one, other = read_folder(tmp_path / "one", SIZE), read_folder(tmp_path / "other", SIZE)
+    assert one[0].summary.copies == 60
+    assert not rows(one[0]) & rows(one[1])
+    assert [rows(part) for part in one] == [rows(part) for part in other]
 
 
 def test_the_parts_do_not_depend_on_the_size(tmp_path):

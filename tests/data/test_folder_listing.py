@@ -304,6 +304,16 @@ def test_two_links_to_each_other_and_one_that_leads_out_and_back(images, tmp_pat
     assert names(find_images(images)) == ["out/q.png", *MINE]
 
 
+def test_a_link_elsewhere_does_not_lead_to_what_is_around_the_folder(tmp_path):
+    for seed in range(2):
+        save(tmp_path / "home" / "mine" / f"{seed}.png", seed)
+    save(tmp_path / "home" / "private.png", 8)
+    save(tmp_path / "disk" / "q.png", 9)
+    link(tmp_path / "disk" / "home", tmp_path / "home")
+    link(tmp_path / "home" / "mine" / "disk", tmp_path / "disk")
+    assert names(find_images(tmp_path / "home" / "mine")) == ["0.png", "1.png", "disk/q.png"]
+
+
 def test_links_to_a_folder_and_to_one_in_it_find_each_file_once(images, tmp_path):
     save(tmp_path / "out" / "deep" / "q.png", 9)
     save(tmp_path / "out" / "r.png", 10)
