@@ -21,7 +21,7 @@ def rows(text):
 
 @pytest.mark.parametrize("suffix", [".ipynb", ".py"])
 def test_the_solution_is_all_right(capsys, suffix):
-    path = EXERCISES / f"source/chapter4/chapter4{suffix}"
+    path = EXERCISES.with_name("grading") / f"source/chapter4/chapter4{suffix}"
     assert main(["chapter4", str(path)]) == 0
     printed = capsys.readouterr().out
     assert set(rows(printed).values()) == {"right"} and printed.endswith("4 of 4 right\n")

@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-EXERCISES = Path(__file__).parents[2] / "notebooks/exercises"
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 
 def nbgrader(course, *arguments):
@@ -43,11 +43,11 @@ def hand_in(course, student, answers):
 @pytest.mark.slow
 def test_an_assignment_from_handing_out_to_the_table_of_grades(tmp_path):
     course = tmp_path / "course"
-    shutil.copytree(EXERCISES, course)
+    shutil.copytree(NOTEBOOKS / "grading", course)
     nbgrader(course, "generate_assignment", "chapter4")
     handed_out = course / "release/chapter4"
     assert [path.name for path in handed_out.iterdir()] == ["chapter4.ipynb"], "answers, too?"
-    ours = nbformat.read(EXERCISES / "chapter4.ipynb", as_version=4)
+    ours = nbformat.read(NOTEBOOKS / "exercises/chapter4.ipynb", as_version=4)
     theirs = nbformat.read(handed_out / "chapter4.ipynb", as_version=4)
     assert [(c.source, c.metadata) for c in ours.cells] == [
         (c.source, c.metadata) for c in theirs.cells
