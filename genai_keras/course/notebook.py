@@ -112,7 +112,9 @@ class Progress(keras.callbacks.Callback):
         return Pretty(f"epoch {self.epoch + 1}/{self.epochs} {bar} {told}\n{self.figures}".strip())
 
     def _sample(self):
-        newest = self.show.shown()[-1]
+        newest = self.show.newest
+        if newest is None:  # the folder has samples of an earlier training
+            return Pretty("")
         if newest.suffix == ".png":
             return Image(newest.read_bytes())
         return Pretty(newest.read_text(encoding="utf-8"))

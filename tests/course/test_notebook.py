@@ -100,8 +100,9 @@ class Written(EachEpoch):
         path.write_text(f"as of epoch {epoch}", encoding="utf-8")
 
 
+@pytest.mark.parametrize("again", [False, True])
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")  # how Keras finds out
-def test_progress_shows_text_and_learns_how_many_steps_an_epoch_has(displays, tmp_path):
+def test_progress_shows_text_and_learns_how_many_steps_an_epoch_has(displays, tmp_path, again):
     network = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     network.compile("sgd", "mse")
     pairs = tf.data.Dataset.from_generator(
@@ -109,10 +110,13 @@ def test_progress_shows_text_and_learns_how_many_steps_an_epoch_has(displays, tm
         output_signature=(tf.TensorSpec((1, 1)), tf.TensorSpec((1, 1))),
     )
     written = Written(tmp_path, suffix=".txt")
+    if again:  # what an earlier training left is not what this one has learned
+        written.samples.mkdir()
+        (written.samples / "epoch_0009.txt").write_text("old")
     callbacks = [written, shown.Progress(written)]
     history = network.fit(pairs, epochs=2, shuffle=False, verbose=0, callbacks=callbacks)
     bars, texts = displays
-    assert texts == [f"as of epoch {epoch}" for epoch in range(3)]
+    assert texts == ["" if again else "as of epoch 0", "as of epoch 1", "as of epoch 2"]
     assert bars[0].startswith("epoch 1/2 ░") and "█" not in bars[0]
     assert bars[-1].startswith("epoch 2/2 " + shown.BAR * "█")
     assert bars[-1].endswith(f"\nloss {history.history['loss'][-1]:.3f}")
