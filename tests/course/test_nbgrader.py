@@ -25,7 +25,7 @@ def nbgrader(course, *arguments):
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    return [line for line in done.stderr.splitlines() if "WARNING" in line]
+    return [line for line in done.stderr.splitlines() if "App | WARNING]" in line]
 
 
 def hand_in(course, student, answers):
