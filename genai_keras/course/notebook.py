@@ -15,13 +15,14 @@ from genai_keras.plots.images import image_grid
 from genai_keras.training.terminal import Pace, duration
 
 try:
-    from IPython.display import HTML, DisplayHandle, Image, Markdown, Pretty, display
+    from IPython.display import HTML, DisplayHandle, Markdown, Pretty, display
 except ImportError as error:
     raise ImportError("notebooks need more packages: pip install genai_keras[notebooks]") from error
 
 FAST = "GENAI_KERAS_FAST"  # environment variable that tests set to run notebooks in seconds
 BAR = 32  # characters
 REDRAWN = 0.25  # seconds between two states of the bar
+SAMPLE = (800, 400)  # most pixels of what is shown below it, so that both are in sight
 
 
 def setting(full, fast):
@@ -116,7 +117,9 @@ class Progress(keras.callbacks.Callback):
         if newest is None:  # the folder has samples of an earlier training
             return Pretty("")
         if newest.suffix == ".png":
-            return Image(newest.read_bytes())
+            with PillowImage.open(newest) as image:
+                image.thumbnail(SAMPLE)
+                return image
         return Pretty(newest.read_text(encoding="utf-8"))
 
 
