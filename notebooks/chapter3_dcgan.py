@@ -8,8 +8,7 @@
 # - what the averaged generator is, and what it is good for;
 # - how to walk through the noise, and why to stay on a sphere.
 #
-# About one and a half minutes on two CPU cores. The game itself, with its two losses, is that of
-# chapter 2.
+# The game itself, with its two losses, is that of chapter 2.
 
 # %%
 import keras
@@ -25,6 +24,7 @@ from genai_keras.evaluation.features import load_feature_extractor
 from genai_keras.models.gan import GAN
 from genai_keras.networks.dcgan import build_dcgan_discriminator, build_dcgan_generator
 from genai_keras.course.notebook import (
+    Progress,
     explore,
     new_run,
     plot_history,
@@ -234,7 +234,7 @@ history = gan.fit(
     steps_per_epoch=setting(train.steps_per_epoch, fast=5),
     shuffle=False,
     verbose=0,
-    callbacks=[EpochTensorBoard(run / "tensorboard"), grid],
+    callbacks=[EpochTensorBoard(run / "tensorboard"), grid, Progress(grid)],
 )
 plot_history(history, ["generator_loss", "discriminator_loss"], ["d_real", "d_fake"])
 
