@@ -113,6 +113,7 @@ def run(source, folder):
         resources={"metadata": {"path": str(folder)}},
         store_widget_state=False,
         record_timing=False,
+        coalesce_streams=True,  # else lines that come late stand alone
     ).execute(stderr=subprocess.DEVNULL)  # TensorFlow's notes on the machine
     return notebook
 
