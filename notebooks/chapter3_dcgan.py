@@ -315,10 +315,10 @@ for name, each in generators.items():
     print(f"{name}: Frechet distance {frechet_distance(features, real_features):.2f}")
 
 # %% [markdown]
-# The averaged generator is slightly closer to the real digits here, but one run with one seed does
-# not prove that averaging helps. What the average does give is calm. After 2,800 steps both
-# generators still improve, and an average over a few hundred steps lags behind a little. Measure
-# again after a long training.
+# The two are about equally close to the real digits: in one of our runs the averaged generator was
+# slightly closer, in another the learning one. What the average does give is calm. After 2,800
+# steps both generators still improve, and an average over a few hundred steps lags behind a little.
+# Measure again after a long training.
 #
 # ### How a digit emerges
 #
