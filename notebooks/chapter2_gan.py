@@ -7,8 +7,6 @@
 # - why the generator's loss is not simply the negative of the discriminator's;
 # - whose gradient moves which network;
 # - how to read `d_real` and `d_fake`.
-#
-# About one and a half minutes on two CPU cores.
 
 # %%
 import keras
@@ -22,6 +20,7 @@ from genai_keras.data.images import load_images
 from genai_keras.models.gan import GAN
 from genai_keras.networks.dense import build_dense_discriminator, build_dense_generator
 from genai_keras.course.notebook import (
+    Progress,
     new_run,
     plot_history,
     setting,
@@ -238,11 +237,12 @@ for name, value in gan.train_step(batch).items():
 # ## A short `fit`
 #
 # `fit` repeats that step. Before training and after each epoch, a callback draws 64 images from
-# noise that stays the same.
+# noise that stays the same. Watch how they get better.
 
 # %%
 run = new_run("chapter2")
 noise_before = gan.generate(16, seed=1)
+grid = ImageGrid(run / "mlp")
 history = gan.fit(
     train.shuffled(),
     epochs=setting(40, fast=1),
@@ -252,7 +252,8 @@ history = gan.fit(
     verbose=0,
     callbacks=[
         EpochTensorBoard(run / "mlp" / "tensorboard"),
-        ImageGrid(run / "mlp"),
+        grid,
+        Progress(grid),
     ],
 )
 plot_history(history, ["generator_loss", "discriminator_loss"], ["d_real", "d_fake"])
@@ -298,6 +299,7 @@ small = GAN(
     build_dense_discriminator((28, 28, 1), widths=(256,)),
 )
 small.compile(keras.optimizers.Adam(1e-3, beta_1=0.5), keras.optimizers.Adam(1e-3, beta_1=0.5))
+small_grid = ImageGrid(run / "dense")
 small_history = small.fit(
     train.shuffled(),
     epochs=setting(40, fast=1),
@@ -307,7 +309,8 @@ small_history = small.fit(
     verbose=0,
     callbacks=[
         EpochTensorBoard(run / "dense" / "tensorboard"),
-        ImageGrid(run / "dense"),
+        small_grid,
+        Progress(small_grid),
     ],
 )
 show_images(small.generate(48, seed=2), columns=12)
