@@ -1,11 +1,11 @@
 """Attention weights as images."""
 
 import functools
-import io
 import warnings
 
 import numpy as np
-from PIL import Image
+
+from genai_keras.plots.figures import draw
 
 MOST_LABELS = 40  # on an axis; more would be unreadable
 CJK_FONTS = (
@@ -26,26 +26,24 @@ def attention_image(maps, queries, keys, doing):
     Returns:
         `(height, width, 3)` uint8.
     """
-    from matplotlib.figure import Figure  # without pyplot: no global state, no display
-
     blocks, heads = maps.shape[:2]
     maps = maps[:, :, : len(queries), : len(keys)]
-    figure = Figure(figsize=(3.0 * heads, 3.2 * blocks), dpi=80, layout="constrained")
-    for (block, head), axes in np.ndenumerate(figure.subplots(blocks, heads, squeeze=False)):
-        axes.imshow(maps[block, head], cmap="magma", vmin=0.0, vmax=1.0, aspect="auto")
-        axes.set_title(f"block {block + 1}, head {head + 1}", fontsize=9)
-        for axis, labels in ((axes.xaxis, keys), (axes.yaxis, queries)):
-            if len(labels) <= MOST_LABELS:
-                axis.set_ticks(range(len(labels)), labels, fontsize=7, fontfamily=_fonts())
-        if head == 0:
-            axes.set_ylabel(doing)
-        if block == blocks - 1:
-            axes.set_xlabel("looking at")
-    file = io.BytesIO()
+
+    def paint(figure):
+        for (block, head), axes in np.ndenumerate(figure.subplots(blocks, heads, squeeze=False)):
+            axes.imshow(maps[block, head], cmap="magma", vmin=0.0, vmax=1.0, aspect="auto")
+            axes.set_title(f"block {block + 1}, head {head + 1}", fontsize=9)
+            for axis, labels in ((axes.xaxis, keys), (axes.yaxis, queries)):
+                if len(labels) <= MOST_LABELS:
+                    axis.set_ticks(range(len(labels)), labels, fontsize=7, fontfamily=_fonts())
+            if head == 0:
+                axes.set_ylabel(doing)
+            if block == blocks - 1:
+                axes.set_xlabel("looking at")
+
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # drawn as a box
-        figure.savefig(file, format="png")
-    return np.asarray(Image.open(file).convert("RGB"))
+        return draw(paint, figsize=(3.0 * heads, 3.2 * blocks), dpi=80)
 
 
 @functools.cache
