@@ -8,7 +8,7 @@ from typing import ClassVar
 import tensorflow as tf
 
 from genai_keras.data.batches import Batches
-from genai_keras.errors import UsageError
+from genai_keras.errors import UsageError, one_line
 
 
 @dataclass(frozen=True)
@@ -128,5 +128,4 @@ def left_in(folder, name):
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
-        reason = str(error).splitlines()[0]
-        print(f"warning: {folder / name} cannot be written: {reason}", file=sys.stderr)
+        print(f"warning: {folder / name} cannot be written: {one_line(error)}", file=sys.stderr)

@@ -1,6 +1,7 @@
 """What the terminal shows of a run: a line per epoch, the time left, and samples."""
 
 import statistics
+import sys
 import time
 
 import keras
@@ -9,6 +10,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from genai_keras.errors import cleaning_up
 from genai_keras.plots.strips import image_strip
 
 WARM_UP = 2  # steps that compile, and tell nothing of the pace
@@ -81,7 +83,14 @@ class Terminal(keras.callbacks.Callback):
         self.steps_per_epoch = train.steps_per_epoch
         self.checkpoint = checkpoint
         self.previews = [each for each in shows if hasattr(each, "preview")] if previews else []
-        self.console = Console(force_jupyter=False, highlight=False, markup=False, emoji=False)
+        is_terminal = sys.stdout is not None and sys.stdout.isatty()
+        self.console = Console(
+            force_terminal=None if is_terminal else False,  # a file is none, despite FORCE_COLOR
+            force_jupyter=False,
+            highlight=False,
+            markup=False,
+            emoji=False,
+        )
         moves = self.console.is_terminal and not self.console.is_dumb_terminal
         self.is_live = live and moves
         self.width = min(self.console.width, WIDTH) if moves else WIDTH
@@ -100,7 +109,8 @@ class Terminal(keras.callbacks.Callback):
         return self
 
     def __exit__(self, *failure):
-        self.live.stop()
+        with cleaning_up("the progress bar did not end in order"):
+            self.live.stop()
 
     def on_train_begin(self, logs=None):
         self.shown = self._previews()
