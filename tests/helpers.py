@@ -11,6 +11,7 @@ from datetime import date
 import h5py
 import keras
 import numpy as np
+from PIL import Image
 
 from genai_keras import train_gan, train_lm, train_seq2seq, train_vae
 from genai_keras.callbacks.images import ImageGrid
@@ -43,6 +44,8 @@ RUNS = {
     "pairs": (train_seq2seq.main, WORDS),
 }
 
+# What the training doctor adds to the history of a model of images.
+LOOKS = {"roughness", "brightness_outside", "border_outside", "contrast_outside"}
 
 SHORT = [
     *(*WORDS, "--num-layers", "1", "--num-heads", "1", "--batch-size", "4", "--dropout", "0.2"),
@@ -161,6 +164,16 @@ def mutated(data, random):
         else:
             data[start:end] = random.permutation(list(data[start:end])).astype("uint8").tobytes()
     return bytes(data)
+
+
+def grid_in(path, columns, rows, side):
+    """One channel of a grid of square images in a file, not enlarged and without its labels."""
+    height, width = rows * (side + 2) + 2, columns * (side + 2) + 2
+    factor = -(-560 // width)
+    with Image.open(path) as image:
+        pixels = np.asarray(image)[-height * factor :, -width * factor :, 0]
+    assert pixels.shape == (height * factor, width * factor)
+    return pixels[::factor, ::factor].astype(int)
 
 
 def newest_manifest(folder):

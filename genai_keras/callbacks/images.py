@@ -5,7 +5,7 @@ from PIL import Image
 
 from genai_keras.callbacks.epochs import EachEpoch, read_history
 from genai_keras.files import whole_file
-from genai_keras.plots.images import image_grid, save_animation
+from genai_keras.plots.images import class_grid, save_animation
 
 PREVIEWED = 10  # images that a wide terminal may show
 
@@ -68,6 +68,4 @@ class ImageGrid(EpochImage):
         images = self.model.generate(max(self.count // classes, 1) * classes, seed=self.seed)
         low, high = self.model.value_range
         self.preview = (images[:PREVIEWED] - low) / (high - low)
-        return image_grid(
-            images, columns=self.model.classes or None, value_range=self.model.value_range
-        )
+        return class_grid(images, self.model.classes, self.model.value_range)

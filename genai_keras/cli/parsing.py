@@ -43,7 +43,7 @@ def parse_config(cls, argv=None, description=None):
     if typed.get("resume") and typed.get("overwrite"):
         parser.error("--resume continues a run and --overwrite replaces it: use only one of them")
     if typed.get("data_dir"):
-        typed["data_dir"] = typed["data_dir"].expanduser().absolute()
+        typed["data_dir"] = typed["data_dir"].absolute()
     if not issubclass(cls, TrainConfig):
         return _checked(cls(**typed))
     if typed.get("resume"):

@@ -32,6 +32,8 @@ class Batches:
         classes: number of classes; each batch is then `(samples, labels)` with one-hot labels.
         epoch_steps: batches per epoch, if a full pass would take too long. None, or more than
             there are, means a full pass.
+        paths: the file of each sample in order, if it has one.
+        summary: what was read, with `lines()` and `warnings` to print, or None.
     """
 
     fetch: Callable
@@ -43,6 +45,8 @@ class Batches:
     labels: np.ndarray | None = None
     classes: int | None = None
     epoch_steps: int | None = None
+    paths: list | None = None
+    summary: object = None
 
     @property
     def steps_per_epoch(self):

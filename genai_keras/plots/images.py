@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from genai_keras.data.images import to_pixels
 from genai_keras.files import whole_file
@@ -11,6 +11,7 @@ from genai_keras.files import whole_file
 ANIMATION_FRAMES = 60  # at most; for longer runs, the animation skips epochs evenly
 ANIMATION_SECONDS = 8.0
 GAP, CAPTION = 12, 24  # pixels: between captioned images, and height of a caption
+LINE, LETTERS = 22, 15  # pixels: height of a line above a grid, and of its letters
 
 
 def image_grid(images, columns=None, least_side=560, gap=2, value_range=(-1, 1)):
@@ -36,6 +37,64 @@ def image_grid(images, columns=None, least_side=560, gap=2, value_range=(-1, 1))
         grid[y : y + height, x : x + width] = image  # one grey channel fills all three
     factor = math.ceil(least_side / grid.shape[1])
     return grid.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def class_grid(images, classes, value_range=(-1, 1)):
+    """A grid of images, `(height, width, 3)` uint8; its columns are the classes, if there are any.
+
+    Args:
+        images: `(n, height, width, 1 or 3)`, with labels in turn.
+        classes: number of classes, or 0.
+        value_range: range of the images, `(black, white)`.
+    """
+    grid = image_grid(images, columns=classes or None, value_range=value_range)
+    if not classes:
+        return grid
+    return labelled(grid, "Generated images, in columns by their label", map(str, range(classes)))
+
+
+def labelled(grid, title, columns=(), rows=()):
+    """Writes a title above a grid, and labels above its columns and beside its rows.
+
+    Args:
+        grid: `(height, width, 3)` uint8, columns of equal width and rows of equal height.
+        title: broken into lines if it is long.
+        columns: labels from left to right.
+        rows: labels from top to bottom.
+
+    Returns:
+        `(height, width, 3)` uint8; the grid is its lower right corner.
+    """
+    columns, rows = list(columns), list(rows)
+    font = ImageFont.load_default(LETTERS)
+    height, width = grid.shape[:2]
+    left = math.ceil(max(map(font.getlength, rows), default=-GAP) + GAP)
+    lines = _lines(title, font, left + width - GAP)
+    top = LINE * (len(lines) + bool(columns))
+    sheet = Image.new("RGB", (left + width, top + height), "white")
+    sheet.paste(Image.fromarray(grid), (left, top))
+    draw = ImageDraw.Draw(sheet)
+    for number, line in enumerate(lines):
+        draw.text((GAP // 2, LINE * number + 3), line, "black", font)
+    for index, label in enumerate(columns):
+        x = left + (index + 0.5) * width / len(columns)
+        draw.text((x, top - 4), label, "black", font, "ms")
+    for index, label in enumerate(rows):
+        y = top + (index + 0.5) * height / len(rows)
+        draw.text((left - GAP // 2, y), label, "black", font, "rm")
+    return np.asarray(sheet)
+
+
+def _lines(text, font, width):
+    """A text broken into lines of at most `width` pixels."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if font.getlength(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
 
 
 def captioned(images, columns=3):
@@ -65,10 +124,12 @@ def save_animation(paths, animation, captions=None):
     It begins with the last image, which is what a page shows where nothing moves.
 
     Args:
-        paths: the images, in order.
+        paths: the images, in order; without any, no file is written.
         animation: path of the GIF.
         captions: more text for an epoch, by its number.
     """
+    if not paths:
+        return
     if len(paths) > ANIMATION_FRAMES:
         paths = [paths[round(i)] for i in np.linspace(0, len(paths) - 1, ANIMATION_FRAMES)]
     frames = []

@@ -8,7 +8,7 @@ from typing import ClassVar
 import tensorflow as tf
 
 from genai_keras.data.batches import Batches
-from genai_keras.errors import UsageError
+from genai_keras.errors import UsageError, one_line
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Task:
 
         Args:
             run: an opened run.
-            request: has `samples`, `likelihoods`, `importance_samples` and `seed`.
+            request: has `samples`, `likelihoods`, `importance_samples`, `inception` and `seed`.
         """
         raise NotImplementedError
 
@@ -134,5 +134,4 @@ def left_in(folder, name):
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
-        reason = str(error).splitlines()[0]
-        print(f"warning: {folder / name} cannot be written: {reason}", file=sys.stderr)
+        print(f"warning: {folder / name} cannot be written: {one_line(error)}", file=sys.stderr)

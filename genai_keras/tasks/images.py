@@ -1,5 +1,7 @@
 """Images, for any model with `generate`, `stream`, `classes` and a `value_range`."""
 
+from functools import partial
+
 import numpy as np
 from PIL import Image
 
@@ -7,14 +9,18 @@ from genai_keras.callbacks.images import ImageGrid
 from genai_keras.data.datasets import DATASETS
 from genai_keras.data.images import load_images, to_pixels
 from genai_keras.errors import UsageError, UserError
-from genai_keras.evaluation.features import Thumbnails, load_feature_extractor
+from genai_keras.evaluation.features import load_feature_extractor
 from genai_keras.evaluation.images import NEIGHBOURS, score_images
+from genai_keras.evaluation.inception import score_inception
 from genai_keras.evaluation.scores import score_bounds
+from genai_keras.evaluation.self_supervised import FILE, features_of
 from genai_keras.files import whole_file
-from genai_keras.plots.images import image_grid
+from genai_keras.plots.images import class_grid, image_grid, labelled
 from genai_keras.tasks.base import Data, Task, left_in
 from genai_keras.tasks.samples import Samples
+from genai_keras.training.versions import read_versions
 
+PIXELS = (0, 255)  # black and white, as uint8
 STEPS = 10  # images of a walk
 DRAWN = 24  # samples that are shown next to their nearest training images
 MOST_REMEMBERED = 60_000  # training images to search for the nearest one
@@ -51,13 +57,13 @@ class Images(Task):
         count = request.count or usual
         labels = np.resize(label, count) if label else None
         if request.interpolate:
-            parts, columns = model.walks(count, STEPS, request.seed, labels), STEPS
+            parts, draw = model.walks(count, STEPS, request.seed, labels), walk_grid
             count *= STEPS
         else:
             parts = model.stream(count, request.seed, labels)
-            columns = None if label else model.classes or None
+            draw = partial(class_grid, classes=0 if label else model.classes, value_range=PIXELS)
         pixels = (to_pixels(part, model.value_range) for part in parts)
-        return Samples(count, pixels, lambda drawn: pixel_grid(drawn, columns))
+        return Samples(count, pixels, draw)
 
     def images(self, run, count, seed, labels=None):
         low, high = run.model.value_range
@@ -70,6 +76,9 @@ class Images(Task):
 
     def facts(self, run):
         facts = {**super().facts(run), "size": self.options.image_size}
+        if not DATASETS[self.options.dataset].features:  # they are the measure
+            known = read_versions(run.folder)
+            facts["training images"] = known.get("data"), known.get("samples")
         if hasattr(run.model, "log_importance_weights"):  # samples are compared with grey images
             facts["binarization"] = self.options.binarizes
             facts["labels"] = self.options.conditional
@@ -89,9 +98,10 @@ class Images(Task):
         return score_bounds(model, x, labels, request.importance_samples, request.seed, ladder)
 
 
-def pixel_grid(pixels, columns=None):
-    """A grid of uint8 images."""
-    return image_grid(pixels / 255.0, columns=columns, value_range=(0, 1))
+def walk_grid(pixels):
+    """A grid of uint8 images with a walk in each row."""
+    grid = image_grid(pixels, columns=STEPS, value_range=PIXELS)
+    return labelled(grid, "Each row goes from one generated image to another, by way of their z")
 
 
 def score_samples(task, run, request, data):
@@ -109,20 +119,31 @@ def score_samples(task, run, request, data):
             f"{run.folder} has {len(reference)} images for validation and {len(training)} for "
             f"training: an evaluation needs more than {NEIGHBOURS} of each"
         )
-    dataset = DATASETS[task.options.dataset]
     labels = None
     if getattr(run.model, "classes", 0):
         labels = validation.labels[: len(reference)]
         ours = task.images(run, len(reference), request.seed, labels)
     else:
         ours = task.images(run, len(reference), request.seed)
-    fits = dataset.features and ours.shape[-1] == 1
-    extractor = load_feature_extractor(dataset.name) if fits else Thumbnails()
+    extractor = _feature_extractor(task.options.dataset, train, run.folder)
     rows, places = score_images(ours, reference, training, extractor, labels, labels, request.seed)
     pairs = np.stack([ours[:DRAWN], training[places[:DRAWN]]], axis=1)
     path = run.folder / "nearest.png"
     with left_in(run.folder, path.name), whole_file(path) as unfinished:
         grid = image_grid(pairs.reshape(-1, *ours.shape[1:]), columns=8, value_range=(0, 1))
-        Image.fromarray(grid).save(unfinished)
+        title = "Generated images, each with the nearest training image to its right"
+        Image.fromarray(labelled(grid, title, ["sample", "nearest"] * 4)).save(unfinished)
         print(f"{path} shows samples, each next to its nearest training image")
+    if request.inception:
+        rows.append(score_inception(request.inception, ours, reference, training))
     return rows
+
+
+def _feature_extractor(name, train, folder):
+    """The LeNet of a data set, or a network that learns from the training images, `Batches`."""
+    if DATASETS[name].features and train.element_shape[-1] == 1:
+        return load_feature_extractor(name)
+    extractor, key = features_of(train, folder / FILE)
+    with left_in(folder, FILE):
+        extractor.save(folder / FILE, key)
+    return extractor

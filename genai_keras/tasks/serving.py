@@ -6,7 +6,7 @@ from pathlib import Path
 import tensorflow as tf
 from keras import ops
 
-from genai_keras.errors import UserError
+from genai_keras.errors import UserError, one_line
 from genai_keras.models.gan import GAN
 from genai_keras.models.language_model import LanguageModel
 from genai_keras.models.noise import conditioned
@@ -56,13 +56,15 @@ def export_run(run, out):
     place = out.resolve()
     place.parent.mkdir(parents=True, exist_ok=True)
     # A folder next to it, so that the complete export moves there in one step.
-    with tempfile.TemporaryDirectory(prefix="unfinished-", dir=place.parent) as unfinished:
+    with tempfile.TemporaryDirectory(
+        prefix="unfinished-", dir=place.parent, ignore_cleanup_errors=True
+    ) as unfinished:
         made = Path(unfinished) / place.name
         made.mkdir()
         try:
             signatures = export_model(run.model, made, **search)
         except tf.errors.OpError as error:  # such as a full disk
-            raise UserError(f"{out} cannot be written: {error.message}") from None
+            raise UserError(f"{out} cannot be written: {one_line(error)}") from None
         for path, tokenizer in tokenizers.items():
             (made / path).write_text(tokenizer.to_json(), encoding="utf-8")
         made.replace(place)

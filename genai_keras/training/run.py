@@ -38,6 +38,7 @@ CONTENTS = (
     "translations.tsv",
     "generated.png",
     "nearest.png",
+    "features.npz",
     "export",
 )
 
