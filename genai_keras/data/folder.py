@@ -11,6 +11,7 @@ import tensorflow as tf
 from PIL import Image, ImageOps
 
 from genai_keras.data.arrays import reason_of
+from genai_keras.data.labels import divided_by_class
 from genai_keras.errors import UsageError, UserError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
@@ -46,7 +47,7 @@ class FolderPart:
         return tf.ensure_shape(pixels, (None, *self.shape))
 
 
-def read_folder(data_dir, size, channels=None, limit=None, memory=None):
+def read_folder(data_dir, size, channels=None, limit=None, memory=None, labels_of=None):
     """Reads the images under a folder, nine tenths for training and one tenth for validation.
 
     The part of an image depends on the hash of its file. So copies of an image are always in the
@@ -58,29 +59,35 @@ def read_folder(data_dir, size, channels=None, limit=None, memory=None):
         channels: 1, 3, or None for colour if any image is in colour.
         limit: largest number of images to read.
         memory: bytes of pixels above which images are streamed instead of kept; None is 1 GiB.
+        labels_of: a function of paths and the folder, as in `labels.py`; None reads no labels.
 
     Returns:
-        `(training, validation)`: two uint8 arrays, or two `FolderPart`s.
+        `(training, validation)`: two uint8 arrays, or two `FolderPart`s. If labels are read, also a
+        pair of the labels of both, `(n,)` int64, and the names of the classes.
 
     Raises:
         UserError: the folder does not exist, has no images, or has one that cannot be read.
     """
     paths = _find_images(data_dir)
+    labels, names = labels_of(paths, data_dir) if labels_of else (np.zeros(len(paths), int), ())
     if limit is not None:
-        paths = [paths[i] for i in np.random.default_rng(0).permutation(len(paths))[:limit]]
+        few = np.random.default_rng(0).permutation(len(paths))[:limit]
+        paths, labels = [paths[i] for i in few], labels[few]
     with ThreadPoolExecutor() as pool:  # Pillow releases Python's lock while it decodes
         facts = list(pool.map(_examine, paths))
         shape = (size, size, channels or (3 if any(in_colour for _, in_colour in facts) else 1))
-        for_validation = _choose_for_validation([key for key, _ in facts])
+        for_validation = _choose_for_validation([key for key, _ in facts], labels)
+        labelled = [[labels[np.equal(for_validation, part)] for part in (False, True)], names]
+        labelled = labelled if labels_of else []
         parts = [
             [path for path, chosen in zip(paths, for_validation, strict=True) if chosen == wanted]
             for wanted in (False, True)
         ]
         if len(paths) * np.prod(shape) > (MEMORY if memory is None else memory):
-            return [FolderPart(part, shape) for part in parts]
+            return [*(FolderPart(part, shape) for part in parts), *labelled]
         return [
             np.stack(list(pool.map(lambda path: decode_image(path, shape), part))) for part in parts
-        ]
+        ] + labelled
 
 
 def decode_image(path, shape):
@@ -147,13 +154,11 @@ def _in_eight_bits(image):
     return Image.fromarray(np.rint(values * (255 / most)).astype("uint8"))
 
 
-def _choose_for_validation(keys):
-    """A tenth of the images, at least one and never all, with the smallest hashes."""
-    distinct = sorted(set(keys))
-    if len(distinct) < 2:
+def _choose_for_validation(keys, labels):
+    """A tenth of the images of each class, at least one and never all, with the smallest hashes."""
+    if len(set(keys)) < 2:
         raise UserError("all images are copies of one image: validation needs a second one")
-    border = distinct[max(1, len(distinct) // 10)]
-    return [key < border for key in keys]
+    return divided_by_class(keys, labels)
 
 
 class _open:
