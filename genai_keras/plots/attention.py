@@ -36,7 +36,7 @@ def attention_image(maps, queries, keys, doing):
         axes.set_title(f"block {block + 1}, head {head + 1}", fontsize=9)
         for axis, labels in ((axes.xaxis, keys), (axes.yaxis, queries)):
             if len(labels) <= MOST_LABELS:
-                axis.set_ticks(range(len(labels)), labels, fontsize=7, fontfamily=_fonts())
+                axis.set_ticks(range(len(labels)), labels, fontsize=7, fontfamily=fonts())
         if head == 0:
             axes.set_ylabel(doing)
         if block == blocks - 1:
@@ -49,7 +49,7 @@ def attention_image(maps, queries, keys, doing):
 
 
 @functools.cache
-def _fonts():
+def fonts():
     """The default font of Matplotlib, then any installed font with Chinese characters."""
     from matplotlib import font_manager
 

@@ -4,6 +4,7 @@ import numpy as np
 from PIL import Image
 
 from genai_keras.callbacks.images import ImageGrid
+from genai_keras.data.classes import find_classes
 from genai_keras.data.datasets import DATASETS
 from genai_keras.data.images import load_images, to_pixels
 from genai_keras.errors import UsageError, UserError
@@ -11,11 +12,12 @@ from genai_keras.evaluation.features import Thumbnails, load_feature_extractor
 from genai_keras.evaluation.images import NEIGHBOURS, score_images
 from genai_keras.evaluation.scores import score_bounds
 from genai_keras.files import whole_file
+from genai_keras.plots.classes import column_grid, row_grid, usual_count
 from genai_keras.plots.images import image_grid
 from genai_keras.tasks.base import Data, Task, left_in
 from genai_keras.tasks.samples import Samples
 
-STEPS = 10  # images of a walk
+WALKS, STEPS = 10, 10  # rows of a grid of walks, and images of a walk
 DRAWN = 24  # samples that are shown next to their nearest training images
 MOST_REMEMBERED = 60_000  # training images to search for the nearest one
 
@@ -28,7 +30,7 @@ class Images(Task):
     sample_options = ("count", "label", "interpolate")
     loader_options = (
         "dataset", "data_dir", "batch_size", "seed", "limit", "image_size", "channels",
-        "conditional",
+        "conditional", "labels",
     )  # fmt: skip
 
     def load(self, value_range=(0, 1), **changes):
@@ -37,27 +39,28 @@ class Images(Task):
         return Data(train, validation, fingerprint=train.fingerprint())
 
     def callbacks(self, data):
-        return [ImageGrid(self.options.run_dir, seed=self.options.seed)]
+        names = data.train.class_names if data.train.classes else ()
+        return [ImageGrid(self.options.run_dir, seed=self.options.seed, class_names=names)]
 
     def samples(self, run, request):
-        model, label = run.model, request.label
-        if label and not model.classes:
+        model, names = run.model, run.class_names
+        if request.label and not names:
             raise UsageError(
                 f"{run.folder} was trained without labels: `label` needs a `conditional` run"
             )
-        if label and max(label) >= model.classes:
-            raise UsageError(f"`label={max(label)}`: it must be 0 to {model.classes - 1}")
-        usual = 10 if request.interpolate else 100 if model.classes else 64
-        count = request.count or usual
-        labels = np.resize(label, count) if label else None
+        chosen = find_classes(request.label, names) or list(range(len(names)))
+        shown = [names[label] for label in chosen]
+        count = request.count or (WALKS if request.interpolate else usual_count(len(chosen)))
+        labels = np.resize(chosen, count) if names else None
         if request.interpolate:
-            parts, columns = model.walks(count, STEPS, request.seed, labels), STEPS
+            parts = model.walks(count, STEPS, request.seed, labels)
+            rows = [names[label] for label in labels] if names else []
             count *= STEPS
+            draw = lambda pixels: row_grid(pixels, STEPS, rows, (0, 255))  # noqa: E731
         else:
             parts = model.stream(count, request.seed, labels)
-            columns = None if label else model.classes or None
-        pixels = (to_pixels(part, model.value_range) for part in parts)
-        return Samples(count, pixels, lambda drawn: pixel_grid(drawn, columns))
+            draw = lambda pixels: column_grid(pixels, shown, (0, 255))  # noqa: E731
+        return Samples(count, (to_pixels(part, model.value_range) for part in parts), draw)
 
     def images(self, run, count, seed, labels=None):
         low, high = run.model.value_range
@@ -65,7 +68,7 @@ class Images(Task):
 
     def score(self, run, request):
         # Samples of a VAE are always grey, and so are the real images.
-        data = run.load(value_range=(0, 1), binarize=False, conditional=False)
+        data = run.load(value_range=(0, 1), binarize=False)
         return self._score_likelihood(run, request) + score_samples(self, run, request, data)
 
     def facts(self, run):
@@ -89,9 +92,9 @@ class Images(Task):
         return score_bounds(model, x, labels, request.importance_samples, request.seed, ladder)
 
 
-def pixel_grid(pixels, columns=None):
+def pixel_grid(pixels):
     """A grid of uint8 images."""
-    return image_grid(pixels / 255.0, columns=columns, value_range=(0, 1))
+    return image_grid(pixels, value_range=(0, 255))
 
 
 def score_samples(task, run, request, data):
@@ -111,14 +114,18 @@ def score_samples(task, run, request, data):
         )
     dataset = DATASETS[task.options.dataset]
     labels = None
-    if getattr(run.model, "classes", 0):
+    if run.class_names:
         labels = validation.labels[: len(reference)]
         ours = task.images(run, len(reference), request.seed, labels)
     else:
         ours = task.images(run, len(reference), request.seed)
     fits = dataset.features and ours.shape[-1] == 1
     extractor = load_feature_extractor(dataset.name) if fits else Thumbnails()
-    rows, places = score_images(ours, reference, training, extractor, labels, labels, request.seed)
+    rows, places = score_images(
+        *(ours, reference, training, extractor, labels, labels),
+        seed=request.seed,
+        names=run.class_names,
+    )
     pairs = np.stack([ours[:DRAWN], training[places[:DRAWN]]], axis=1)
     path = run.folder / "nearest.png"
     with left_in(run.folder, path.name), whole_file(path) as unfinished:

@@ -23,6 +23,7 @@ from genai_keras.training.versions import check_data, device, versions, warn_of_
 # data are called `train` and `validation`, too: of these, only its own files.
 CONTENTS = (
     "versions.json",
+    "classes.json",
     "history.csv",
     "model.keras",
     EVENTS,
