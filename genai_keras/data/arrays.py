@@ -1,6 +1,6 @@
 """Readers of images and labels in npz, idx and CIFAR-10 files, which check everything.
 
-They return arrays that are ready for training: uint8, not empty, of one shape, with labels 0 to 9.
+They return arrays that are ready for training: uint8, not empty, of one shape, with labels from 0.
 Anything else is a `UserError` that names the file and, where possible, the array and the first bad
 sample.
 """

@@ -51,8 +51,8 @@ def labels_of_folders(paths, root):
         )
     if outside:
         raise UserError(
-            f"{len(outside)} of {len(paths)} images lie in {root} itself, not in the subfolders, "
-            f"which `conditional` takes as classes (see {outside[0]}): move them into one, or give "
+            f"{root} has images beside its subfolders, which `conditional` takes as classes "
+            f"({len(outside)} of {len(paths)}, first {outside[0]}): move them into one, or give "
             "`labels`, a CSV file"
         )
     return _numbered([parts[0] for parts in places], root)
@@ -95,16 +95,16 @@ def labels_of_file(file, paths, root):
         else:
             found[number], lines[number] = label, line
     if unknown:
-        line, name = unknown[0]
+        (line, name), *more = unknown
         raise UserError(
-            f"{file} has {len(unknown)} files that are no images in {root}, first {name} in line "
-            f"{line}: names must be relative to the folder"
+            f"line {line} of {file} names {name}, but {root} has no such image"
+            f"{f' (nor those of {len(more)} more lines)' if more else ''}: names are relative to it"
         )
     missing = [path for path, label in zip(paths, found, strict=True) if label is None]
     if missing:
         raise UserError(
-            f"{len(missing)} of {len(paths)} images in {root} have no label in {file}, first "
-            f"{missing[0].relative_to(root)}: add them, or move them elsewhere"
+            f"{file} has no label for {len(missing)} of {len(paths)} images in {root}, first "
+            f"{missing[0].relative_to(root)}: add it, or move the images elsewhere"
         )
     return _numbered(found, root)
 
