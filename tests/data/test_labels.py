@@ -136,8 +136,8 @@ def test_classes_are_in_natural_order_and_composed():
         (["train/1.png", "valid/2.png", "test/3.png"], ["parts test, train, valid"]),
         (["train/a/1.png", "train/b/1.png"], ["the parts train, not", "`data_dir=x/train`"]),
         (["1.png", "2.png"], ["x has no subfolders with images", "`labels`, a CSV file"]),
-        (["a/1.png", "b/1.png", "z.png", "y.png"], ["2 of 4 images lie in x itself", "see z.png"]),
-        (["a/1.png", "1.png"], ["1 of 2 images lie in x itself"]),
+        (["a/1.png", "b/1.png", "z.png", "y.png"], ["x has images beside", "(2 of 4, first z.png)"]),
+        (["a/1.png", "1.png"], ["(1 of 2, first 1.png)"]),
         (["a/1.png", "a/b/2.png"], ["of one class, a:", "at least two"]),
         (["a\n/1.png", "b/1.png"], [r"the class 'a\n' in x cannot be printed"]),
         (["a/1.png", "b\udce9/1.png"], [r"the class 'b\udce9'"]),
@@ -191,15 +191,12 @@ GOOD = "a.png,cat\nb/a.png,dog\n"
 @pytest.mark.parametrize(
     "content, words",
     [
-        (
-            GOOD + "no.png,cat\nnor.png,cat\n",
-            ["has 2 files that are no images", "no.png in line 3"],
-        ),
-        (GOOD + "a.txt,cat\n", ["has 1 files that are no images in", "first a.txt in line 3"]),
-        (GOOD + "../a.png,cat\n", ["no images in", "first ../a.png in line 3"]),
-        ("b/a.png,dog\n", ["1 of 2 images in", "have no label in", "first a.png"]),
-        ("file,label\n", ["2 of 2 images in", "have no label"]),
-        ("a,cat\nb/a.png,dog\n", ["1 of 2 images in", "have no label"]),  # a header
+        (GOOD + "no.png,x\nnor.png,x\n", ["line 3 of", "names no.png", "nor those of 1 more"]),
+        (GOOD + "a.txt,cat\n", ["line 3 of", "names a.txt, but", "no such image: names"]),
+        (GOOD + "../a.png,cat\n", ["line 3 of", "names ../a.png"]),
+        ("b/a.png,dog\n", ["no label for 1 of 2 images in", "first a.png"]),
+        ("file,label\n", ["no label for 2 of 2 images"]),
+        ("a,cat\nb/a.png,dog\n", ["no label for 1 of 2 images in"]),  # a header
         (GOOD + "a.png,dog\n", ["line 3 of", "labels a.png again, after line 1"]),
         (GOOD + "\n./a.png,cat\n", ["line 4 of", "labels ./a.png again, after line 1"]),
         (GOOD + "b\\a.png,cat\n", ["line 3 of", "again, after line 2"]),
@@ -260,24 +257,23 @@ def test_other_labels_of_the_same_images_have_another_fingerprint(colours, tmp_p
 
 def test_names_of_classes_are_found_and_unknown_ones_listed():
     names = ("cats", "café", "ankle boot")
-    assert find_classes(["ankle boot", "0", unicodedata.normalize("NFD", "café")], names) == [
-        2,
-        0,
-        1,
-    ]
+    decomposed = unicodedata.normalize("NFD", "café")
+    assert find_classes(["ankle boot", "0", decomposed], names) == [2, 0, 1]
     assert find_classes([], names) == []
     # Names win over numbers, and one name that is a number leaves no other meaning of numbers.
     assert find_classes(["7", "2"], ("2", "3", "5", "7")) == [3, 0]
     for asked, among, words in (
-        ("1", ("2", "7"), "`label=1` is none of the classes, which are 2, 7"),
-        ("0", ("cats", "7"), "which are cats, 7"),
-        ("3", names, "`label=3` is none of the classes, which are cats, café, ankle boot"),
-        ("-1", names, "`label=-1`"),
-        ("Cats", names, "`label=Cats`"),
-        ("x", [str(n) for n in range(40)], "which are 0, 1, 2, 3, 4, 5, 6, 7 and 32 more"),
+        ("1", ("2", "7"), "2, 7"),
+        ("0", ("cats", "7"), "cats, 7"),
+        ("3", names, "cats, café, ankle boot"),
+        ("-1", names, "cats, café, ankle boot"),
+        ("Cats", names, "cats, café, ankle boot"),
+        ("x", [str(n) for n in range(40)], "0, 1, 2, 3, 4, 5, 6, 7 and 32 more"),
     ):
-        with pytest.raises(UsageError, match=f"^{words}" if "more" not in words else words):
+        with pytest.raises(UsageError) as failure:
             find_classes([asked], among)
+        said = f"`label={asked}` is none of the classes, which are {words}"
+        assert str(failure.value) == said
     assert listed([str(n) for n in range(10)]) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9"
 
 
