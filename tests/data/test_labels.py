@@ -136,7 +136,7 @@ def test_classes_are_in_natural_order_and_composed():
         (["train/1.png", "valid/2.png", "test/3.png"], ["parts test, train, valid"]),
         (["train/a/1.png", "train/b/1.png"], ["the parts train, not", "`data_dir=x/train`"]),
         (["1.png", "2.png"], ["x has no subfolders with images", "`labels`, a CSV file"]),
-        (["a/1.png", "b/1.png", "z.png", "y.png"], ["x has images beside", "(2 of 4, first z.png)"]),
+        (["a/1.png", "b/1.png", "z.png", "y.png"], ["x has images beside", "2 of 4, first z.png"]),
         (["a/1.png", "1.png"], ["(1 of 2, first 1.png)"]),
         (["a/1.png", "a/b/2.png"], ["of one class, a:", "at least two"]),
         (["a\n/1.png", "b/1.png"], [r"the class 'a\n' in x cannot be printed"]),
