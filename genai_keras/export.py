@@ -21,8 +21,9 @@ def main(config):
     run = load_run(config.run)
     for name, signature in export_run(run, out).items():
         print(describe(name, signature))
-    if run.class_names:
-        print(f"labels    {listed([f'{n} {name}' for n, name in enumerate(run.class_names)])}")
+    labels = [f"{n} {name}" for n, name in enumerate(run.class_names) if name != str(n)]
+    if labels:
+        print(f"labels    {listed(labels)}")
     print(f"export    {out}")
 
 

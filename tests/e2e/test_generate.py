@@ -65,7 +65,8 @@ def test_a_image_is_the_grid_of_the_samples(finished, tmp_path):
     )
     with Image.open(tmp_path / "a.png") as grid:
         factor = grid.width // (10 * 30 + 2)  # a column for each class
-        shown = np.asarray(grid)[::factor, ::factor, 0]
+        body = np.asarray(grid)[grid.height - factor * (2 * 30 + 2) :]  # below the names
+        shown = body[::factor, ::factor, 0]
     for index in range(20):
         y, x = index // 10 * 30 + 2, index % 10 * 30 + 2
         assert np.array_equal(shown[y : y + 28, x : x + 28], pixels[index, ..., 0])
@@ -175,7 +176,7 @@ def test_a_failure_leaves_the_former_file(finished, tmp_path, monkeypatch, capsy
         ("gan", ["--out", "x"], "can be written to .png or .npy"),
         ("gan", ["--out", "nowhere/x.png"], "nowhere is not a folder"),
         ("gan", ["--count", "10001"], "at most 10,000 samples: use a .npy file"),
-        ("conditional-gan", ["--label", "10"], "--label 10: it must be 0 to 9"),
+        ("conditional-gan", ["--label", "10"], "--label 10 is none of the classes, which are 0, 1"),
         ("numbers", ["--interpolate"], "--interpolate has no effect on a run of numbers"),
         ("text", ["--complete"], "--complete has no effect on a run of text"),
         ("text", ["--prompt", ""], "--prompt is empty"),

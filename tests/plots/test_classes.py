@@ -1,4 +1,4 @@
-"""Grids with names: which column or row is which class, and names that do not fit or have no font."""
+"""Grids with names: which column or row is which class; names that do not fit or have no font."""
 
 import numpy as np
 import pytest
@@ -77,9 +77,8 @@ def test_a_long_name_stays_in_its_column():
     for name in ("W" * 300, "a rather long name of a class", "…" * 40):
         found = heading([name, ""])
         assert found.shape == heading(["", ""]).shape
-        for column, part in enumerate(
-            np.split(found, range(width, 10 * width, width), axis=1)[:10]
-        ):
+        parts = np.split(found, range(width, 10 * width, width), axis=1)
+        for column, part in enumerate(parts[:10]):
             assert (part.min() < 128) == (column % 2 == 0)
 
 
