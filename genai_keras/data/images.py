@@ -40,11 +40,11 @@ def load_images(
 ):
     """Loads images in two parts that share no sample.
 
-    `mnist`, `fashion_mnist` and `cifar10` validate on their test images, the others on a tenth.
+    `mnist`, `fashion_mnist`, `cifar10` and `npz` validate on test images, the others on a tenth.
 
     Args:
-        dataset: `mnist5k`, `mnist`, `fashion_mnist`, `cifar10`, `photos` or `folder`.
-        data_dir: folder to search first; for `folder`, the folder of the images.
+        dataset: `mnist5k`, `mnist`, `fashion_mnist`, `cifar10`, `photos`, `folder` or `npz`.
+        data_dir: folder to search first; for `folder`, that of the images; for `npz`, the file.
         batch_size: images per batch.
         seed: seed of the training order; the division into parts does not depend on it.
         limit: largest number of images for training.
@@ -83,12 +83,13 @@ def load_images(
             )
         order = _fixed_order(len(train))[:limit]
         if labels_of_parts[0] is not None:
+            names = names or tuple(map(str, range(labels_of_parts[0].max() + 1)))
             labels_of_parts[0] = labels_of_parts[0][order]
         parts = [_conform(part, image_size, channels) for part in (train[order], validation)]
-    if conditional and any(part is None for part in labels_of_parts):
+    if conditional and (len(names) < 2 or any(part is None for part in labels_of_parts)):
         raise (UsageError if dataset == "photos" else UserError)(
-            f"`conditional` needs labels, but {dataset} has none here: use mnist5k, mnist, "
-            "fashion_mnist or cifar10, with their labels, or folder"
+            f"`conditional` needs labels of two classes, but {dataset} has none here: use mnist5k, "
+            "mnist, fashion_mnist or cifar10, with their labels, folder or npz"
         )
     return tuple(
         dataclasses.replace(
@@ -239,4 +240,5 @@ READERS = {
     "mnist": _read_npz_or_idx("mnist"),
     "fashion_mnist": _read_npz_or_idx("fashion_mnist"),
     "cifar10": _read_cifar10,
+    "npz": read_npz,
 }

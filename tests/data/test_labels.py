@@ -301,3 +301,43 @@ def test_names_come_back_from_a_file_and_a_damaged_one_is_named(tmp_path):
     ):  # fmt: skip
         path.write_bytes(damaged)
         refused(lambda: read_classes(path, 3), "classes.json is damaged")
+
+
+def test_arrays_have_any_number_of_classes(tmp_path):
+    """Each image is its label in binary digits."""
+    path = tmp_path / "mine.npz"
+    for classes, dtype in ((2, "uint8"), (26, "float32"), (300, "int16")):
+        labels = np.random.default_rng(0).permutation(np.arange(600) % classes)
+        bits = (labels[:, None] >> np.arange(16)) & 1
+        images = 255 * bits.reshape(-1, 4, 4).astype("uint8")
+        given = labels.astype(dtype)
+        np.savez(path, x_train=images, y_train=given, x_test=images[:9], y_test=given[:9, None])
+        train, validation = load_images("npz", path, batch_size=50, conditional=True)
+        assert train.class_names == tuple(map(str, range(classes))) and train.classes == classes
+        for part in (train.shuffled().take(12), validation.in_order()):
+            for pixels, one_hot in part.as_numpy_iterator():
+                found = (pixels.reshape(-1, 16) > 0) @ (1 << np.arange(16))
+                assert np.array_equal(found, one_hot.argmax(axis=1))
+
+
+def test_what_is_wrong_in_the_labels_of_arrays(tmp_path):
+    path, images = tmp_path / "mine.npz", np.zeros((4, 5, 5), "uint8")
+    right = {"y_train": [0, 1, 2, 2], "y_test": [0, 1, 1, 0]}
+    for changes, words in (
+        ({"y_train": [0, 1, 3, 3]}, "y_train has the label 3, but not 2: number"),
+        ({"y_train": [1, 2, 3, 4]}, "y_train has the label 4, but not 0"),
+        ({"y_train": [0, 1, 2, 10**9]}, "y_train[3] contains 1000000000, not an integer from 0"),
+        ({"y_train": [0, 1, -1, 2]}, "y_train[2] contains -1"),
+        ({"y_train": [0.0, 1.0, 1.5, 2.0]}, "y_train[2] contains 1.5"),
+        ({"y_test": [0, 1, 3, 0]}, "y_test[2] contains 3, not an integer from 0 to 2"),
+        ({"y_train": [0, 0, 0, 0], "y_test": [0, 0, 0, 0]}, "needs labels of two classes"),
+        ({"y_train": None}, "needs labels of two classes, but npz has none here"),
+        ({"y_test": None}, "needs labels"),
+    ):
+        labels = {name: each for name, each in {**right, **changes}.items() if each is not None}
+        np.savez(path, x_train=images, x_test=images, **labels)
+        refused(lambda: load_images("npz", path, conditional=True), words)
+    for place in (tmp_path, tmp_path / "none.npz"):
+        refused(lambda place=place: load_images("npz", place), str(place), "does not contain")
+    with pytest.raises(UsageError, match="`dataset=npz` needs `data_dir`"):
+        load_images("npz")
