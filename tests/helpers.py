@@ -183,6 +183,16 @@ def mutated(data, random):
     return bytes(data)
 
 
+def grid_in(path, columns, rows, side):
+    """One channel of a grid of square images in a file, not enlarged and without its labels."""
+    height, width = rows * (side + 2) + 2, columns * (side + 2) + 2
+    factor = -(-560 // width)
+    with Image.open(path) as image:
+        pixels = np.asarray(image)[-height * factor :, -width * factor :, 0]
+    assert pixels.shape == (height * factor, width * factor)
+    return pixels[::factor, ::factor].astype(int)
+
+
 def newest_manifest(folder):
     """What the newest checkpoint of a run says of itself."""
     return json.loads(max((folder / "checkpoints").glob("*.json")).read_text())

@@ -6,8 +6,8 @@ from PIL import Image
 
 from genai_keras.callbacks.epochs import EachEpoch, read_history
 from genai_keras.files import whole_file
-from genai_keras.plots.classes import MOST_COLUMNS, column_grid, columns_of
-from genai_keras.plots.images import image_grid, save_animation
+from genai_keras.plots.classes import MOST_COLUMNS, class_grid, columns_of
+from genai_keras.plots.images import save_animation
 
 PREVIEWED = 10  # images that a wide terminal may show
 
@@ -77,6 +77,4 @@ class ImageGrid(EpochImage):
         images = self.model.generate(count, self.seed, labels)
         low, high = self.model.value_range
         self.preview = (images[:PREVIEWED] - low) / (high - low)
-        if names:
-            return column_grid(images, names, self.model.value_range)
-        return image_grid(images, value_range=self.model.value_range)
+        return class_grid(images, names, self.model.value_range)

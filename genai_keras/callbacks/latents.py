@@ -8,9 +8,10 @@ from scipy import stats
 from genai_keras.callbacks.doctor import vae_doctor
 from genai_keras.callbacks.images import EpochImage
 from genai_keras.data.images import to_pixels
-from genai_keras.plots.images import image_grid
+from genai_keras.plots.images import image_grid, labelled
 
 SHOWN = 1_000  # validation images that are encoded; the first few are drawn
+WALK = -3.0, 3.0  # the ends of a walk, in deviations of the prior
 SPRITE_SIDE = 8192  # pixels; TensorBoard's limit for a sprite sheet
 
 
@@ -19,23 +20,27 @@ class Reconstructions(EpochImage):
 
     Args:
         run_dir: the run folder.
-        originals: `(n, height, width, channels)` in [0, 1], validation images; 32 are shown.
+        originals: `(n, height, width, channels)` in [0, 1], validation images; up to 32 are shown,
+            in full rows.
         labels: `(n,)`, if the model is conditional.
         columns: images per row.
     """
 
     def __init__(self, run_dir, originals, labels=None, columns=8):
         super().__init__(run_dir, "reconstructions", stem="reconstruction")
-        self.originals = originals[:32]
-        self.labels = None if labels is None else labels[:32]
-        self.columns = columns
+        self.columns = min(columns, len(originals))
+        shown = min(32, len(originals)) // self.columns * self.columns
+        self.originals = originals[:shown]
+        self.labels = None if labels is None else labels[:shown]
 
     def draw(self, logs):
         made = self.model.reconstruct(self.originals, self.labels)
         rows = []
         for start in range(0, len(made), self.columns):
             rows += [part[start : start + self.columns] for part in (self.originals, made)]
-        return image_grid(np.concatenate(rows), columns=self.columns, value_range=(0, 1))
+        grid = image_grid(np.concatenate(rows), columns=self.columns, value_range=(0, 1))
+        names = ["original", "reconstruction"] * (len(rows) // 2)
+        return labelled(grid, "Validation images and their reconstructions", rows=names)
 
 
 class LatentSpace(EpochImage):
@@ -62,12 +67,19 @@ class LatentSpace(EpochImage):
 
     def draw(self, logs):
         if self.model.latent_dim == 2:
-            codes, columns = plane(self.rows), self.rows
+            codes, title = plane(self.rows), "Decoded z: z1 grows to the right and z2 upwards"
+            columns = [f"{z:.1f}" for z in codes[: self.rows, 0]]
+            rows = [f"{z:.1f}" for z in codes[:: self.rows, 1]]
         else:
             means, _ = self.model.encode(self.originals, self.labels)
-            codes, columns = walks(means, self.rows, self.steps), self.steps
+            codes = walks(means, self.rows, self.steps)
+            title = "Decoded z of one validation image: in each row, one latent takes other values"
+            columns = [f"{z:.1f}" for z in np.linspace(*WALK, self.steps)]
+            rows = [f"z{latent + 1}" for latent in most_used(means, self.rows)]
         label = None if self.labels is None else np.repeat(self.labels[:1], len(codes))
-        return image_grid(self.model.decode(codes, label), columns=columns, value_range=(0, 1))
+        images = self.model.decode(codes, label)
+        grid = image_grid(images, columns=len(columns), value_range=(0, 1))
+        return labelled(grid, title, columns, rows)
 
 
 def plane(points):
@@ -79,11 +91,16 @@ def plane(points):
 
 def walks(codes, latents, steps):
     """Walks from the first code along the latents that vary most, `(walks * steps, latent_dim)`."""
-    most_used = np.argsort(-codes.var(axis=0), kind="stable")[:latents]
-    path = np.repeat(codes[None, :1], len(most_used), axis=0).repeat(steps, axis=1)
-    for row, latent in enumerate(most_used):
-        path[row, :, latent] = np.linspace(-3.0, 3.0, steps)
+    walked = most_used(codes, latents)
+    path = np.repeat(codes[None, :1], len(walked), axis=0).repeat(steps, axis=1)
+    for row, latent in enumerate(walked):
+        path[row, :, latent] = np.linspace(*WALK, steps)
     return path.reshape(-1, codes.shape[1])
+
+
+def most_used(codes, latents):
+    """The indices of the latents that vary most over codes, the most first."""
+    return np.argsort(-codes.var(axis=0), kind="stable")[:latents]
 
 
 class Projector(keras.callbacks.Callback):

@@ -7,10 +7,12 @@ from PIL import Image, ImageDraw
 
 from genai_keras.data.images import to_pixels
 from genai_keras.files import whole_file
+from genai_keras.plots.fonts import written
 
 ANIMATION_FRAMES = 60  # at most; for longer runs, the animation skips epochs evenly
 ANIMATION_SECONDS = 8.0
 GAP, CAPTION = 12, 24  # pixels: between captioned images, and height of a caption
+LINE, LETTERS = 22, 15  # pixels: height of a line above a grid, and of its letters
 
 
 def image_grid(images, columns=None, least_side=560, gap=2, value_range=(-1, 1)):
@@ -36,6 +38,53 @@ def image_grid(images, columns=None, least_side=560, gap=2, value_range=(-1, 1))
         grid[y : y + height, x : x + width] = image  # one grey channel fills all three
     factor = math.ceil(least_side / grid.shape[1])
     return grid.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def labelled(grid, title, columns=(), rows=()):
+    """Writes a title above a grid, and labels above its columns and beside its rows.
+
+    Args:
+        grid: `(height, width, 3)` uint8, columns of equal width and rows of equal height.
+        title: broken into lines if it is long.
+        columns: labels from left to right, cut to the width of their columns.
+        rows: labels from top to bottom.
+
+    Returns:
+        `(height, width, 3)` uint8; the grid is its lower right corner.
+    """
+    height, width = grid.shape[:2]
+    rows = [written(label, LETTERS) for label in rows]
+    widths = [font.getlength(label) for label, font in rows]
+    left = math.ceil(max(widths, default=-GAP) + GAP)
+    columns = list(columns)
+    columns = [written(label, LETTERS, width / len(columns)) for label in columns]
+    lines = _lines(title, left + width - GAP)
+    top = LINE * (len(lines) + bool(columns))
+    sheet = Image.new("RGB", (left + width, top + height), "white")
+    sheet.paste(Image.fromarray(grid), (left, top))
+    draw = ImageDraw.Draw(sheet)
+    for number, (line, font) in enumerate(lines):
+        draw.text((GAP // 2, LINE * number + 3), line, "black", font)
+    for index, (label, font) in enumerate(columns):
+        x = left + (index + 0.5) * width / len(columns)
+        draw.text((x, top - 4), label, "black", font, "ms")
+    for index, (label, font) in enumerate(rows):
+        y = top + (index + 0.5) * height / len(rows)
+        draw.text((left - GAP // 2, y), label, "black", font, "rm")
+    return np.asarray(sheet)
+
+
+def _lines(text, width):
+    """A text broken into lines of at most `width` pixels, each with its font."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        drawn, font = written(longer, LETTERS)
+        if font.getlength(drawn) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return [written(line, LETTERS, width) for line in lines]
 
 
 def captioned(images, columns=3):

@@ -1,5 +1,7 @@
 """Images, for any model with `generate`, `stream`, `classes` and a `value_range`."""
 
+from functools import partial
+
 import numpy as np
 from PIL import Image
 
@@ -12,11 +14,12 @@ from genai_keras.evaluation.features import Thumbnails, load_feature_extractor
 from genai_keras.evaluation.images import NEIGHBOURS, score_images
 from genai_keras.evaluation.scores import score_bounds
 from genai_keras.files import whole_file
-from genai_keras.plots.classes import column_grid, row_grid, usual_count
-from genai_keras.plots.images import image_grid
+from genai_keras.plots.classes import class_grid, usual_count
+from genai_keras.plots.images import image_grid, labelled
 from genai_keras.tasks.base import Data, Task, left_in
 from genai_keras.tasks.samples import Samples
 
+PIXELS = (0, 255)  # black and white, as uint8
 WALKS, STEPS = 10, 10  # rows of a grid of walks, and images of a walk
 DRAWN = 24  # samples that are shown next to their nearest training images
 MOST_REMEMBERED = 60_000  # training images to search for the nearest one
@@ -55,12 +58,13 @@ class Images(Task):
         if request.interpolate:
             parts = model.walks(count, STEPS, request.seed, labels)
             rows = [names[label] for label in labels] if names else []
+            draw = partial(walk_grid, names=rows)
             count *= STEPS
-            draw = lambda pixels: row_grid(pixels, STEPS, rows, (0, 255))  # noqa: E731
         else:
             parts = model.stream(count, request.seed, labels)
-            draw = lambda pixels: column_grid(pixels, shown, (0, 255))  # noqa: E731
-        return Samples(count, (to_pixels(part, model.value_range) for part in parts), draw)
+            draw = partial(class_grid, names=shown, value_range=PIXELS)
+        pixels = (to_pixels(part, model.value_range) for part in parts)
+        return Samples(count, pixels, draw)
 
     def images(self, run, count, seed, labels=None):
         low, high = run.model.value_range
@@ -92,9 +96,11 @@ class Images(Task):
         return score_bounds(model, x, labels, request.importance_samples, request.seed, ladder)
 
 
-def pixel_grid(pixels):
-    """A grid of uint8 images."""
-    return image_grid(pixels, value_range=(0, 255))
+def walk_grid(pixels, names=()):
+    """A grid of uint8 images with a walk in each row, beside the name of its class, if any."""
+    grid = image_grid(pixels, columns=STEPS, value_range=PIXELS)
+    title = "Each row goes from one generated image to another, by way of their z"
+    return labelled(grid, title, rows=names)
 
 
 def score_samples(task, run, request, data):
@@ -130,6 +136,7 @@ def score_samples(task, run, request, data):
     path = run.folder / "nearest.png"
     with left_in(run.folder, path.name), whole_file(path) as unfinished:
         grid = image_grid(pairs.reshape(-1, *ours.shape[1:]), columns=8, value_range=(0, 1))
-        Image.fromarray(grid).save(unfinished)
+        title = "Generated images, each with the nearest training image to its right"
+        Image.fromarray(labelled(grid, title, ["sample", "nearest"] * 4)).save(unfinished)
         print(f"{path} shows samples, each next to its nearest training image")
     return rows

@@ -8,10 +8,11 @@ from genai_keras.callbacks.pixels import Completions, PixelGrid
 from genai_keras.data.images import to_pixels
 from genai_keras.data.pixels import as_images, load_pixels, to_images
 from genai_keras.evaluation.scores import score_pixels
+from genai_keras.plots.images import image_grid
 from genai_keras.plots.pixels import completion_grid
 from genai_keras.sampling.continuation import complete
 from genai_keras.tasks.base import Data, Task
-from genai_keras.tasks.images import pixel_grid, score_samples
+from genai_keras.tasks.images import score_samples
 from genai_keras.tasks.samples import Samples
 
 VALIDATED = 1_000  # images after each epoch; all validation images only at the end
@@ -69,7 +70,7 @@ class Pixels(Task):
         count = request.count or 64
         parts = run.model.stream(self._nothing(count), self.options.image_size**2, **sampling)
         pixels = (to_pixels(to_images(part), (0, 1)) for part in parts)
-        return Samples(count, pixels, pixel_grid)
+        return Samples(count, pixels, lambda drawn: image_grid(drawn, value_range=(0, 255)))
 
     def images(self, run, count, seed):
         # From the distribution of the model, not a sharpened one.

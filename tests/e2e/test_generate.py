@@ -6,7 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from helpers import RUNS
+from helpers import RUNS, grid_in
 from PIL import Image
 
 from genai_keras.data.images import to_pixels
@@ -63,10 +63,7 @@ def test_a_image_is_the_grid_of_the_samples(finished, tmp_path):
     assert (
         main([str(finished("conditional-gan")), "--count", "20", "--out", f"{tmp_path}/a.png"]) == 0
     )
-    with Image.open(tmp_path / "a.png") as grid:
-        factor = grid.width // (10 * 30 + 2)  # a column for each class
-        body = np.asarray(grid)[grid.height - factor * (2 * 30 + 2) :]  # below the names
-        shown = body[::factor, ::factor, 0]
+    shown = grid_in(tmp_path / "a.png", columns=10, rows=2, side=28)  # a column for each class
     for index in range(20):
         y, x = index // 10 * 30 + 2, index % 10 * 30 + 2
         assert np.array_equal(shown[y : y + 28, x : x + 28], pixels[index, ..., 0])
@@ -90,8 +87,9 @@ def test_completions_keep_the_given_half(finished, tmp_path):
     assert np.array_equal(found[:, :4], given[:, :4])
     assert not np.array_equal(found[:, 4:], given[:, 4:])
     assert main([str(run.folder), "--complete", "--count", "5", "--out", f"{tmp_path}/c.png"]) == 0
-    with Image.open(tmp_path / "c.png") as grid:
-        assert grid.height / grid.width == pytest.approx((3 * 10 + 2) / (5 * 10 + 2), abs=0.02)
+    drawn = grid_in(tmp_path / "c.png", columns=5, rows=3, side=8)
+    assert np.array_equal(drawn[2:10, 2:10], given[0, ..., 0])
+    assert np.array_equal(drawn[22:30, 2:10], found[0, ..., 0])
 
 
 def test_numbers_are_written_as_text_too(finished, tmp_path):

@@ -14,6 +14,7 @@ import pytest
 import tensorflow as tf
 from helpers import (
     assert_same_bits,
+    grid_in,
     history,
     newest_manifest,
     raise_signal_at,
@@ -114,9 +115,7 @@ def test_the_last_grid_shows_what_the_saved_model_generates(straight):
     folder = straight()
     gan = keras.models.load_model(folder / "model.keras")
     digits = np.round((gan.generate(9, seed=0) + 1) * 127.5)
-    with Image.open(folder / "samples" / "epoch_0003.png") as grid:
-        factor = grid.width // (3 * 30 + 2)
-        pixels = np.asarray(grid)[::factor, ::factor, 0].astype(int)
+    pixels = grid_in(folder / "samples" / "epoch_0003.png", columns=3, rows=3, side=28)
     for index in range(9):
         y, x = index // 3 * 30 + 2, index % 3 * 30 + 2
         assert np.abs(pixels[y : y + 28, x : x + 28] - digits[index, ..., 0]).max() <= 1

@@ -5,8 +5,7 @@ import math
 import keras
 import numpy as np
 import pytest
-from helpers import history
-from PIL import Image
+from helpers import grid_in, history
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from genai_keras.data.images import load_images
@@ -188,18 +187,14 @@ def test_pixels_draw_and_complete_digits(tmp_path, few_digits):
     model = keras.saving.load_model(folder / "model.keras")
     written = model.generate(np.zeros((36, 0)), 196, seed=0)
     assert set(np.unique(written)) == {0, 1}
-    with Image.open(folder / "samples" / "epoch_0003.png") as grid:
-        factor = grid.width // (6 * 16 + 2)
-        pixels = np.asarray(grid)[::factor, ::factor, 0]
+    pixels = grid_in(folder / "samples" / "epoch_0003.png", columns=6, rows=6, side=14)
     for index in range(36):
         y, x = index // 6 * 16 + 2, index % 6 * 16 + 2
         np.testing.assert_array_equal(
             pixels[y : y + 14, x : x + 14], written[index].reshape(14, 14) * 255
         )
     # A given half stays as it is.
-    with Image.open(folder / "samples" / "completion_0003.png") as grid:
-        factor = grid.width // (12 * 16 + 2)
-        pixels = np.asarray(grid)[::factor, ::factor, 0]
+    pixels = grid_in(folder / "samples" / "completion_0003.png", columns=12, rows=5, side=14)
     rows = [pixels[row * 16 + 2 : row * 16 + 9, 2:-2] for row in range(5)]  # upper halves
     for row in rows[1:]:
         np.testing.assert_array_equal(rows[0], row)

@@ -8,7 +8,7 @@ import urllib.request
 import keras
 import numpy as np
 import pytest
-from helpers import history
+from helpers import grid_in, history
 from PIL import Image
 from tensorboard import program
 
@@ -55,9 +55,8 @@ def test_a_run_shows_samples_reconstructions_and_latents(tmp_path):
 def test_the_first_row_of_reconstructions_is_the_originals(tmp_path):
     assert run(tmp_path / "run", "--no-binarize") == 0
     _, validation = load_images("mnist5k", value_range=(0, 1))
-    with Image.open(tmp_path / "run" / "samples" / "reconstruction_0003.png") as grid:
-        factor = grid.width // (8 * 30 + 2)
-        pixels = np.asarray(grid)[::factor, ::factor, 0].astype(int)
+    path = tmp_path / "run" / "samples" / "reconstruction_0003.png"
+    pixels = grid_in(path, columns=8, rows=8, side=28)
     vae = keras.models.load_model(tmp_path / "run" / "model.keras")
     first = validation.first(8)
     for row, expected in enumerate((first, vae.reconstruct(first))):
@@ -84,9 +83,8 @@ def test_the_plane_is_even_under_the_prior_and_walks_move_one_latent():
 def test_a_plane_of_latents_is_drawn_when_z_is_two(tmp_path):
     assert run(tmp_path / "run", "--latent-dim", "2") == 0
     vae = keras.models.load_model(tmp_path / "run" / "model.keras")
-    with Image.open(tmp_path / "run" / "samples" / "latent_0003.png") as grid:
-        factor = grid.width // (12 * 30 + 2)
-        corner = np.asarray(grid)[::factor, ::factor, 0][2:30, 2:30].astype(int)
+    path = tmp_path / "run" / "samples" / "latent_0003.png"
+    corner = grid_in(path, columns=12, rows=12, side=28)[2:30, 2:30]
     expected = vae.decode(plane(12)[:1])[0, ..., 0] * 255
     assert np.abs(corner - expected).max() <= 1
 
