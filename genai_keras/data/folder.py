@@ -69,10 +69,9 @@ def read_folder(data_dir, size, channels=None, limit=None, memory=None, labels_o
         UserError: the folder does not exist, has no images, or has one that cannot be read.
     """
     paths = _find_images(data_dir)
-    labels, names = labels_of(paths, data_dir) if labels_of else (np.zeros(len(paths), int), ())
     if limit is not None:
-        few = np.random.default_rng(0).permutation(len(paths))[:limit]
-        paths, labels = [paths[i] for i in few], labels[few]
+        paths = [paths[i] for i in np.random.default_rng(0).permutation(len(paths))[:limit]]
+    labels, names = labels_of(paths, data_dir) if labels_of else (np.zeros(len(paths), int), ())
     with ThreadPoolExecutor() as pool:  # Pillow releases Python's lock while it decodes
         facts = list(pool.map(_examine, paths))
         shape = (size, size, channels or (3 if any(in_colour for _, in_colour in facts) else 1))

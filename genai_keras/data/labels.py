@@ -13,7 +13,6 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from genai_keras.data.classes import composed, listed
-from genai_keras.data.text import read_utf8
 from genai_keras.errors import UserError
 
 TRAINING = {"train", "training"}
@@ -62,7 +61,7 @@ def labels_of_file(file, paths, root):
     """Labels from a CSV file with a file name, relative to a folder, and a label in each line.
 
     It is in UTF-8 and separated by commas, semicolons or tabs. The first line is a header if its
-    first value has no suffix.
+    first value is no image and has no suffix. Lines for other files than images have no effect.
 
     Args:
         file: path of the CSV file.
@@ -74,19 +73,23 @@ def labels_of_file(file, paths, root):
 
     Raises:
         UserError: the file cannot be read; a line has no label, or too much; an image has no label
-            or two; a file name is no image; or there is only one class.
+            or two; there is no such file; or there is only one class.
     """
     if not Path(file).is_file():
         raise UserError(f"there is no file {file}: `labels` must name a CSV file")
     numbers = {_normal(path): number for number, path in enumerate(paths)}
     found, lines, unknown = [None] * len(paths), {}, []
-    for line, cells in _rows(file):
+    for index, (line, cells) in enumerate(_rows(file)):
+        places = [Path(root, name) for name in (cells[0], cells[0].replace("\\", "/"))]
+        number = next((numbers[each] for each in map(_normal, places) if each in numbers), None)
+        if index == 0 and number is None and not PurePath(cells[0]).suffix:
+            continue  # a header
         if len(cells) != 2 or not all(cells):
             raise UserError(f"line {line} of {file} must have two values: a file and its label")
         name, label = cells
-        number = numbers.get(_normal(Path(root, name)), numbers.get(_from_windows(root, name)))
         if number is None:
-            unknown.append((line, name))
+            if not any(map(os.path.isfile, places)):
+                unknown.append((line, name))
         elif number in lines:
             raise UserError(
                 f"line {line} of {file} labels {name} again, after line {lines[number]}: an image "
@@ -151,20 +154,27 @@ def _numbered(found, root):
 
 
 def _rows(file):
-    """Yields the number of a line and its values, without a header and empty lines."""
-    text = read_utf8("folder", file, "CSV file")
+    """Yields the number and the values of each line that is not empty."""
+    try:
+        text = Path(file).read_bytes().decode("utf-8-sig")  # a mark is not part of the first name
+    except OSError as error:
+        raise UserError(f"cannot read {file}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{file} is not in UTF-8 (see byte {error.start}): save it again in UTF-8"
+        ) from None
+    if "\0" in text:  # UTF-16 without a mark
+        raise UserError(f"{file} has NULs, so it is not in UTF-8: save it again in UTF-8")
     first = text.lstrip().partition("\n")[0]
     delimiter = "\t" if "\t" in first else ";" if ";" in first and "," not in first else ","
     rows = csv.reader(
         io.StringIO(text, newline=None), delimiter=delimiter, skipinitialspace=True, strict=True
     )
-    begun = False
     try:
         for cells in rows:
             cells = [cell.strip() for cell in cells]
-            if any(cells) and (begun or PurePath(cells[0]).suffix):
+            if any(cells):
                 yield rows.line_num, cells
-            begun = begun or any(cells)
     except csv.Error as error:
         raise UserError(f"line {rows.line_num} of {file} is not CSV: {error}") from None
 
@@ -179,7 +189,3 @@ def _natural(name):
 
 def _normal(path):
     return composed(os.path.normpath(path))
-
-
-def _from_windows(root, name):
-    return _normal(Path(root, name.replace("\\", "/")))

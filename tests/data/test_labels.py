@@ -40,7 +40,7 @@ def refused(read, *words):
     with pytest.raises(UserError) as failure:
         read()
     message = str(failure.value)
-    assert "\n" not in message and len(message) < 500
+    assert "\n" not in message and len(message) < 800
     for word in words:
         assert word in message, message
 
@@ -209,8 +209,10 @@ GOOD = "a.png,cat\nb/a.png,dog\n"
         ("a.png," + "c" * 200_000 + "\nb/a.png,dog\n", ["line 1 of", "is not CSV"]),
         ("a.png,cat\nb/a.png,cat\n", ["of one class, cat:"]),
         ('a.png,"c\nat"\nb/a.png,dog\n', [r"the class 'c\nat'", "cannot be printed"]),
-        ("", ["is empty"]),
-        (GOOD.encode("utf-16"), ["UTF-8"]),
+        ("", ["no label for 2 of 2 images"]),
+        (GOOD.encode("utf-16"), ["not in UTF-8 (see byte 0)"]),
+        (GOOD.encode("utf-16-le"), ["has NULs, so it is not in UTF-8"]),
+        ("n" * 300 + ".png,cat\n", ["line 1 of", "has no such image"]),
         ("a.png,Bär\nb/a.png,dog\n".encode("latin-1"), ["UTF-8"]),
     ],
 )
@@ -226,7 +228,8 @@ def test_what_is_no_file_of_labels(tmp_path):
         refused(lambda path=path: labels_of_file(path, [], tmp_path), f"there is no file {path}")
 
 
-def test_images_get_the_labels_of_a_file(colours, tmp_path):
+@pytest.mark.parametrize("limit", [None, 40])
+def test_images_get_the_labels_of_a_file(colours, limit, tmp_path):
     """The names in the file are not those of the folders."""
     translated = {"red": "rouge", "green": "vert", "deep blue": "bleu"}
     lines = [
@@ -234,8 +237,10 @@ def test_images_get_the_labels_of_a_file(colours, tmp_path):
         for path in sorted(colours.rglob("*.png"))
     ]
     np.random.default_rng(0).shuffle(lines)
-    (tmp_path / "labels.csv").write_text("\n".join(["file,label", *lines]))
-    train, validation = load(colours, labels=tmp_path / "labels.csv")
+    (colours / "notes.txt").touch()  # no image
+    (tmp_path / "labels.csv").write_text("\n".join(["file,label", *lines, "notes.txt,note"]))
+    train, validation = load(colours, labels=tmp_path / "labels.csv", limit=limit)
+    assert train.count + validation.count == (limit or 60)
     assert train.class_names == ("bleu", "rouge", "vert")
     names = ("deep blue", "red", "green")
     assert_colours_fit(train.shuffled().take(9), names)
