@@ -34,7 +34,7 @@ def on_files(files, config):
         config.places[page] = path
     for notebook in sorted((ROOT / "notebooks").rglob("*.ipynb")):
         path = notebook.relative_to(ROOT).as_posix()
-        if "/source/" not in path:
+        if "/grading/" not in path:
             page = path.removesuffix(".ipynb") + ".md"
             config.places[page] = path
             for name, content in convert_notebook(notebook, page).items():

@@ -19,6 +19,7 @@ __all__ = sorted(_PUBLIC)
 def __getattr__(name):
     if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    importlib.import_module("genai_keras.backend").check_keras()
     return getattr(importlib.import_module(_PUBLIC[name]), name)
 
 

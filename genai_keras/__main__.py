@@ -4,6 +4,7 @@ import importlib
 import sys
 
 from genai_keras import __version__
+from genai_keras.cli.command import ends_with_its_reader
 
 COMMANDS = (
     "train_gan", "train_vae", "train_lm", "train_seq2seq", "generate", "evaluate", "export",
@@ -11,6 +12,7 @@ COMMANDS = (
 )  # fmt: skip
 
 
+@ends_with_its_reader
 def main(argv=None):
     """Runs `genai-keras COMMAND ...`; without a command, lists them. Returns the exit code."""
     argv = sys.argv[1:] if argv is None else list(argv)
@@ -18,8 +20,9 @@ def main(argv=None):
         print("usage: python -m genai_keras.COMMAND [options]\n")
         print("Learn generative models with Keras. The commands:\n")
         for name in COMMANDS:
-            purpose = importlib.import_module(f"genai_keras.{name}").__doc__.splitlines()[0]
-            print(f"  {name:13}  {purpose}")
+            text = importlib.import_module(f"genai_keras.{name}").__doc__ or ""  # none with -OO
+            purpose, _, _ = text.partition("\n")
+            print(f"  {name:13}  {purpose}".rstrip())
         print("\nFor the options of a command, type: python -m genai_keras.train_gan --help")
         print("Where the package is installed, this works, too: genai-keras train-gan --help")
         return 0

@@ -1,5 +1,45 @@
 """Failures that a user can fix: a command prints them as one line, without a traceback."""
 
+import contextlib
+import re
+import sys
+import textwrap
+
+LONGEST = 400  # characters of a failure that is told in one line
+# What Keras and TensorFlow say around the message proper of an error: where a graph was made.
+AROUND = re.compile(
+    r"Graph execution error|Detected at node|File \"|\[\[\{\{node|Hint: |Traceback \(|<stack trace"
+)
+# Keras sets the message itself in bold, between where it was raised and the arguments of the call.
+BOLD = re.compile(r"\x1b\[1m(.+?)\x1b\[0m", re.DOTALL)
+ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+def one_line(error):
+    """What an exception says, as one short line; the name of its type if it says nothing."""
+    text = str(getattr(error, "message", None) or error)
+    if bold := BOLD.search(text):
+        text = bold[1]
+    lines = ESCAPES.sub("", text).splitlines()
+    kept = [line for line in lines if not AROUND.match(line.strip())]
+    words = " ".join(" ".join(kept).split()).replace("`", "'")  # backticks are for our arguments
+    words = "".join(each if each.isprintable() else "?" for each in words)
+    return textwrap.shorten(words, LONGEST, placeholder="...") or type(error).__name__
+
+
+@contextlib.contextmanager
+def cleaning_up(what):
+    """Tells a failure of clean-up in a line of its own, so that it replaces no earlier one.
+
+    Args:
+        what: what could not be done, such as "the lock could not be removed".
+    """
+    try:
+        yield
+    except Exception as error:
+        with contextlib.suppress(OSError):  # nobody reads it
+            print(f"warning: {what}: {one_line(error)}", file=sys.stderr)
+
 
 class UserError(ValueError):
     """A problem that the user can fix; the message says how. Ends a command with exit code 1."""

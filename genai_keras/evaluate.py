@@ -13,6 +13,7 @@ def main(config):
     # Imported here because TensorFlow takes seconds, and --help should not.
     import json
 
+    from genai_keras.evaluation.inception import load_inception
     from genai_keras.evaluation.report import as_json, comparison, ladders, table
     from genai_keras.runs import load_run
     from genai_keras.tasks.base import left_in
@@ -23,6 +24,11 @@ def main(config):
         if path:
             check_folder(path)  # before the minutes of work
     runs = {str(folder): load_run(folder, config.data_dir) for folder in config.folders}
+    for run in runs.values():
+        if run.task.name not in ("images", "pixels"):
+            config.check_unused("inception", on=f"{run.folder}, which makes {run.task.name}")
+    if config.inception:
+        load_inception(config.inception)
     most = min(run.task.most_samples or config.samples for run in runs.values())
     if config.samples > most:
         config.samples = most  # the same for each run, to compare them

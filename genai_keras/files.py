@@ -24,8 +24,12 @@ def whole_file(path):
         os.replace(unfinished, path)
         if os.name == "posix":  # elsewhere a folder cannot be flushed
             _flush(path.parent, os.O_RDONLY)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    except BaseException as failure:
+        with contextlib.suppress(OSError):  # what failed first is what counts
+            unfinished.unlink(missing_ok=True)
+        if isinstance(failure, OSError) and failure.filename in (None, str(unfinished)):
+            failure.filename = str(path)  # a full disk, for one, is told without a name
+        raise
 
 
 def write_text(path, text):

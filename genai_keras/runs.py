@@ -15,7 +15,7 @@ from genai_keras.cli.text_options import LanguageModelConfig, Seq2SeqConfig
 from genai_keras.data.arrays import reason_of
 from genai_keras.data.classes import CLASSES, read_classes
 from genai_keras.data.tokenizers import load_tokenizer
-from genai_keras.errors import UserError
+from genai_keras.errors import UserError, one_line
 from genai_keras.models.gan import GAN
 from genai_keras.models.language_model import LanguageModel
 from genai_keras.models.seq2seq import Seq2Seq
@@ -113,9 +113,11 @@ def load_run(folder, data_dir=None):
         )
     try:
         model = _read_model(path)
+    except MemoryError:  # nothing is wrong with the file
+        raise
     except Exception as error:  # zip, HDF5, JSON and Keras raise errors of many types
         raise UserError(
-            f"{path} cannot be loaded ({reason_of(error)}): write it again with "
+            f"{path} cannot be loaded ({one_line(error)}): write it again with "
             f"{config.resume_command()}"
         ) from None
     if not isinstance(model, TRAINED[cls]) or (

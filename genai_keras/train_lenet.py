@@ -27,8 +27,13 @@ def main(config):
             raise UserError(
                 f"a LeNet takes images of (28, 28, 1), but these are {part.element_shape}"
             )
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()
     lenet = train_lenet(
-        train.first(train.count), train.labels, config.epochs, config.seed, verbose=config.verbose
+        train.first(train.count),
+        train.labels,
+        config.epochs,
+        config.seed,
+        verbose=config.verbose if is_terminal else min(2, 2 * config.verbose),  # a file has no bar
     )
     save_lenet(lenet, config.out)
     # Evaluated after loading, because the weights in the file have fewer digits.

@@ -6,7 +6,7 @@
     python notebooks/build.py --copy              # a copy for a student to work in: my_notebooks/
 
 A notebook's text is a `.py` file in jupytext's percent format; beside it lies the `.ipynb` that this
-program makes, run from a clean kernel, with its output. From `exercises/source/chapter4/chapter4.py`
+program makes, run from a clean kernel, with its output. From `grading/source/chapter4/chapter4.py`
 come the solution beside it and the students' `exercises/chapter4.ipynb`, without answers and without
 hidden tests.
 """
@@ -41,7 +41,7 @@ CELL_SECONDS = 600  # a cell that takes longer hangs
 def sources():
     """The texts of all notebooks by their short names, such as `exercises/chapter4`."""
     chapters = {path.stem.split("_")[0]: path for path in FOLDER.glob("chapter*.py")}
-    solutions = {f"exercises/{p.stem}": p for p in FOLDER.glob("exercises/source/*/chapter*.py")}
+    solutions = {f"exercises/{p.stem}": p for p in FOLDER.glob("grading/source/*/chapter*.py")}
     exhibits = {f"bugs/{path.stem}": path for path in FOLDER.glob("bugs/*.py")}
     return dict(sorted(chapters.items()) + sorted(solutions.items()) + sorted(exhibits.items()))
 
@@ -70,7 +70,7 @@ def copy_to(folder):
     for path in sorted(FOLDER.rglob("*")):
         copy = folder / path.relative_to(FOLDER)
         shown = path.suffix == ".ipynb" or path == FOLDER / "README.md"
-        if shown and "source" not in path.relative_to(FOLDER).parts and not copy.exists():
+        if shown and "grading" not in path.relative_to(FOLDER).parts and not copy.exists():
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
 
@@ -113,6 +113,7 @@ def run(source, folder):
         resources={"metadata": {"path": str(folder)}},
         store_widget_state=False,
         record_timing=False,
+        coalesce_streams=True,  # else lines that come late stand alone
     ).execute(stderr=subprocess.DEVNULL)  # TensorFlow's notes on the machine
     return notebook
 

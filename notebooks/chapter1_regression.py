@@ -7,8 +7,6 @@
 # - how to measure how far samples are from a distribution: with a histogram and the Wasserstein
 #   distance;
 # - that the very same network does generate, once another network judges it.
-#
-# About one minute on two CPU cores.
 
 # %%
 import keras
@@ -21,6 +19,7 @@ from genai_keras.data.toy import GaussianMixture, load_mixture
 from genai_keras.models.gan import GAN
 from genai_keras.networks.dense import build_dense_discriminator, build_dense_generator
 from genai_keras.course.notebook import (
+    Progress,
     new_run,
     plot_history,
     setting,
@@ -170,7 +169,7 @@ history = network.fit(
     validation_data=(np.random.default_rng(1).normal(size=(2_000, 100)), held_out),
     shuffle=False,
     verbose=0,
-    callbacks=[EpochTensorBoard(run / "regression" / "tensorboard")],
+    callbacks=[EpochTensorBoard(run / "regression" / "tensorboard"), Progress()],
 )
 plot_history(history, ["loss"])
 print(f"last loss {history.history['loss'][-1]:.3f}, variance of the data {np.var(points):.3f}")
@@ -217,6 +216,7 @@ gan_history = gan.fit(
     callbacks=[
         histograms,
         EpochTensorBoard(run / "gan" / "tensorboard"),
+        Progress(histograms),
     ],
 )
 plot_history(gan_history, ["generator_loss", "discriminator_loss"], ["wasserstein"])

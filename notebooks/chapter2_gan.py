@@ -7,8 +7,6 @@
 # - why the generator's loss is not simply the negative of the discriminator's;
 # - whose gradient moves which network;
 # - how to read `d_real` and `d_fake`.
-#
-# About one and a half minutes on two CPU cores.
 
 # %%
 import keras
@@ -22,6 +20,7 @@ from genai_keras.data.images import load_images
 from genai_keras.models.gan import GAN
 from genai_keras.networks.dense import build_dense_discriminator, build_dense_generator
 from genai_keras.course.notebook import (
+    Progress,
     new_run,
     plot_history,
     setting,
@@ -238,11 +237,12 @@ for name, value in gan.train_step(batch).items():
 # ## A short `fit`
 #
 # `fit` repeats that step. Before training and after each epoch, a callback draws 64 images from
-# noise that stays the same.
+# noise that stays the same. Watch how they get better.
 
 # %%
 run = new_run("chapter2")
 noise_before = gan.generate(16, seed=1)
+grid = ImageGrid(run / "mlp")
 history = gan.fit(
     train.shuffled(),
     epochs=setting(40, fast=1),
@@ -252,7 +252,8 @@ history = gan.fit(
     verbose=0,
     callbacks=[
         EpochTensorBoard(run / "mlp" / "tensorboard"),
-        ImageGrid(run / "mlp"),
+        grid,
+        Progress(grid),
     ],
 )
 plot_history(history, ["generator_loss", "discriminator_loss"], ["d_real", "d_fake"])
@@ -298,6 +299,7 @@ small = GAN(
     build_dense_discriminator((28, 28, 1), widths=(256,)),
 )
 small.compile(keras.optimizers.Adam(1e-3, beta_1=0.5), keras.optimizers.Adam(1e-3, beta_1=0.5))
+small_grid = ImageGrid(run / "dense")
 small_history = small.fit(
     train.shuffled(),
     epochs=setting(40, fast=1),
@@ -307,7 +309,8 @@ small_history = small.fit(
     verbose=0,
     callbacks=[
         EpochTensorBoard(run / "dense" / "tensorboard"),
-        ImageGrid(run / "dense"),
+        small_grid,
+        Progress(small_grid),
     ],
 )
 show_images(small.generate(48, seed=2), columns=12)
@@ -331,7 +334,7 @@ show_tensorboard(run)
 # %% [markdown]
 # ## When it goes wrong
 #
-# `python -m genai_keras.train_gan` has a training doctor that watches for two illnesses of GANs.
+# `python -m genai_keras.train_gan` has a training doctor that watches for four illnesses of GANs.
 #
 # **A saturated discriminator.** It is right about every real and every generated image. Where it is
 # so sure, its logit hardly differs between one image and a slightly better one, and that difference
@@ -346,6 +349,15 @@ show_tensorboard(run)
 # smaller ratio. It falls to 0 if the generator repeats one image, or just a few. Larger batches let
 # the discriminator see more at once, label smoothing keeps it from being too sure, and smaller
 # learning rates give neither network time to run away.
+#
+# **Noise.** Neighbouring pixels of a digit are nearly equal. A generator that has not learned this,
+# or has forgotten it, makes snow like that on an old television. The curve `roughness` is the mean
+# squared difference of neighbours, relative to the variance of the pixels. White noise has 2, and
+# these digits have 0.4.
+#
+# **Images unlike any real one.** All digits are on black. If a tenth of the samples are brighter at
+# their border than any of 500 real digits, or as a whole, or have another contrast, the generator
+# has left the data. The three curves that end in `outside` count such samples.
 #
 # ## What to try next
 #

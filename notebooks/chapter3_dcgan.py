@@ -8,8 +8,7 @@
 # - what the averaged generator is, and what it is good for;
 # - how to walk through the noise, and why to stay on a sphere.
 #
-# About one and a half minutes on two CPU cores. The game itself, with its two losses, is that of
-# chapter 2.
+# The game itself, with its two losses, is that of chapter 2.
 
 # %%
 import keras
@@ -25,6 +24,7 @@ from genai_keras.evaluation.features import load_feature_extractor
 from genai_keras.models.gan import GAN
 from genai_keras.networks.dcgan import build_dcgan_discriminator, build_dcgan_generator
 from genai_keras.course.notebook import (
+    Progress,
     explore,
     new_run,
     plot_history,
@@ -234,7 +234,7 @@ history = gan.fit(
     steps_per_epoch=setting(train.steps_per_epoch, fast=5),
     shuffle=False,
     verbose=0,
-    callbacks=[EpochTensorBoard(run / "tensorboard"), grid],
+    callbacks=[EpochTensorBoard(run / "tensorboard"), grid, Progress(grid)],
 )
 plot_history(history, ["generator_loss", "discriminator_loss"], ["d_real", "d_fake"])
 
@@ -315,10 +315,10 @@ for name, each in generators.items():
     print(f"{name}: Frechet distance {frechet_distance(features, real_features):.2f}")
 
 # %% [markdown]
-# The averaged generator is slightly closer to the real digits here, but one run with one seed does
-# not prove that averaging helps. What the average does give is calm. After 2,800 steps both
-# generators still improve, and an average over a few hundred steps lags behind a little. Measure
-# again after a long training.
+# The two are about equally close to the real digits: in one of our runs the averaged generator was
+# slightly closer, in another the learning one. What the average does give is calm. After 2,800
+# steps both generators still improve, and an average over a few hundred steps lags behind a little.
+# Measure again after a long training.
 #
 # ### How a digit emerges
 #
@@ -402,5 +402,5 @@ show_tensorboard(run / "tensorboard")
 # 5. Do the exercises in `exercises/chapter3.ipynb`, then run
 #    `python -m genai_keras.check chapter3`.
 # 6. Do all this from the command line: `python -m genai_keras.train_gan`, or `make gan`, with twice
-#    the widths and 80 epochs. For the settings of this chapter, run
+#    the widths and 50 epochs. For the settings of this chapter, run
 #    `python -m genai_keras.train_gan --epochs 40 --learning-rate 2e-3 --generator-widths 32 16 --discriminator-widths 16 32`.

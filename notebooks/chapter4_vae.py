@@ -6,8 +6,6 @@
 # - the reparameterization trick: how a gradient gets through a random draw;
 # - the ELBO and its two terms, reconstruction and KL divergence, in nats;
 # - how to read a latent space.
-#
-# About two minutes on two CPU cores.
 
 # %%
 import keras
@@ -23,6 +21,7 @@ from genai_keras.layers.reparameterization import Reparameterization
 from genai_keras.models.vae import VAE
 from genai_keras.networks.dense import build_dense_decoder, build_dense_encoder
 from genai_keras.course.notebook import (
+    Progress,
     explore,
     new_run,
     plot_history,
@@ -129,11 +128,13 @@ for name in ("loss", "reconstruction", "kl"):
 # ## A short `fit`
 #
 # `fit` repeats that step. After each epoch, the callbacks draw images and write them for
-# TensorBoard, together with the curves.
+# TensorBoard, together with the curves. Watch the samples, from noise that stays the same, as they
+# get better.
 
 # %%
 run = new_run("chapter4")
 held_out = validation.first(500)
+grid = ImageGrid(run)
 history = vae.fit(
     train.shuffled(),
     epochs=setting(40, fast=1),
@@ -143,9 +144,10 @@ history = vae.fit(
     verbose=0,
     callbacks=[
         EpochTensorBoard(run / "tensorboard"),
-        ImageGrid(run),
+        grid,
         Reconstructions(run, held_out),
         LatentSpace(run, held_out),
+        Progress(grid),
     ],
 )
 plot_history(history, ["loss"], ["reconstruction"], ["kl"])
@@ -229,6 +231,12 @@ show_tensorboard(run / "tensorboard")
 # **Log-variances at their bounds.** They are limited to the range from -14 to 14, so that exp()
 # stays finite. At either bound the gradient is 0, and the latent stops learning. This happens when
 # the learning rate is too large.
+#
+# **Digits on white.** The decoder learns from the codes that the encoder gives it. A sample starts
+# from any z of N(0, 1), and some of them lie where no code has ever been. There, a decoder with few
+# units makes what no digit looks like, such as a digit on grey or white: try
+# `python -m genai_keras.train_vae --preset dense`, with 16 hidden units. `border_outside` is the
+# fraction of samples whose border is brighter or darker than that of any real image.
 #
 # **Overfitting.** The validation ELBO falls while the training ELBO rises: the model memorizes the
 # training images. Stop where validation was best, use more data, or use a smaller network.

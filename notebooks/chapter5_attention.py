@@ -6,8 +6,6 @@
 # - queries, keys and values, worked out in NumPy and then found again in the layer;
 # - the causal mask, and positions;
 # - the Transformer block, and an encoder-decoder that learns to sort.
-#
-# About one minute on two CPU cores.
 
 # %%
 import keras
@@ -16,6 +14,7 @@ import tensorflow as tf
 from matplotlib import pyplot as plt
 
 from genai_keras.callbacks.attention import AttentionMaps
+from genai_keras.callbacks.text import Translations
 from genai_keras.data.pairs import encode_sources, load_pairs
 from genai_keras.layers.attention import MultiHeadAttention, make_attention_mask
 from genai_keras.layers.positions import SinusoidalPositions, sinusoids
@@ -23,6 +22,7 @@ from genai_keras.layers.transformer import EncoderBlock
 from genai_keras.models.seq2seq import Seq2Seq
 from genai_keras.networks.transformer import TransformerDecoder, TransformerEncoder
 from genai_keras.course.notebook import (
+    Progress,
     explore,
     new_run,
     plot_history,
@@ -223,13 +223,15 @@ print(f"the same batch after ten more: {float(model.test_step((source, target))[
 # ## A short `fit`
 #
 # Every batch has new lists. There are a million lists, and the model sees fewer than a tenth of
-# them. Another 5,000 are held out for validation.
+# them. Another 5,000 are held out for validation. After each epoch the model sorts six of those; the
+# right answers are in brackets.
 
 # %%
 run = new_run("chapter5")
 held_out, answers = pairs.validation.first(1_000)
 names = [pairs.source_tokenizer.name(token) for token in held_out[0]]
 written = [pairs.target_tokenizer.name(token) for token in answers[0]]
+six = Translations(run, pairs.validation_texts[:6], held_out[:6], pairs.target_tokenizer)
 history = model.fit(
     pairs.train.shuffled(),
     epochs=10,
@@ -242,6 +244,8 @@ history = model.fit(
         AttentionMaps(
             run, (held_out[:1], answers[:1]), written, names, "writing", "cross_attention"
         ),
+        six,
+        Progress(six),
     ],
 )
 plot_history(history, ["nats"], ["token_accuracy"], ["exact_match"])
@@ -277,7 +281,7 @@ plt.show()
 # ## TensorBoard
 #
 # Under *Images* you find these maps after each epoch. Move the slider and see when the heads find
-# their work.
+# their work. Under *Text* are the six lists.
 
 # %%
 show_tensorboard(run / "tensorboard")

@@ -7,8 +7,6 @@
 # - what the first loss must be, before any training, and what bits per character mean;
 # - how to choose the next token: temperature, top-k and top-p;
 # - how the same network draws digits, pixel by pixel, and knows the exact probability of each.
-#
-# About two minutes on two CPU cores.
 
 # %%
 import itertools
@@ -20,11 +18,13 @@ import tensorflow as tf
 from matplotlib import pyplot as plt
 
 from genai_keras.callbacks.pixels import PixelGrid
+from genai_keras.callbacks.text import TextSample
 from genai_keras.data.pixels import load_pixels, to_images
 from genai_keras.data.text import load_text
 from genai_keras.models.language_model import LanguageModel
 from genai_keras.networks.transformer import TransformerDecoder
 from genai_keras.course.notebook import (
+    Progress,
     explore,
     new_run,
     plot_history,
@@ -107,10 +107,12 @@ untrained = tokenizer.decode(model.generate(tokenizer.encode("The "), 120, seed=
 # %% [markdown]
 # ## A short `fit`
 #
-# 600 steps, each with new pieces of text. Validation uses the last tenth of the manual.
+# 600 steps, each with new pieces of text. Validation uses the last tenth of the manual. After each
+# epoch the model writes with the same random numbers, so what changes is what it has learned.
 
 # %%
 run = new_run("chapter6")
+sample = TextSample(run / "text", tokenizer, "The ", 200, temperature=0.7)
 history = model.fit(
     text.train.shuffled(),
     epochs=6,
@@ -118,7 +120,7 @@ history = model.fit(
     validation_data=text.validation.in_order().take(10),
     shuffle=False,
     verbose=0,
-    callbacks=[EpochTensorBoard(run / "text" / "tensorboard")],
+    callbacks=[EpochTensorBoard(run / "text" / "tensorboard"), sample, Progress(sample)],
 )
 plot_history(history, ["loss"], ["bits_per_character"], ["token_accuracy"])
 
@@ -210,6 +212,7 @@ rate = keras.optimizers.schedules.CosineDecay(
 painter.compile(keras.optimizers.AdamW(rate, beta_2=0.99, global_clipnorm=1.0))
 nats = -painter.log_likelihood(validation.first(20))
 print(f"untrained: {nats.mean():.1f} nats a digit; 196 log 2 = {196 * math.log(2):.1f}")
+grid = PixelGrid(run / "pixels", side**2, count=16)
 history = painter.fit(
     train.shuffled(),
     epochs=4,
@@ -219,7 +222,8 @@ history = painter.fit(
     verbose=0,
     callbacks=[
         EpochTensorBoard(run / "pixels" / "tensorboard"),
-        PixelGrid(run / "pixels", side**2, count=16),
+        grid,
+        Progress(grid),
     ],
 )
 plot_history(history, ["nats_per_image"], ["token_accuracy"])

@@ -6,8 +6,6 @@
 # - what precision, recall and class coverage detect, by damaging real digits on purpose;
 # - the likelihood ladder: lower bounds of a VAE beside the exact likelihood of a pixel model;
 # - how to ask honestly whether generated images help a classifier.
-#
-# About two minutes on two CPU cores.
 
 # %%
 import keras
@@ -38,6 +36,7 @@ from genai_keras.networks.dense import (
 )
 from genai_keras.networks.transformer import TransformerDecoder
 from genai_keras.course.notebook import (
+    Progress,
     new_run,
     plot_history,
     setting,
@@ -171,6 +170,7 @@ show_source(losses.importance_weighted_bound)
 run = new_run("chapter7")
 steps = setting(600, fast=10)
 vae.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1e-3, 5 * steps)))
+vae_grid = ImageGrid(run / "vae")
 vae_history = vae.fit(
     as_images(sequences).shuffled(),
     epochs=setting(5, fast=1),
@@ -180,7 +180,8 @@ vae_history = vae.fit(
     verbose=0,
     callbacks=[
         EpochTensorBoard(run / "vae" / "tensorboard"),
-        ImageGrid(run / "vae"),
+        vae_grid,
+        Progress(vae_grid),
     ],
 )
 plot_history(vae_history, ["loss"], ["reconstruction"], ["kl"])
@@ -198,6 +199,7 @@ schedule = keras.optimizers.schedules.CosineDecay(
     0.0, 4 * steps, 0.05, warmup_target=3e-3, warmup_steps=steps // 2
 )
 pixel_model.compile(keras.optimizers.AdamW(schedule, beta_2=0.99, global_clipnorm=1.0))
+pixel_grid = PixelGrid(run / "pixels", pixels)
 pixel_history = pixel_model.fit(
     sequences.shuffled(),
     epochs=setting(4, fast=1),
@@ -207,7 +209,8 @@ pixel_history = pixel_model.fit(
     verbose=0,
     callbacks=[
         EpochTensorBoard(run / "pixels" / "tensorboard"),
-        PixelGrid(run / "pixels", pixels),
+        pixel_grid,
+        Progress(pixel_grid),
     ],
 )
 plot_history(pixel_history, ["nats_per_image"])
@@ -225,6 +228,7 @@ gan = GAN(
     seed=0,
 )
 gan.compile(*(keras.optimizers.Adam(1e-3, beta_1=0.5) for _ in range(2)))
+gan_grid = ImageGrid(run / "gan")
 gan_history = gan.fit(
     batches.shuffled(),
     epochs=setting(6, fast=1),
@@ -233,7 +237,8 @@ gan_history = gan.fit(
     verbose=0,
     callbacks=[
         EpochTensorBoard(run / "gan" / "tensorboard"),
-        ImageGrid(run / "gan"),
+        gan_grid,
+        Progress(gan_grid),
     ],
 )
 plot_history(gan_history, ["generator_loss", "discriminator_loss"], ["d_real", "d_fake"])

@@ -44,6 +44,8 @@ RUNS = {
     "pairs": (train_seq2seq.main, WORDS),
 }
 
+# What the training doctor adds to the history of a model of images.
+LOOKS = {"roughness", "brightness_outside", "border_outside", "contrast_outside"}
 
 SHORT = [
     *(*WORDS, "--num-layers", "1", "--num-heads", "1", "--batch-size", "4", "--dropout", "0.2"),

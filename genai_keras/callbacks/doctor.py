@@ -11,7 +11,17 @@ from genai_keras.callbacks import symptoms
 from genai_keras.callbacks.epochs import read_history
 
 LOOKED_AT = 100  # samples per epoch
-NUMBERS = 500  # samples of one dimension, where the distances of fewer vary too much
+COMPARED = 500  # real samples
+FEW = 50  # real images; fewer do not show what images may be like
+MARGINS = 0.2, 0.2, 0.1  # of the range from black to white, for each of `_looks`
+GAN_ADVICE = {
+    "noise": "a smaller `learning_rate`, or `network` dcgan",
+    "unlike": "a smaller `learning_rate`, or `label_smoothing` 0.1",
+}
+VAE_ADVICE = {
+    "noise": "a smaller `learning_rate`, or larger `widths`",
+    "unlike": "larger `widths`, a smaller `latent_dim`, or a larger `beta`",
+}
 
 
 class TrainingDoctor(keras.callbacks.Callback):
@@ -81,27 +91,32 @@ class TrainingDoctor(keras.callbacks.Callback):
 
 
 def gan_doctor(run_dir, validation, verbose=1):
-    """The doctor of a GAN, which compares the diversity of samples with that of `validation`."""
-    is_number = validation.element_shape == (1,)
-    real = validation.first(NUMBERS if is_number else LOOKED_AT)
+    """The doctor of a GAN, which compares samples with those of `validation`."""
+    real = validation.first(COMPARED)
+    # Distances of fewer numbers vary too much.
+    count = len(real) if validation.element_shape == (1,) else LOOKED_AT
     findings = [
         (symptoms.saturated_discriminator, "chapter2_gan"),
         (symptoms.falling_diversity, "chapter2_gan"),
+        *_image_findings(real, "chapter2_gan", GAN_ADVICE),
     ]
 
     def measure(model):
         if len(real) < 2:  # a folder with few images
             return {}
-        return {"diversity": diversity(model.generate(len(real), seed=0), real)}
+        samples = model.generate(min(count, len(real)), seed=0)
+        figures = {"diversity": diversity(samples, real[:count])}
+        return {**figures, **_image_figures(samples, real, model.value_range)}
 
     return TrainingDoctor(run_dir, findings, measure, verbose=verbose)
 
 
 def vae_doctor(run_dir, shown, labels=None, warmup_epochs=0.0, verbose=1):
     """The doctor of a VAE; `shown` are validation images, with their `labels` if there are any."""
-    shown = shown[:LOOKED_AT]
+    real, shown = shown[:COMPARED], shown[:LOOKED_AT]
     labels = None if labels is None else labels[:LOOKED_AT]
     findings = [
+        *_image_findings(real, "chapter4_vae", VAE_ADVICE),
         (symptoms.collapsed_latents(warmup_epochs), "chapter4_vae"),
         (symptoms.clipped_log_variance, "chapter4_vae"),
         (symptoms.rising_validation("elbo", sign=-1), "chapter4_vae"),
@@ -110,7 +125,9 @@ def vae_doctor(run_dir, shown, labels=None, warmup_epochs=0.0, verbose=1):
     def measure(model):
         _, log_variance = model.encode(shown, labels)
         layer = model.reparameterize
-        return {"clipped": clipped(log_variance, layer.low, layer.high)}
+        figures = {"clipped": clipped(log_variance, layer.low, layer.high)}
+        samples = model.generate(LOOKED_AT, seed=0)
+        return {**figures, **_image_figures(samples, real, model.value_range)}
 
     return TrainingDoctor(run_dir, findings, measure, verbose=verbose)
 
@@ -145,9 +162,74 @@ def diversity(samples, real):
     )
 
 
+def roughness(images):
+    """How much neighbouring pixels differ: 2 for white noise, near 0 for smooth images.
+
+    Args:
+        images: `(n, height, width, channels)`.
+
+    Returns:
+        The mean squared difference of neighbours, relative to the variance of the pixels of an
+        image and channel; 0 if no image has any. If neighbours have the correlation r, it is
+        2 (1 - r).
+    """
+    images = np.asarray(images, "float64")
+    variance = images.var(axis=(1, 2), ddof=1).mean()
+    differences = [np.square(np.diff(images, axis=axis)).mean() for axis in (1, 2)]
+    return float(np.mean(differences) / variance) if variance > 1e-12 else 0.0
+
+
+def outside(samples, real):
+    """The fraction of images unlike any real one, by what they are unlike in.
+
+    Args:
+        samples, real: `(n, height, width, channels)` in [0, 1].
+
+    Returns:
+        The fractions of samples whose brightness, brightness of the border and contrast (the
+        standard deviation of the pixels) are beyond those of all real images, by more than 0.2,
+        0.2 and 0.1, as a dictionary.
+    """
+    ours, theirs = _looks(samples), _looks(real)
+    beyond = (ours < theirs.min(axis=0) - MARGINS) | (ours > theirs.max(axis=0) + MARGINS)
+    return dict(zip(symptoms.OUTSIDE, beyond.mean(axis=0).tolist(), strict=True))
+
+
 def clipped(log_variance, low, high):
     """The fraction of log-variances that are at one of their bounds."""
     return float(np.mean((log_variance <= low) | (log_variance >= high)))
+
+
+def _image_findings(real, notebook, advice):
+    """The symptoms of generated images, each with its notebook; none if they are numbers."""
+    if not _are_images(real):
+        return []
+    return [
+        (symptoms.noise(roughness(real), advice["noise"]), notebook),
+        (symptoms.unlike_real(advice["unlike"]), notebook),
+    ]
+
+
+def _image_figures(samples, real, value_range):
+    """The figures of `_image_findings`."""
+    if not _are_images(real):
+        return {}
+    low, high = value_range
+    unit = [(images - low) / (high - low) for images in (samples, real)]
+    return {"roughness": roughness(samples), **outside(*unit)}
+
+
+def _are_images(real):
+    return real.ndim == 4 and len(real) >= FEW
+
+
+def _looks(images):
+    """Brightness, brightness of the border and contrast of each image, `(n, 3)`."""
+    border = np.ones(images.shape[1:3], bool)
+    border[1:-1, 1:-1] = False
+    pixels = (1, 2, 3)
+    means = images.mean(axis=pixels), images[:, border].mean(axis=(1, 2))
+    return np.stack([*means, images.std(axis=pixels)], axis=-1)
 
 
 def _distances(samples):

@@ -19,6 +19,7 @@ class EachEpoch(keras.callbacks.Callback):
     """
 
     preview = None  # what a terminal may show of it: lines of text, or `(n, ...)` images in [0, 1]
+    newest = None  # the file of the last epoch, once there is one
 
     def __init__(self, run_dir, stem="epoch", suffix=".png"):
         super().__init__()
@@ -48,6 +49,7 @@ class EachEpoch(keras.callbacks.Callback):
         last = (self.params or {}).get("epochs")
         with tf.summary.record_if(is_kept(epoch) or epoch == last):
             self.show(path, epoch, logs)
+        self.newest = path
         tf.summary.flush()
 
 

@@ -9,10 +9,20 @@ import math
 SATURATED = 0.99  # accuracy of a discriminator that a generator cannot learn from
 HALVED = 0.5
 NARROW = 0.2  # diversity; samples of the data have 1
+WHITE_NOISE = 2.0  # roughness
+NOISY = 0.75  # of the way from real images to white noise
+ROUGH = 1.0  # roughness of real images; noise would not stand out among rougher ones
+MANY = 0.1  # fraction of samples that are unlike all real images
 SILENT = 0.1  # nats of KL divergence, summed over the latents
 CLIPPED = 0.01  # fraction of log-variances
 RISEN = 0.01  # fraction of the best validation loss
 NOTHING = 0.01  # nats; a loss may vary by this much when everything is learnt
+# Figures of images that are unlike all real ones, and what is seen.
+OUTSIDE = {
+    "brightness_outside": "are brighter or darker",
+    "border_outside": "have a brighter or darker border",
+    "contrast_outside": "have more or less contrast",
+}
 SURPRISING = 0.5  # fraction by which the first loss may differ from log V
 
 
@@ -44,6 +54,42 @@ def falling_diversity(epochs):
         "few samples (mode collapse). Try `label_smoothing` 0.1, a smaller `learning_rate`, or a "
         "larger `batch_size`."
     )
+
+
+def noise(real, advice):
+    """A symptom: for three epochs, images have been much nearer to white noise than to real ones.
+
+    Args:
+        real: roughness of real images.
+        advice: what to try.
+    """
+
+    def look(epochs):
+        bound = real + NOISY * (WHITE_NOISE - real)
+        if real > ROUGH or not _last(epochs, 3, lambda each: each.get("roughness", 0) > bound):
+            return None
+        return (
+            "The generated images look like noise. Neighbouring pixels are hardly related: the "
+            f"roughness is {epochs[-1]['roughness']:.2f}, that of real images {real:.2f}, and that "
+            f"of white noise 2. If more training does not help, try {advice}."
+        )
+
+    return look
+
+
+def unlike_real(advice):
+    """A symptom: for three epochs, many images have been brighter or darker than any real one."""
+
+    def look(epochs):
+        name = max(OUTSIDE, key=lambda name: epochs[-1].get(name, 0))
+        if not _last(epochs, 3, lambda each: each.get(name, 0) > MANY):
+            return None
+        return (
+            f"Of the generated images, {epochs[-1][name]:.0%} {OUTSIDE[name]} than any of the "
+            f"real ones. If more training does not help, try {advice}."
+        )
+
+    return look
 
 
 def collapsed_latents(warmup_epochs=0):

@@ -64,7 +64,9 @@ class Translations(EachEpoch):
 
 def _line(text):
     """The beginning of a text in one line of a terminal, where some characters are wide."""
-    return "  | " + set_cell_size(" ".join(text.split()), PREVIEW).rstrip()
+    words = " ".join(text.split())
+    shown = "".join(each if each.isprintable() else "?" for each in words)  # no control characters
+    return "  | " + set_cell_size(shown, PREVIEW).rstrip()
 
 
 def as_markdown(text):

@@ -7,75 +7,145 @@ import signal
 import sys
 import threading
 
+from genai_keras.cli.environment import own_settings
 from genai_keras.cli.parsing import parse_config
-from genai_keras.errors import Interrupted, UserError
+from genai_keras.errors import Interrupted, TrainingDiverged, UserError, one_line
+
+CLOSED_PIPE = 141  # 128 + SIGPIPE, as of other programs that write to a pipe nobody reads
 
 
 def command(config_class):
     """Makes `main(argv=None)`, which returns the exit code, from a function of a config.
 
-    Exit codes: 0 done; 1 a failure that the user can fix; 2 options that cannot be used together,
-    whatever the files contain; 3 diverged; 130 Ctrl-C; 143 SIGTERM.
+    Exit codes: 0 done; 1 a failure, in one line; 2 options that cannot be used together, whatever
+    the files contain; 3 diverged; 130 Ctrl-C; 141 nobody reads the output; 143 SIGTERM.
     With `--debug`, the failure is raised with its traceback instead.
     """
 
     def decorate(body):
+        @ends_with_its_reader
         @functools.wraps(body)
         def main(argv=None):
             argv = sys.argv[1:] if argv is None else list(argv)
             _print_anything()
-            config = None
+            config, received = None, []
             try:
-                with _terminated_like_ctrl_c():
+                with _ended_by_signals(received):
                     config = parse_config(config_class, argv, description=body.__doc__)
                     config.announce()  # at once: importing TensorFlow takes seconds
-                    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-                    if not config.debug:
-                        import genai_keras.cli.quiet  # noqa: F401
-                    body(config)
+                    with own_settings(config.debug):
+                        if received:  # an import may have taken the exception for one of its own
+                            raise KeyboardInterrupt
+                        body(config)
                     config.conclude()
                     return 0
             except SystemExit as stop:  # argparse's: 0 after --help, 2 for unusable arguments
                 return stop.code
             except Interrupted as stop:
-                print(stop, file=sys.stderr)
+                _say(stop)
                 return stop.exit_code
-            except KeyboardInterrupt as stop:
-                print(f"\ninterrupted{_how_to_go_on(config)}", file=sys.stderr)
-                return 128 + (stop.args[0] if stop.args else signal.SIGINT)
-            except (UserError, OSError) as error:
+            except BrokenPipeError:
+                if _has_begun(config):
+                    _say(f"nobody reads the output{_how_to_go_on(config)}")
+                raise
+            except (KeyboardInterrupt, Exception) as failure:
+                # What was running may have made an exception of its own from that of a signal.
+                if not isinstance(failure, TrainingDiverged) and (
+                    received or isinstance(failure, KeyboardInterrupt)
+                ):
+                    _say(f"\ninterrupted{_how_to_go_on(config)}")
+                    return 128 + (received[0] if received else signal.SIGINT)
                 if "--debug" in argv:
                     raise
-                print(f"error: {config_class.in_flags(str(error))}", file=sys.stderr)
-                return getattr(error, "exit_code", 1)
+                _say(f"error: {_explained(failure, config_class, config)}")
+                return getattr(failure, "exit_code", 1)
 
         return main
 
     return decorate
 
 
+def ends_with_its_reader(main):
+    """Makes a `main` end quietly when nobody reads its output any more, as in `| head`."""
+
+    @functools.wraps(main)
+    def ending(argv=None):
+        try:
+            code = main(argv)
+        except BrokenPipeError:
+            _discard_output()
+            return CLOSED_PIPE
+        try:
+            if sys.stdout:
+                sys.stdout.flush()  # now, because Python itself would complain at its end
+        except BrokenPipeError:
+            _discard_output()
+            return code or CLOSED_PIPE
+        except OSError as failure:
+            _discard_output()
+            _say(f"error: the output cannot be written: {one_line(failure)}")
+            return code or 1
+        return code
+
+    return ending
+
+
 @contextlib.contextmanager
-def _terminated_like_ctrl_c():
-    """Makes SIGTERM end a command cleanly, too: locks are released, unfinished files removed."""
+def _ended_by_signals(received):
+    """Makes SIGTERM end a command as cleanly as Ctrl-C: locks are released, files removed.
+
+    Args:
+        received: a list that gets the numbers of the signals that came.
+    """
     if threading.current_thread() is not threading.main_thread():  # Python forbids it elsewhere
         yield
         return
 
     def interrupt(number, frame):
+        received.append(number)
         raise KeyboardInterrupt(number)
 
-    former = signal.signal(signal.SIGTERM, interrupt)
+    former = {signal.SIGTERM: signal.signal(signal.SIGTERM, interrupt)}
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored, as by `nohup`
+        former[signal.SIGINT] = signal.signal(signal.SIGINT, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, former)
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+def _explained(failure, config_class, config):
+    """A failure in one line, with what to do about it if that is known."""
+    if isinstance(failure, UserError):
+        return config_class.in_flags(str(failure))
+    if config and "tensorflow" in sys.modules:
+        from genai_keras.training.failures import shortage
+
+        if said := shortage(failure, config):
+            return config_class.in_flags(said)
+    if isinstance(failure, OSError):
+        return one_line(failure)
+    return f"{type(failure).__name__}: {one_line(failure)} (--debug shows where it happened)"
+
+
+def _has_begun(config):
+    return getattr(config, "run_dir", None) is not None and config.has_begun()
 
 
 def _how_to_go_on(config):
-    folder = getattr(config, "run_dir", None)
-    if not folder or not (folder / "config.json").exists():
-        return ""
-    return f"; to continue: {config.resume_command()}"
+    return f"; to continue: {config.resume_command()}" if _has_begun(config) else ""
+
+
+def _say(text):
+    with contextlib.suppress(OSError):  # nobody reads that, either
+        print(text, file=sys.stderr, flush=True)
+
+
+def _discard_output():
+    """Lets Python end without writing what is left to an output that takes no more."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # not a file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _print_anything():

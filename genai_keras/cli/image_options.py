@@ -55,7 +55,7 @@ examples:
   python -m genai_keras.train_gan
   python -m genai_keras.train_gan --dataset folder --data-dir my_images
 
-The default learns 4,500 handwritten digits in about 2 minutes on two CPU cores.
+The default learns 4,500 handwritten digits in one to two minutes on two CPU cores.
 """
     presets: ClassVar[dict[str, dict]] = {
         "dcgan": {},
@@ -93,7 +93,7 @@ The default learns 4,500 handwritten digits in about 2 minutes on two CPU cores.
     }
 
     preset: str = option("dcgan", "named set of defaults, listed below")
-    epochs: int = option(80, "number of passes over the training data", at_least=1)
+    epochs: int = option(50, "number of passes over the training data", at_least=1)
     dataset: str = option("mnist5k", "data to learn from", choices=(*IMAGE_DATASETS, "mixture"))
     network: str = option(
         "dcgan", "kind of layers in both networks", NETWORK, choices=("dcgan", "dense")

@@ -219,10 +219,21 @@ class TrainConfig(Config):
 
     def save(self, path):
         """Writes the options as JSON, without those of a single start, such as `resume`."""
+        write_text(path, self._as_json())
+
+    def _as_json(self):
         values = {"command": self.command, "format": FORMAT, **dataclasses.asdict(self)}
         for name in ("resume", "overwrite", "debug", "run_dir", "max_minutes"):
             del values[name]
-        write_text(path, json.dumps(values, indent=2, default=str) + "\n")
+        return json.dumps(values, indent=2, default=str) + "\n"
+
+    def has_begun(self):
+        """Whether the run folder already holds this run, and not one that it is to replace."""
+        path = self.run_dir / "config.json"
+        try:
+            return path.exists() and (self.resume or path.read_text("utf-8") == self._as_json())
+        except (OSError, ValueError):
+            return False
 
     def hash(self):
         """A hash of every option that a training step depends on, to detect a change."""

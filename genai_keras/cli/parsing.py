@@ -44,7 +44,7 @@ def parse_config(cls, argv=None, description=None):
         parser.error("--resume continues a run and --overwrite replaces it: use only one of them")
     for name in ("data_dir", "labels"):  # a run may be resumed elsewhere
         if typed.get(name):
-            typed[name] = typed[name].expanduser().absolute()
+            typed[name] = typed[name].absolute()
     if not issubclass(cls, TrainConfig):
         return _checked(cls(**typed))
     if typed.get("resume"):

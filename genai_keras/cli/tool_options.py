@@ -44,6 +44,9 @@ A GAN trained on all of MNIST takes about half a minute on one CPU core.
     importance_samples: int = option(
         100, "samples of z per image for the likelihood; a multiple of 100", at_least=100
     )
+    inception: Path | None = option(
+        None, "weights of Keras' InceptionV3 (.h5), for the Frechet Inception Distance, too"
+    )
     seed: int = option(0, "seed of the samples and of the bootstrap", at_least=0, at_most=2**32 - 2)
 
     @property

@@ -1,8 +1,10 @@
 """Values of options: one check for those that are typed and those that are read from a file."""
 
 import math
+import os
 import types
 import typing
+from pathlib import Path
 
 
 def value_type(annotation):
@@ -31,6 +33,8 @@ def convert(value, kind, choices, limits):
     Raises:
         ValueError: the value cannot be used; the message says why.
     """
+    if kind is Path:
+        return _path(value)
     try:
         converted = kind(value)
     except (ValueError, OverflowError):
@@ -64,6 +68,18 @@ def read_json(value, annotation, choices, limits):
     if isinstance(value, str) and "\0" in value:
         raise ValueError("it contains a character that texts and paths cannot have")
     return convert(value, kind, choices, limits)
+
+
+def _path(text):
+    """A path where `~` and `~user` are home folders, as no shell makes them in `--out=~/a.png`."""
+    if not text:
+        raise ValueError("it is empty, so it names no file or folder")
+    expanded = os.path.expanduser(text)
+    no_home = os.environ.get("HOME") == "" or not os.path.isabs(expanded)
+    if expanded.startswith("~") or (text.startswith("~") and no_home):
+        raise ValueError(f"the home folder in {text!r} is not known: give the whole path")
+    # `./~x` names a file here, but would begin with `~` as a path, and be a home folder next time.
+    return Path(expanded).absolute() if str(Path(expanded)).startswith("~") else Path(expanded)
 
 
 def _beyond(value, limits):

@@ -7,8 +7,7 @@ import json
 import re
 import warnings
 
-import matplotlib
-
+from genai_keras.backend import import_matplotlib
 from genai_keras.course.marking import Verdict, mark
 from genai_keras.errors import UserError
 
@@ -26,7 +25,7 @@ def mark_file(path, exercises, seed=0):
     Raises:
         UserError: the file cannot be read.
     """
-    matplotlib.use("Agg")  # a plot in a cell opens no window
+    import_matplotlib().use("Agg")  # a plot in a cell opens no window
     names, failures = _run(read_cells(path), path)
     verdicts = []
     for exercise in exercises:

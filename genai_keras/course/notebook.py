@@ -3,20 +3,26 @@
 import inspect
 import os
 import shutil
+import time
 from pathlib import Path
 
+import keras
 import numpy as np
 from matplotlib import pyplot as plt
 from PIL import Image as PillowImage
 
 from genai_keras.plots.images import image_grid
+from genai_keras.training.terminal import Pace, duration
 
 try:
-    from IPython.display import HTML, Markdown, display
+    from IPython.display import HTML, DisplayHandle, Markdown, Pretty, display
 except ImportError as error:
     raise ImportError("notebooks need more packages: pip install genai_keras[notebooks]") from error
 
 FAST = "GENAI_KERAS_FAST"  # environment variable that tests set to run notebooks in seconds
+BAR = 32  # characters
+REDRAWN = 0.25  # seconds between two states of the bar
+SAMPLE = (800, 400)  # most pixels of what is shown below it, so that both are in sight
 
 
 def setting(full, fast):
@@ -44,6 +50,77 @@ def show_source(*objects):
 def show_images(images, columns=None, value_range=(-1, 1)):
     """Shows images `(n, height, width, 1 or 3)` as a grid."""
     display(PillowImage.fromarray(image_grid(images, columns, value_range=value_range)))
+
+
+class Progress(keras.callbacks.Callback):
+    """Shows below its cell how far `fit` is: a bar, the time left, figures and the newest samples.
+
+    They change in place, and the last of them stay. It draws nothing of its own, so training gives
+    the same numbers with it and without.
+
+    Args:
+        show: an `EachEpoch` that stands before it in the list of callbacks, whose newest image or
+            text is shown; None for the bar and the figures alone.
+    """
+
+    def __init__(self, show=None):
+        super().__init__()
+        self.show = show
+
+    def on_train_begin(self, logs=None):
+        self.epochs, self.steps = self.params["epochs"], self.params["steps"]
+        self.epoch, self.step, self.figures = 0, 0, ""
+        self.pace, self.ended = Pace(validation_steps=0), None
+        self.begun = self.redrawn = time.monotonic()
+        self.bar = DisplayHandle()
+        self.bar.display(self._bar())
+        if self.show:
+            self.sample = DisplayHandle()
+            self.sample.display(self._sample())
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch, self.step = epoch, 0
+        if self.ended is not None:
+            self.pace.pause(time.monotonic() - self.ended)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.step, self.ended = batch + 1, time.monotonic()
+        self.pace.step(self.ended)
+        if self.ended - self.redrawn > REDRAWN:
+            self.redrawn = self.ended
+            self.bar.update(self._bar())
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.steps = self.steps or self.step  # unknown before the first epoch has ended
+        names = [name for name in getattr(self.model, "headline", logs) if name in logs]
+        self.figures = "   ".join(f"{name} {logs[name]:.3f}" for name in names)
+        self.bar.update(self._bar())
+        if self.show:
+            self.sample.update(self._sample())
+
+    def on_train_end(self, logs=None):
+        self.bar.update(self._bar(f"{duration(time.monotonic() - self.begun)} in all"))
+
+    def _bar(self, told=None):
+        done = self.epoch + (self.step / self.steps if self.steps else 0)
+        filled = round(BAR * done / self.epochs)
+        left = None
+        if self.steps and told is None:
+            epochs = self.epochs - self.epoch
+            left = self.pace.left(epochs * self.steps - self.step, epochs)
+        told = told or ("" if left is None else f"{duration(left)} left")
+        bar = "\N{FULL BLOCK}" * filled + "\N{LIGHT SHADE}" * (BAR - filled)
+        return Pretty(f"epoch {self.epoch + 1}/{self.epochs} {bar} {told}\n{self.figures}".strip())
+
+    def _sample(self):
+        newest = self.show.newest
+        if newest is None:  # the folder has samples of an earlier training
+            return Pretty("")
+        if newest.suffix == ".png":
+            with PillowImage.open(newest) as image:
+                image.thumbnail(SAMPLE)
+                return image
+        return Pretty(newest.read_text(encoding="utf-8"))
 
 
 def plot_history(history, *groups):

@@ -1,47 +1,50 @@
-"""A folder of the user's own images, of any size, grey or colour, with or without alpha."""
+"""A folder of the user's own images, of any size and kind, in two parts that share no image."""
 
 import hashlib
-import warnings
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image, ImageOps
 
 from genai_keras.data.arrays import reason_of
+from genai_keras.data.folder_listing import find_images
+from genai_keras.data.folder_summary import FolderSummary
+from genai_keras.data.image_decoding import WHITE, decode, decode_image, fitted, largest_value
 from genai_keras.data.labels import divided_by_class
-from genai_keras.errors import UsageError, UserError
+from genai_keras.errors import UserError
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
-FORMATS = (
-    "PNG",
-    "JPEG",
-    "WEBP",
-    "BMP",
-    "GIF",
-    "TIFF",
-)  # Pillow runs external programs for some others
-MOST_PIXELS = 64_000_000  # a small file may claim billions, which would fill the memory
 MEMORY = 1 << 30  # bytes of decoded images to keep in memory; larger folders are streamed
-
-# Each image is either read or reported with its problem; warnings of Pillow do not name the file.
-warnings.filterwarnings("ignore", module=r"PIL\.")
+FOR_THREADS = 100_000  # pixels of an image from which on threads cost less than they gain
+STRIP = 1 << 20  # pixels to copy at once
+DEPTHS = (8, 10, 12, 14, 16)  # bits that cameras and scanners put into files of 16
 
 
 @dataclass(frozen=True)
 class FolderPart:
-    """Images that are decoded each time they are fetched, for a folder larger than memory."""
+    """The images of a folder for training or for validation.
+
+    Args:
+        paths: their files, in order.
+        shape: `(height, width, channels)` of each.
+        summary: what was found in the whole folder.
+        pixels: `(len(paths), height, width, channels)` uint8; None if the folder is larger than
+            memory, so that images are decoded each time they are fetched.
+    """
 
     paths: list[Path]
     shape: tuple[int, int, int]
+    summary: FolderSummary
+    pixels: np.ndarray | None = None
 
     def fetch(self, indices):
         """`(batch,)` int64 -> `(batch, height, width, channels)` uint8, a TensorFlow function."""
 
         def decode(indices):
-            return np.stack([decode_image(self.paths[i], self.shape) for i in indices])
+            white = self.summary.white
+            return np.stack([decode_image(self.paths[i], self.shape, white) for i in indices])
 
         pixels = tf.numpy_function(decode, [indices], tf.uint8, stateful=False)
         return tf.ensure_shape(pixels, (None, *self.shape))
@@ -50,11 +53,12 @@ class FolderPart:
 def read_folder(data_dir, size, channels=None, limit=None, memory=None, labels_of=None):
     """Reads the images under a folder, nine tenths for training and one tenth for validation.
 
-    The part of an image depends on the hash of its file. So copies of an image are always in the
-    same part, and new images move only a few of the others.
+    The part of an image depends on a hash of its pixels. So images that are equal, whatever their
+    files are, are always in the same part, and new images move only a few of the others. Images
+    are also equal if they are so once they are scaled. With labels, it is a tenth of each class.
 
     Args:
-        data_dir: the folder; its subfolders are read, too.
+        data_dir: the folder; see `find_images`.
         size: side in pixels; an image is scaled to cover the square, then cropped at its centre.
         channels: 1, 3, or None for colour if any image is in colour.
         limit: largest number of images to read.
@@ -62,130 +66,125 @@ def read_folder(data_dir, size, channels=None, limit=None, memory=None, labels_o
         labels_of: a function of paths and the folder, as in `labels.py`; None reads no labels.
 
     Returns:
-        `(training, validation)`: two uint8 arrays, or two `FolderPart`s. If labels are read, also a
-        pair of the labels of both, `(n,)` int64, and the names of the classes.
+        `(training, validation)`, two `FolderPart`s. If labels are read, also a pair of the labels
+        of both, `(n,)` int64, and the names of the classes.
 
     Raises:
-        UserError: the folder does not exist, has no images, or has one that cannot be read.
+        UserError: the folder does not exist, has too few images, has some that cannot be read, or
+            all are equal.
     """
-    paths = _find_images(data_dir)
-    if limit is not None:
-        paths = [paths[i] for i in np.random.default_rng(0).permutation(len(paths))[:limit]]
-    labels, names = labels_of(paths, data_dir) if labels_of else (np.zeros(len(paths), int), ())
-    with ThreadPoolExecutor() as pool:  # Pillow releases Python's lock while it decodes
-        facts = list(pool.map(_examine, paths))
-        shape = (size, size, channels or (3 if any(in_colour for _, in_colour in facts) else 1))
-        for_validation = _choose_for_validation([key for key, _ in facts], labels)
-        labelled = [[labels[np.equal(for_validation, part)] for part in (False, True)], names]
-        labelled = labelled if labels_of else []
-        parts = [
-            [path for path, chosen in zip(paths, for_validation, strict=True) if chosen == wanted]
-            for wanted in (False, True)
-        ]
-        if len(paths) * np.prod(shape) > (MEMORY if memory is None else memory):
-            return [*(FolderPart(part, shape) for part in parts), *labelled]
-        return [
-            np.stack(list(pool.map(lambda path: decode_image(path, shape), part))) for part in parts
-        ] + labelled
+    summary = find_images(data_dir, limit)
+    labels, names = np.zeros(len(summary.paths), int), ()
+    if labels_of:
+        labels, names = labels_of(summary.paths, data_dir)
+    memory = MEMORY if memory is None else memory
+    summary.white = _white(summary)
+    shape = (size, size, channels or (3 if summary.in_colour else 1))
+    keys, images = _examine_all(summary, size, channels, memory)
+    if len(summary.paths) * np.prod(shape) > memory:
+        images = None
+    for_validation = _choose_for_validation(keys, labels)
+    sides = [np.flatnonzero(for_validation == chosen) for chosen in (False, True)]
+    parts = [_part(summary, shape, images, side) for side in sides]
+    return (*parts, [labels[side] for side in sides], names) if labels_of else tuple(parts)
 
 
-def decode_image(path, shape):
-    """Decodes one image to `(height, width, channels)` uint8; transparent pixels become white."""
-    height, width, channels = shape
-    with _open(path) as image:
-        image = _in_eight_bits(ImageOps.exif_transpose(image))
-        if image.has_transparency_data:
-            image = image.convert("RGBA")
-            paper = Image.new("RGBA", image.size, "white")
-            image = Image.alpha_composite(paper, image)
-        image = image.convert("L" if channels == 1 else "RGB")
-        image = ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
-        return np.asarray(image).reshape(shape)
+def _part(summary, shape, images, places):
+    paths = [summary.paths[i] for i in places]
+    if images is None:
+        return FolderPart(paths, shape, summary)
+    pixels = np.empty((len(places), *shape), "uint8")
+    for target, place in zip(pixels, places, strict=True):
+        target[:] = images[place]  # a grey image is copied to each of three channels
+    return FolderPart(paths, shape, summary, pixels)
 
 
-def _find_images(data_dir):
-    if data_dir is None:
-        raise UsageError("`dataset=folder` needs `data_dir`, the folder of your images")
-    folder = Path(data_dir)
-    if not folder.is_dir():
-        raise UserError(
-            f"there is no folder {folder}: `data_dir` must name the folder of your images"
-        )
-    paths = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-    )
-    if len(paths) < 2:
-        kinds = ", ".join(sorted(SUFFIXES))
-        found = "fewer than two images" if paths else "no images"
-        raise UserError(
-            f"there are {found} in {folder}: it needs at least two files of type {kinds}"
-        )
-    return paths
+def _white(summary):
+    """The value of white in 16 bits: that of the fewest bits that hold all values of the folder."""
+    if not summary.deep:
+        return WHITE
+    broken, largest = [], 0
+    for path in summary.deep:
+        try:
+            largest = max(largest, largest_value(path))
+        except Exception as error:  # Pillow raises errors of many types
+            broken.append((path, reason_of(error)))
+    summary.check_broken(broken)
+    summary.largest = largest
+    return next(2**bits - 1 for bits in DEPTHS if largest < 2**bits)
 
 
-def _examine(path):
-    """Reads a whole file; returns its hash and whether it is in colour."""
-    with _open(path) as image:
-        if image.format == "PNG":
-            image.verify()  # compares checksums, which Pillow does not do otherwise
-    with _open(path) as image:
-        image.load()
-        image = _in_eight_bits(ImageOps.exif_transpose(image))  # should fail now, not in training
-        grey = image.mode in ("1", "L", "LA", "La")
-    return hashlib.sha256(path.read_bytes()).digest(), not grey
+def _examine_all(summary, size, channels, memory):
+    """Decodes all images once.
+
+    Returns:
+        The keys of the images, a list of bytes; and their pixels, or None if they need more bytes
+        than `memory`.
+    """
+
+    def examine(path):
+        try:
+            return _examine(path, size, channels, summary.white)
+        except Exception as error:  # Pillow raises errors of many types
+            return reason_of(error)
+
+    smallest, keys, images, broken = {}, [], [], []
+    for path, result in zip(summary.paths, _each(examine, summary), strict=True):
+        if isinstance(result, str):
+            broken.append((path, result))
+            continue
+        whole, pixels = result
+        scaled = hashlib.sha256(pixels).digest()
+        smallest[scaled] = min(whole, smallest.get(scaled, whole))
+        keys.append(scaled)
+        summary.brightest = max(summary.brightest or 0, int(pixels.max()))
+        memory -= pixels.nbytes
+        if images is not None and memory >= 0:
+            images.append(pixels)
+        else:
+            images = None
+    summary.check_broken(broken)
+    summary.copies = len(keys) - len(smallest)
+    return [smallest[key] for key in keys], images
 
 
-def _in_eight_bits(image):
-    """Scales a grey image with more bits to eight bits, where Pillow would clip it."""
-    if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype("uint8"))
-    if image.mode not in ("I", "F"):
-        return image
-    values = np.asarray(image)
-    most = 1 if image.mode == "F" else 255
-    good = (values >= 0) & (values <= most)
-    if not good.all():
-        bad = values.flat[np.argmin(good)]
-        kind = "floats" if image.mode == "F" else "32-bit integers"
-        raise ValueError(f"it contains {bad}, but {kind} must be 0 to {most}")
-    return Image.fromarray(np.rint(values * (255 / most)).astype("uint8"))
+def _examine(path, size, channels, white):
+    """A hash of an image's pixels, and its pixels once scaled: one channel if it is grey."""
+    image = decode(path, white)
+    whole = _digest(image)
+    if channels == 1:
+        image = image.convert("L")
+    pixels = np.asarray(fitted(image, (size, size))).reshape(size, size, -1)
+    if pixels.shape[-1] == 3 and (pixels == pixels[..., :1]).all():
+        pixels = pixels[..., :1].copy()
+    return whole, pixels
+
+
+def _digest(image):
+    """A hash of all pixels, equal for a grey image and the same one in RGB."""
+    width, height = image.size
+    digest = hashlib.sha256(repr(image.size).encode())
+    rows = max(1, STRIP // width)
+    for top in range(0, height, rows):
+        strip = image.crop((0, top, width, min(height, top + rows)))
+        digest.update(strip.convert("RGB").tobytes())
+    return digest.digest()
+
+
+def _each(function, summary):
+    """`map` over the images; with threads if they are large, as Pillow decodes without the lock."""
+    area = sum(width * height * count for (width, height), count in summary.sizes.items())
+    if area < FOR_THREADS * len(summary.paths):
+        yield from map(function, summary.paths)
+    else:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            yield from pool.map(function, summary.paths)
 
 
 def _choose_for_validation(keys, labels):
-    """A tenth of the images of each class, at least one and never all, with the smallest hashes."""
+    """A tenth of the different images of each class, never all: those with the smallest keys."""
     if len(set(keys)) < 2:
-        raise UserError("all images are copies of one image: validation needs a second one")
-    return divided_by_class(keys, labels)
-
-
-class _open:
-    """`Image.open` as a context whose errors, also those of decoding, name the file."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __enter__(self):
-        try:
-            self.image = Image.open(self.path, formats=FORMATS)
-            width, height = self.image.size
-            if width * height > MOST_PIXELS:
-                self.image.close()
-                raise ValueError(
-                    f"it has {width} x {height} pixels, but at most {MOST_PIXELS:,} are allowed"
-                )
-        except Exception as error:
-            self._fail(error)
-        return self.image
-
-    def __exit__(self, kind, error, traceback):
-        self.image.close()
-        if isinstance(error, Exception) and not isinstance(error, UserError):
-            self._fail(error)
-
-    def _fail(self, error):
-        reason = reason_of(error)
         raise UserError(
-            f"{self.path} cannot be read as an image ({reason}): repair or remove it"
-        ) from None
+            f"all {len(keys):,} images are copies of one image: validation needs a second one"
+        )
+    return np.array(divided_by_class(keys, labels))

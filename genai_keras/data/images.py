@@ -103,21 +103,17 @@ def load_images(
 
 
 def _batches(part, batch_size, seed, value_range, binarize):
-    """Batches of a uint8 array, or of a `FolderPart` that decodes its files on demand."""
-    if isinstance(part, np.ndarray):
-        pixels = tf.constant(part)
-        count, *shape = part.shape
+    """Batches of a uint8 array, or of a `FolderPart`, which may decode its files on demand."""
+    pixels = part if isinstance(part, np.ndarray) else part.pixels
+    if pixels is not None:
+        count, *shape = pixels.shape
+        pixels = tf.constant(pixels)
         fetch = lambda indices: tf.gather(pixels, indices)  # noqa: E731
     else:
         count, shape, fetch = len(part.paths), part.shape, part.fetch
-    return Batches(
-        lambda indices: scale(fetch(indices), value_range),
-        count,
-        tuple(shape),
-        batch_size,
-        seed,
-        binarize,
-    )
+    more = {name: getattr(part, name, None) for name in ("paths", "summary")}
+    scaled = lambda indices: scale(fetch(indices), value_range)  # noqa: E731
+    return Batches(scaled, count, tuple(shape), batch_size, seed, binarize, **more)
 
 
 def scale(pixels, value_range=(-1, 1)):

@@ -21,11 +21,14 @@ AT_ONCE = 20  # number of resamples with indices in memory
 
 @dataclass(frozen=True)
 class Figure:
-    """An estimate and its 95 % bootstrap interval, `low` to `high`, in the same unit."""
+    """An estimate and its 95 % bootstrap interval, `low` to `high`, in the same unit.
+
+    Without an interval, both are None.
+    """
 
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
 
 def bootstrap(statistic, *samples, resamples=200, seed=0, least=-np.inf, most=np.inf):

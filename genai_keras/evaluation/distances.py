@@ -21,8 +21,12 @@ def frechet_distance(ours, reference):
 
     Reference: Heusel et al. 2017, https://arxiv.org/abs/1706.08500
     """
+    samples = check_samples(ours, reference)
+    points = np.concatenate(samples)
+    if len(points) < points.shape[1]:  # in the space that they span, all is the same, but smaller
+        points = np.linalg.qr(points.T, mode="r").T
     moments = []
-    for sample in check_samples(ours, reference):
+    for sample in np.split(points, [len(samples[0])]):
         moments += [sample.mean(axis=0), np.cov(sample, rowvar=False)]
     return gaussian_frechet_distance(*moments)
 

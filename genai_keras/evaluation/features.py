@@ -75,20 +75,6 @@ class LeNetFeatures:
         return self.look(images)[1]
 
 
-class Thumbnails:
-    """A feature extractor for images without a trained LeNet: their pixels at 8 x 8.
-
-    It is crude: it sees colours and the coarse layout, but not the content.
-    """
-
-    name = "8x8 thumbnails"
-
-    def look(self, images):
-        """Features `(n, 64 * c)` of images `(n, height, width, c)` in [0, 1]; no labels."""
-        small = tf.image.resize(images, (8, 8), method="area").numpy()
-        return small.reshape(len(small), -1), None
-
-
 def load_feature_extractor(dataset):
     """The shipped LeNet for a data set, as `LeNetFeatures`.
 
@@ -114,11 +100,14 @@ def load_feature_extractor(dataset):
     return LeNetFeatures(load_lenet(path))
 
 
-def checked_images(images):
-    """Images as float32, or a `ValueError` that says why they are not grey images in [0, 1]."""
+def checked_images(images, channels=1):
+    """Images as float32, or a `ValueError` that says why they are not images in [0, 1]."""
     images = np.asarray(images)
-    if images.ndim != 4 or images.shape[-1] != 1:
-        raise ValueError(f"images must be grey, (n, height, width, 1), not {images.shape}")
+    if images.ndim != 4 or images.shape[-1] != channels:
+        kind = "grey" if channels == 1 else "in colour"
+        raise ValueError(
+            f"images must be {kind}, (n, height, width, {channels}), not {images.shape}"
+        )
     images = images.astype("float32", copy=False)
     # Written so that NaN is rejected, too, but rounding errors are not.
     if images.size and not (images.min() >= -1e-3 and images.max() <= 1.0 + 1e-3):

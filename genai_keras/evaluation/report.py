@@ -33,9 +33,11 @@ def table(rows):
     """A table of the rows of one model, as text."""
     lines = [("", "value", "95 % interval", "real data", "")]
     for row in rows:
-        low, high = shown(row.figure.low), shown(row.figure.high)
+        figure, interval = row.figure, ""
+        if figure.low is not None:
+            interval = f"{shown(figure.low)} to {shown(figure.high)}"
         real = "" if row.real_data is None else shown(row.real_data)
-        lines.append((row.name, shown(row.figure.value), f"{low} to {high}", real, row.meaning))
+        lines.append((row.name, shown(figure.value), interval, real, row.meaning))
     return _aligned(lines, left=(0, 4))
 
 
@@ -93,6 +95,8 @@ def shown(number):
 
 
 def _with_error(figure):
+    if figure.low is None:
+        return shown(figure.value)
     return f"{shown(figure.value)} ±{shown((figure.high - figure.low) / 2)}"
 
 

@@ -1,11 +1,10 @@
 """Attention weights as images."""
 
-import io
 import math
 
 import numpy as np
-from PIL import Image
 
+from genai_keras.plots.figures import draw
 from genai_keras.plots.fonts import escaped, fonts, known_characters
 
 MOST_LABELS = 40  # on an axis; of more tokens, only some are labelled
@@ -30,29 +29,27 @@ def attention_image(maps, queries, keys, doing):
     Returns:
         `(height, width, 3)` uint8, larger if there are more tokens.
     """
-    from matplotlib.figure import Figure  # without pyplot: no global state, no display
-
     blocks, heads = maps.shape[:2]
     maps = maps[:, :, : len(queries), : len(keys)]
     rows, columns = _ticks(queries), _ticks(keys)
     width = heads * _side(columns) + LETTER * _longest(rows) + 1.0
     height = blocks * (_side(rows) + 0.3) + LETTER * _longest(columns) + 1.0
-    figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
-    figure.suptitle("attention weights: black is 0, bright is 1", fontsize=FONT_SIZE + 2)
-    for (block, head), axes in np.ndenumerate(figure.subplots(blocks, heads, squeeze=False)):
-        axes.imshow(maps[block, head], cmap="magma", vmin=0.0, vmax=1.0, aspect="auto")
-        axes.set_title(f"block {block + 1}, head {head + 1}", fontsize=FONT_SIZE + 1)
-        _write(axes.xaxis, columns if block == blocks - 1 else {})
-        _write(axes.yaxis, rows if head == 0 else {})
-        if head == 0:
-            axes.set_ylabel(_name(doing, queries))
-        if block == blocks - 1:
-            axes.set_xlabel(_name("looking at", keys))
-            for label in axes.get_xticklabels():
-                label.set_rotation(90 if len(label.get_text()) > 1 else 0)
-    file = io.BytesIO()
-    figure.savefig(file, format="png")
-    return np.asarray(Image.open(file).convert("RGB"))
+
+    def paint(figure):
+        figure.suptitle("attention weights: black is 0, bright is 1", fontsize=FONT_SIZE + 2)
+        for (block, head), axes in np.ndenumerate(figure.subplots(blocks, heads, squeeze=False)):
+            axes.imshow(maps[block, head], cmap="magma", vmin=0.0, vmax=1.0, aspect="auto")
+            axes.set_title(f"block {block + 1}, head {head + 1}", fontsize=FONT_SIZE + 1)
+            _write(axes.xaxis, columns if block == blocks - 1 else {})
+            _write(axes.yaxis, rows if head == 0 else {})
+            if head == 0:
+                axes.set_ylabel(_name(doing, queries))
+            if block == blocks - 1:
+                axes.set_xlabel(_name("looking at", keys))
+                for label in axes.get_xticklabels():
+                    label.set_rotation(90 if len(label.get_text()) > 1 else 0)
+
+    return draw(paint, figsize=(width, height), dpi=100)
 
 
 def printable(label):

@@ -4,6 +4,8 @@ import functools
 
 from PIL import ImageFont
 
+from genai_keras.backend import import_matplotlib
+
 CJK_FONTS = (
     "Noto Sans CJK SC", "Source Han Sans SC", "WenQuanYi Micro Hei", "PingFang SC",
     "Heiti TC", "Microsoft YaHei", "SimHei",
@@ -13,6 +15,7 @@ CJK_FONTS = (
 @functools.cache
 def fonts():
     """The default font of Matplotlib, then any installed font with Chinese characters."""
+    import_matplotlib()
     from matplotlib import font_manager
 
     installed = set(font_manager.get_font_names())
@@ -22,9 +25,10 @@ def fonts():
 @functools.cache
 def known_characters(*names):
     """The code points that one of the fonts can draw; all `fonts()` without names."""
+    names = names or fonts()
     from matplotlib import font_manager
 
-    files = map(font_manager.findfont, names or fonts())
+    files = map(font_manager.findfont, names)
     return set().union(*(font_manager.get_font(file).get_charmap() for file in files))
 
 

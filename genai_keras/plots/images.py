@@ -114,10 +114,12 @@ def save_animation(paths, animation, captions=None):
     It begins with the last image, which is what a page shows where nothing moves.
 
     Args:
-        paths: the images, in order.
+        paths: the images, in order; without any, no file is written.
         animation: path of the GIF.
         captions: more text for an epoch, by its number.
     """
+    if not paths:
+        return
     if len(paths) > ANIMATION_FRAMES:
         paths = [paths[round(i)] for i in np.linspace(0, len(paths) - 1, ANIMATION_FRAMES)]
     frames = []

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from genai_keras.data.batches import Batches
 from genai_keras.data.classes import CLASSES, classes_to_json
-from genai_keras.errors import UsageError
+from genai_keras.errors import UsageError, one_line
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Task:
 
         Args:
             run: an opened run.
-            request: has `samples`, `likelihoods`, `importance_samples` and `seed`.
+            request: has `samples`, `likelihoods`, `importance_samples`, `inception` and `seed`.
         """
         raise NotImplementedError
 
@@ -132,5 +132,4 @@ def left_in(folder, name):
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
-        reason = str(error).splitlines()[0]
-        print(f"warning: {folder / name} cannot be written: {reason}", file=sys.stderr)
+        print(f"warning: {folder / name} cannot be written: {one_line(error)}", file=sys.stderr)

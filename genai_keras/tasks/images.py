@@ -10,14 +10,17 @@ from genai_keras.data.classes import find_classes
 from genai_keras.data.datasets import DATASETS
 from genai_keras.data.images import load_images, to_pixels
 from genai_keras.errors import UsageError, UserError
-from genai_keras.evaluation.features import Thumbnails, load_feature_extractor
+from genai_keras.evaluation.features import load_feature_extractor
 from genai_keras.evaluation.images import NEIGHBOURS, score_images
+from genai_keras.evaluation.inception import score_inception
 from genai_keras.evaluation.scores import score_bounds
+from genai_keras.evaluation.self_supervised import FILE, features_of
 from genai_keras.files import whole_file
 from genai_keras.plots.classes import class_grid, usual_count
 from genai_keras.plots.images import image_grid, labelled
 from genai_keras.tasks.base import Data, Task, left_in
 from genai_keras.tasks.samples import Samples
+from genai_keras.training.versions import read_versions
 
 PIXELS = (0, 255)  # black and white, as uint8
 WALKS, STEPS = 10, 10  # rows of a grid of walks, and images of a walk
@@ -77,6 +80,9 @@ class Images(Task):
 
     def facts(self, run):
         facts = {**super().facts(run), "size": self.options.image_size}
+        if not DATASETS[self.options.dataset].features:  # they are the measure
+            known = read_versions(run.folder)
+            facts["training images"] = known.get("data"), known.get("samples")
         if hasattr(run.model, "log_importance_weights"):  # samples are compared with grey images
             facts["binarization"] = self.options.binarizes
             facts["labels"] = self.options.conditional
@@ -118,15 +124,13 @@ def score_samples(task, run, request, data):
             f"{run.folder} has {len(reference)} images for validation and {len(training)} for "
             f"training: an evaluation needs more than {NEIGHBOURS} of each"
         )
-    dataset = DATASETS[task.options.dataset]
     labels = None
     if run.class_names:
         labels = validation.labels[: len(reference)]
         ours = task.images(run, len(reference), request.seed, labels)
     else:
         ours = task.images(run, len(reference), request.seed)
-    fits = dataset.features and ours.shape[-1] == 1
-    extractor = load_feature_extractor(dataset.name) if fits else Thumbnails()
+    extractor = _feature_extractor(task.options.dataset, train, run.folder)
     rows, places = score_images(
         *(ours, reference, training, extractor, labels, labels),
         seed=request.seed,
@@ -139,4 +143,16 @@ def score_samples(task, run, request, data):
         title = "Generated images, each with the nearest training image to its right"
         Image.fromarray(labelled(grid, title, ["sample", "nearest"] * 4)).save(unfinished)
         print(f"{path} shows samples, each next to its nearest training image")
+    if request.inception:
+        rows.append(score_inception(request.inception, ours, reference, training))
     return rows
+
+
+def _feature_extractor(name, train, folder):
+    """The LeNet of a data set, or a network that learns from the training images, `Batches`."""
+    if DATASETS[name].features and train.element_shape[-1] == 1:
+        return load_feature_extractor(name)
+    extractor, key = features_of(train, folder / FILE)
+    with left_in(folder, FILE):
+        extractor.save(folder / FILE, key)
+    return extractor

@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import ops
 
 from genai_keras.data.classes import CLASSES, classes_to_json
-from genai_keras.errors import UserError
+from genai_keras.errors import UserError, one_line
 from genai_keras.models.gan import GAN
 from genai_keras.models.language_model import LanguageModel
 from genai_keras.models.noise import conditioned
@@ -61,13 +61,15 @@ def export_run(run, out):
     place = out.resolve()
     place.parent.mkdir(parents=True, exist_ok=True)
     # A folder next to it, so that the complete export moves there in one step.
-    with tempfile.TemporaryDirectory(prefix="unfinished-", dir=place.parent) as unfinished:
+    with tempfile.TemporaryDirectory(
+        prefix="unfinished-", dir=place.parent, ignore_cleanup_errors=True
+    ) as unfinished:
         made = Path(unfinished) / place.name
         made.mkdir()
         try:
             signatures = export_model(run.model, made, **search)
         except tf.errors.OpError as error:  # such as a full disk
-            raise UserError(f"{out} cannot be written: {error.message}") from None
+            raise UserError(f"{out} cannot be written: {one_line(error)}") from None
         for name, text in texts.items():
             (made / name).write_text(text, encoding="utf-8")
         made.replace(place)

@@ -91,6 +91,10 @@ class Checkpoints:
             if manifest:
                 return self._check_config(path, manifest)
 
+    def has_complete(self):
+        """Whether there is a checkpoint that training can continue from."""
+        return any(manifest for _, manifest, _ in self._examined())
+
     def generations(self):
         """The paths of all checkpoints, complete or not, newest first; the file may be missing."""
         found = {path.with_suffix(".keras") for path in self.directory.glob("step_*.*")}

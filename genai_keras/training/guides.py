@@ -32,8 +32,9 @@ GUIDES = {
             ("`wasserstein` (of numbers)", "falls towards 0", "stays where it began"),
         ],
         "Under **more curves**, `accuracy_real` and `accuracy_fake` should not both stay above "
-        "0.99. If `d_real` is far higher in training than in validation, the discriminator knows "
-        "its training images by heart.",
+        "0.99. `roughness` is 2 for white noise, and should fall to that of real images. If "
+        "`d_real` is far higher in training than in validation, the discriminator knows its "
+        "training images by heart.",
     ),
     "VAE": _card(
         "How to read this VAE",
@@ -53,6 +54,8 @@ GUIDES = {
         "Under **images**, each row of originals has its reconstructions below it, and `generated` "
         "are new images from noise. Reconstructions get sharp before new images do. Under **more "
         "curves**, `active_units` is the number of latents in use, and `clipped` should stay at 0. "
+        "If `border_outside` is far above 0, images from noise have a background that real ones "
+        "never have. "
         "When training has ended, the page **Projector** shows the codes of validation images, if "
         "you choose the run that ends in `validation`. Images that look alike should lie together.",
     ),

@@ -4,7 +4,7 @@ import contextlib
 
 import portalocker
 
-from genai_keras.errors import UserError
+from genai_keras.errors import UserError, cleaning_up
 
 NAME = "run.pid"  # contains the process number; the lock itself is on `run.pid.lock` next to it
 
@@ -35,7 +35,8 @@ def locked(folder):
     try:
         yield
     finally:
-        lock.release()
+        with cleaning_up(f"the lock {folder / NAME} could not be removed"):
+            lock.release()
 
 
 def is_free_of_files(folder):

@@ -23,7 +23,6 @@ from genai_keras.training.versions import check_data, device, versions, warn_of_
 # data are called `train` and `validation`, too: of these, only its own files.
 CONTENTS = (
     "versions.json",
-    "classes.json",
     "history.csv",
     "model.keras",
     EVENTS,
@@ -33,12 +32,12 @@ CONTENTS = (
     "checkpoints",
     "samples",
     "unfinished-model.keras",
-    "tokenizer.json",
-    "source-tokenizer.json",
-    "target-tokenizer.json",
+    "classes.json",
+    *(f"{name}tokenizer.json" for name in ("", "source-", "target-")),
     "translations.tsv",
     "generated.png",
     "nearest.png",
+    "features.npz",
     "export",
 )
 

@@ -1,5 +1,6 @@
 """Callbacks that end training early, because of a time limit or a signal."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -82,8 +83,10 @@ class SignalStop(keras.callbacks.Callback):
     def _receive(self, number, frame):
         self.received = signal.Signals(number)
         self._put_back()
-        # Not `print`, which may have been in the middle of a line when the signal came.
-        os.write(2, b"\nfinishing this step, then saving; once more ends it at once\n")
+        # Not `print`, which may have been in the middle of a line when the signal came. Ctrl-C also
+        # ends the reader in `2>&1 | tee log`, which must not keep the checkpoint from being saved.
+        with contextlib.suppress(OSError):
+            os.write(2, b"\nfinishing this step, then saving; once more ends it at once\n")
 
     def _put_back(self):
         for number, handler in self.former.items():

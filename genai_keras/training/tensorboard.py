@@ -29,23 +29,28 @@ OPENING = {
     name: f"{index} {name}"
     for index, name in enumerate(("command", "preset", "dataset", "epochs", "seed"), start=1)
 }
-OPTIONS = (
-    "activation", "batch_size", "beta", "beta_1", "beta_2", "binarize", "channels", "clip",
-    "conditional", "context_length", "dense_units", "discriminator_kernel",
-    "discriminator_learning_rate", "discriminator_widths", "dropout", "ema", "free_bits",
-    "generator_kernel", "generator_widths", "hidden_units", "image_size", "importance_samples",
-    "kernel_size", "label_smoothing", "latent_dim", "learning_rate", "limit", "max_length",
-    "network", "norm", "num_heads", "num_layers", "positions", "precision", "schedule",
-    "source_tokenizer", "steps_per_epoch", "target_tokenizer", "tokenizer", "vocabulary_size",
-    "warmup_epochs", "warmup_steps", "weight_decay", "width", "widths",
-)  # fmt: skip
+NUMBERS = {
+    "batch_size", "beta", "beta_1", "beta_2", "channels", "clip", "context_length", "dense_units",
+    "discriminator_kernel", "discriminator_learning_rate", "dropout", "ema", "epochs", "free_bits",
+    "generator_kernel", "hidden_units", "image_size", "importance_samples", "kernel_size",
+    "label_smoothing", "latent_dim", "learning_rate", "limit", "max_length", "num_heads",
+    "num_layers", "steps_per_epoch", "vocabulary_size", "warmup_epochs", "warmup_steps",
+    "weight_decay", "width",
+}  # fmt: skip
+# A seed is a name: TensorBoard would show seed 0 as 0.0000, and two large ones as the same number.
+OTHER_OPTIONS = {
+    "activation", "binarize", "command", "conditional", "dataset", "discriminator_widths",
+    "generator_widths", "network", "norm", "positions", "precision", "preset", "schedule", "seed",
+    "source_tokenizer", "target_tokenizer", "tokenizer", "widths",
+}  # fmt: skip
+OPTIONS = (*OPENING, *sorted((NUMBERS | OTHER_OPTIONS) - OPENING.keys()))
 # Its figures: final ones of curves, those of an evaluation, and the rest.
 LOSSES = ("val_elbo", "val_loss", "generator_loss", "discriminator_loss")
 FIGURES = (
     "frechet_distance", "log_likelihood", "iw_bound_100", "elbo", "kernel_distance", "precision",
     "recall", "nearest_training", "class_coverage", "label_agreement", "active_units",
     "nats_per_character", "bits_per_character", "bits_per_pixel", "exact_match", "token_accuracy",
-    "chrf", "wasserstein",
+    "chrf", "wasserstein", "frechet_inception_distance",
 )  # fmt: skip
 OTHERS = (
     "val_kl", "val_bits_per_character", "val_nats_per_image", "val_exact_match", "diversity",
@@ -80,7 +85,7 @@ class EpochTensorBoard(keras.callbacks.Callback):
         self.opened.enter_context(self.writers[""].as_default())
 
     def on_epoch_end(self, epoch, logs=None):
-        figures = {**(logs or {}), **self._learning_rate()}
+        figures = {**(logs or {}), **self._learning_rates()}
         headline = getattr(self.model, "headline", figures)
         watched = {name.removeprefix("val_") for name in headline}
         for name, value in figures.items():
@@ -109,9 +114,17 @@ class EpochTensorBoard(keras.callbacks.Callback):
             if isinstance(part, keras.layers.Layer):
                 yield from ((f"{name}/{weight.path}", weight) for weight in part.weights)
 
-    def _learning_rate(self):
-        optimizer = getattr(self.model, "optimizer", None)
-        return {"learning_rate": float(optimizer.learning_rate)} if optimizer else {}
+    def _learning_rates(self):
+        """That of the only optimizer, or those of several, such as `generator_learning_rate`.
+
+        Of several, constant ones are left out.
+        """
+        return {
+            name.replace("optimizer", "learning_rate"): float(each.learning_rate)
+            for name, each in vars(self.model).items()
+            if isinstance(each, keras.optimizers.Optimizer)
+            and (name == "optimizer" or isinstance(each.get_config()["learning_rate"], dict))
+        }
 
 
 def write_start(config, model):
@@ -123,16 +136,13 @@ def write_start(config, model):
     for each in dataclasses.fields(config):
         value = getattr(config, each.name)
         if each.name not in NO_SETTINGS and value is not None:
-            settings[each.name] = _readable(value)
+            settings[each.name] = _setting(value, each.name in NUMBERS)
     writer = tf.summary.create_file_writer(str(config.run_dir))
     with writer.as_default(step=0):
         if guide := guide_to(model):
             tf.summary.text("about this run", guide)
         hparams.hparams_config(
-            [
-                *(hparams.HParam(key, display_name=name) for name, key in OPENING.items()),
-                *map(hparams.HParam, OPTIONS),
-            ],
+            [*map(_option, OPTIONS)],
             [
                 *map(_last_of, LOSSES),
                 *(hparams.Metric(f"scores/{name}", display_name=name) for name in FIGURES),
@@ -163,8 +173,15 @@ def _last_of(name):
     return hparams.Metric(f"curves/{name.removeprefix('val_')}", group=run, display_name=name)
 
 
-def _readable(value):
-    """A setting as text, because TensorBoard would show the number 64 as 64.000."""
-    if isinstance(value, (list, tuple)):
-        return " ".join(map(_readable, value))
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+def _option(name):
+    """The column of an option."""
+    # The type alone, without any values, lets one filter by an interval.
+    domain = hparams.Discrete([], dtype=float) if name in NUMBERS else None
+    return hparams.HParam(OPENING.get(name, name), domain, display_name=name)
+
+
+def _setting(value, is_number):
+    """A setting as a number, as true or false, or as text."""
+    if is_number or isinstance(value, bool):
+        return value
+    return " ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

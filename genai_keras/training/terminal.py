@@ -1,6 +1,7 @@
 """What the terminal shows of a run: a line per epoch, the time left, and samples."""
 
 import statistics
+import sys
 import time
 
 import keras
@@ -9,6 +10,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from genai_keras.errors import cleaning_up
 from genai_keras.plots.strips import image_strip
 
 WARM_UP = 2  # steps that compile, and tell nothing of the pace
@@ -81,7 +83,14 @@ class Terminal(keras.callbacks.Callback):
         self.steps_per_epoch = train.steps_per_epoch
         self.checkpoint = checkpoint
         self.previews = [each for each in shows if hasattr(each, "preview")] if previews else []
-        self.console = Console(force_jupyter=False, highlight=False, markup=False, emoji=False)
+        is_terminal = sys.stdout is not None and sys.stdout.isatty()
+        self.console = Console(
+            force_terminal=None if is_terminal else False,  # a file is none, despite FORCE_COLOR
+            force_jupyter=False,
+            highlight=False,
+            markup=False,
+            emoji=False,
+        )
         moves = self.console.is_terminal and not self.console.is_dumb_terminal
         self.is_live = live and moves
         self.width = min(self.console.width, WIDTH) if moves else WIDTH
@@ -100,7 +109,8 @@ class Terminal(keras.callbacks.Callback):
         return self
 
     def __exit__(self, *failure):
-        self.live.stop()
+        with cleaning_up("the progress bar did not end in order"):
+            self.live.stop()
 
     def on_train_begin(self, logs=None):
         self.shown = self._previews()
@@ -178,8 +188,10 @@ class Terminal(keras.callbacks.Callback):
 
 
 def duration(seconds):
-    """A time in words of at most 8 characters, such as `45 s` or `2 min`."""
+    """A time in words of at most 8 characters, such as `45 s` or `2:10 min`."""
     if seconds < 99.5:
         return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+    if seconds < 595:  # whole minutes would be wrong by up to a third
+        return f"{seconds // 60:.0f}:{seconds % 60 // 10:.0f}0 min"
     minutes = seconds / 60
     return f"{minutes:.0f} min" if minutes < 99.5 else f"{minutes / 60:.1f} h"

@@ -12,6 +12,7 @@ from helpers import (
     DENSE,
     DIGITS,
     FOUR,
+    LOOKS,
     MAINS,
     RUNS,
     assert_same_bits,
@@ -22,11 +23,12 @@ from helpers import (
     write_data,
 )
 from PIL import Image
+from scipy.signal import lfilter
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from genai_keras import train_gan, train_lm, train_vae
 from genai_keras.callbacks import doctor, symptoms
-from genai_keras.callbacks.doctor import TrainingDoctor, clipped, diversity
+from genai_keras.callbacks.doctor import TrainingDoctor, clipped, diversity, outside, roughness
 from genai_keras.callbacks.epochs import read_history
 from genai_keras.data.images import load_images
 from genai_keras.data.toy import GaussianMixture, load_mixture
@@ -51,6 +53,16 @@ def unused(units, kl=0.01):
     return {"val_active_units": units, "val_kl": kl}
 
 
+def rough(*values):
+    return [{"roughness": value} for value in values]
+
+
+def unlike(*values, name="border_outside"):
+    return [{**dict.fromkeys(symptoms.OUTSIDE, 0.0), name: value} for value in values]
+
+
+noise = symptoms.noise(0.4, "x")  # of real images; three quarters of the way is 1.6
+unlike_real = symptoms.unlike_real("x")
 rising = symptoms.rising_validation("loss")
 OVERFITTED = validated((5, 4), (4, 3), (3, 3.1), (2, 3.2), (1, 3.3))
 LEARNT = validated((0.3, 0.3), (0.02, 0.001), (0.004, 0.004), (0.003, 0.003), (0.002, 0.002))
@@ -71,6 +83,20 @@ LEARNT = validated((0.3, 0.3), (0.02, 0.001), (0.004, 0.004), (0.003, 0.003), (0
         (symptoms.falling_diversity, diverse(0.1, 0.1, 0.1), "is 0.10"),
         (symptoms.falling_diversity, diverse(0.1, 0.3, 0.4), None),
         (symptoms.falling_diversity, [{}], None),
+        (noise, rough(1.9, 1.7, 1.61), "roughness is 1.61, that of real images 0.40"),
+        (noise, rough(1.9, 1.9), None),  # it has only begun
+        (noise, rough(1.9, 1.9, 1.59), None),
+        (noise, rough(1.9, 1.59, 1.9, 1.9), None),
+        (noise, [{}] * 3, None),
+        (symptoms.noise(1.01, "x"), rough(2.0, 2.0, 2.0), None),  # the data are rough, too
+        (symptoms.noise(0.99, "x"), rough(2.0, 2.0, 2.0), "look like noise"),
+        (unlike_real, unlike(0.11, 0.5, 0.25), "25% have a brighter or darker border than any"),
+        (unlike_real, unlike(0.5, 0.5, 0.2, name="contrast_outside"), "20% have more or less cont"),
+        (unlike_real, unlike(0.3, 0.3, 0.3, name="brightness_outside"), "30% are brighter or dark"),
+        (unlike_real, unlike(0.3, 0.3, 0.1), None),
+        (unlike_real, unlike(0.3, 0.3), None),
+        (unlike_real, [*unlike(0.3, 0.3), *unlike(0.3, name="contrast_outside")], None),
+        (unlike_real, [{}] * 3, None),
         (symptoms.collapsed_latents(), [unused(0)] * 2, "KL 0.01 nats"),
         (symptoms.collapsed_latents(), [unused(3, kl=0.09)] * 2, "KL 0.09 nats"),
         (symptoms.collapsed_latents(), [unused(3, kl=0.11)] * 2, None),
@@ -148,7 +174,7 @@ def test_few_modes_have_no_diversity_and_other_real_digits_have_about_one(modes)
 @pytest.mark.parametrize("seed", range(5))
 def test_a_mode_of_the_mixture_that_is_left_out_is_half_of_its_diversity(seed):
     _, validation = load_mixture(512)
-    real = validation.first(doctor.NUMBERS)
+    real = validation.first(doctor.COMPARED)
     random = np.random.default_rng(seed)
     assert diversity(GaussianMixture().sample(len(real), seed=seed + 10), real) > 0.8
     for mean, deviation in ((-2.0, 0.5), (2.0, 0.8)):
@@ -162,6 +188,85 @@ def test_diversity_needs_two_validation_samples(count, names, tmp_path):
     few = SimpleNamespace(first=lambda n: random_images(count), element_shape=(8, 8, 1))
     callback = doctor.gan_doctor(tmp_path, few, verbose=0)
     assert set(callback.measure(make_gan())) == names
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (-1, 1), (100, 100.5)])
+@pytest.mark.parametrize("shape", [(28, 28, 1), (9, 40, 3)])
+def test_white_noise_has_roughness_2_in_any_range(low, high, shape):
+    random = np.random.default_rng(0)
+    images = random.uniform(low, high, (200, *shape))
+    assert roughness(images) == pytest.approx(2.0, abs=0.03)
+    brightness = random.uniform(-5, 5, (200, 1, 1, shape[-1]))
+    assert roughness(images + brightness) == pytest.approx(roughness(images))
+
+
+@pytest.mark.parametrize("r", [0.0, 0.5, 0.9])
+def test_neighbours_of_correlation_r_have_roughness_2_times_1_minus_r(r):
+    """Noise that is filtered along both axes: the correlation falls by r with each pixel."""
+    images = np.random.default_rng(0).normal(size=(20, 300, 300, 1))
+    for axis in (1, 2):
+        images = lfilter([1.0], [1.0, -r], images, axis=axis)[:, 40:, 40:]
+    assert roughness(images) == pytest.approx(2 * (1 - r), abs=0.02)
+
+
+def test_the_roughness_of_a_ramp_and_of_flat_images():
+    width = 10
+    ramp = np.broadcast_to(np.arange(width)[None, None, :, None], (3, width, width, 1))
+    # Neighbours differ by 1 in one of two directions; the integers have variance (w^2 - 1) / 12.
+    variance = (width**2 - 1) / 12 * width**2 / (width**2 - 1)
+    assert roughness(ramp) == pytest.approx(0.5 / variance)
+    assert roughness(np.full((3, 8, 8, 1), 0.3, "float32")) == 0.0
+
+
+def test_images_outside_of_the_real_ones_are_counted_one_by_one():
+    random = np.random.default_rng(0)
+    real = random.uniform(0.4, 0.6, (60, 6, 7, 3))
+    samples = real * random.uniform(0, 1.8, (60, 1, 1, 1))
+    samples[:10, 1:-1, 1:-1] = random.integers(0, 2, (10, 4, 5, 3))  # of much contrast
+    samples[10:25, 1:-1, 1:-1] = 0.5  # their border alone is darker or brighter
+    for index, edge in enumerate((np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1])):
+        samples[25 + index] = 0.5
+        samples[25 + index][edge] = 1.5
+
+    def looks(image):
+        edge = [image[y, x] for y in range(6) for x in range(7) if y in (0, 5) or x in (0, 6)]
+        return np.mean(image), np.mean(edge), np.std(image)
+
+    expected = []
+    for which in range(3):
+        low, high = (f(looks(image)[which] for image in real) for f in (min, max))
+        margin = (0.2, 0.2, 0.1)[which]
+        beyond = [not low - margin <= looks(image)[which] <= high + margin for image in samples]
+        expected.append(np.mean(beyond))
+    assert list(outside(samples, real).values()) == pytest.approx(expected)
+    assert len(set(expected)) == 3 and min(expected) > 0
+
+
+def test_a_quarter_on_white_is_a_quarter_outside_and_other_real_digits_are_inside():
+    train, validation = load_images("mnist5k", value_range=(0, 1))
+    real, others = validation.first(doctor.COMPARED), train.first(100)
+    assert set(outside(others, real).values()) == {0.0}
+    others[::4] = 1 - others[::4]
+    found = outside(others, real)
+    assert found == {"brightness_outside": 0.25, "border_outside": 0.25, "contrast_outside": 0.0}
+    others[::2] = 0.5  # blank
+    assert outside(others, real)["contrast_outside"] == 0.5
+
+
+@pytest.mark.parametrize(("count", "shape", "names"), [
+    (doctor.FEW - 1, (8, 8, 1), set()),
+    (doctor.FEW, (8, 8, 1), LOOKS),
+    (doctor.COMPARED, (1,), set()),
+])  # fmt: skip
+def test_looks_need_images_and_enough_of_them(count, shape, names, tmp_path):
+    data = SimpleNamespace(first=lambda n: random_images(count, shape), element_shape=shape)
+    callback = doctor.gan_doctor(tmp_path, data, verbose=0)
+    model = SimpleNamespace(generate=lambda n, seed: random_images(n, shape), value_range=(-1, 1))
+    found = callback.measure(model)
+    assert set(found) == names | {"diversity"}
+    assert len(callback.findings) == (4 if names else 2)
+    # The data are noise, so nothing is said of noise.
+    assert not any(look([found] * 3) for look, _ in callback.findings)
 
 
 def test_the_share_of_clipped_log_variances():
@@ -277,6 +382,20 @@ def test_a_mode_collapse_is_told(tmp_path, capsys, monkeypatch):
     folder = sick(train_gan.main, argv, tmp_path, capsys, "mode collapse", "chapter2_gan")
     values = [float(row["diversity"]) for row in history(folder)]
     assert values[0] > 0.05 and values[2] == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.slow
+def test_noise_is_told(tmp_path, capsys):
+    argv = [*DIGITS, *DENSE, "--epochs", "3", "--learning-rate", "1e-6"]  # it learns nothing
+    folder = sick(train_gan.main, argv, tmp_path, capsys, "look like noise", "chapter2_gan")
+    assert all(1.9 < float(row["roughness"]) < 2.1 for row in history(folder))
+
+
+@pytest.mark.slow
+def test_digits_on_white_are_told(tmp_path, capsys):
+    argv = ["--preset", "dense", "--batch-size", "32", "--epochs", "3"]
+    folder = sick(train_vae.main, argv, tmp_path, capsys, "border than any", "chapter4_vae")
+    assert float(history(folder)[-1]["border_outside"]) > 0.5
 
 
 VAE = [*DIGITS, "--preset", "dense", "--widths", "8"]

@@ -18,7 +18,7 @@ from genai_keras.data.toy import GaussianMixture
 from genai_keras.layers.attention import MultiHeadAttention
 from genai_keras.sampling import samplers
 
-SOURCES = Path(__file__).parents[2] / "notebooks/exercises/source"
+SOURCES = Path(__file__).parents[2] / "notebooks/grading/source"
 EXERCISES = {each.name: each for chapter in CHAPTERS for each in exercises_of(chapter)}
 WRONG = {chapter: importlib.import_module(f"wrong_answers.{chapter}").WRONG for chapter in CHAPTERS}
 each_exercise = pytest.mark.parametrize("name", EXERCISES)

@@ -4,11 +4,9 @@ import ast
 import importlib.util
 import re
 import subprocess
-import urllib.request
 from pathlib import Path
 
 import nbformat
-import numpy as np
 import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
@@ -65,6 +63,27 @@ def test_output_is_whole(name):
     text = "".join(str(output) for output in outputs)
     assert not re.search(r"/(home|tmp|root|Users|work)/", text), "a path of the machine that ran it"
     assert SOURCES[name].with_suffix(".ipynb").stat().st_size < 1.5e6
+    if name.startswith("chapter"):
+        check_progress(cells)
+
+
+def check_progress(cells):
+    """Each `fit` of a chapter leaves one bar, which is full, and at most one sample."""
+    fits = [cell for cell in cells if ".fit(" in cell.source]
+    assert fits
+    for cell in fits:
+        data = [output.data for output in cell.outputs if "data" in output]
+        full = shown.BAR * "█"
+        assert re.match(rf"epoch (\d+)/\1 {full} [\d.]+ (s|min) in all\n", text_of(data[0]))
+        assert sum(text_of(each).startswith("epoch ") for each in data) == 1
+        # What Matplotlib draws says so; the rest is the sample.
+        samples = [each for each in data[1:] if not text_of(each).startswith("<Figure")]
+        newest = re.search(r"Progress\((\w*)\)", cell.source)[1]
+        assert len(samples) == bool(newest) + cell.source.count("show_images(")
+
+
+def text_of(data):
+    return data.get("text/plain", "")
 
 
 @each_notebook
@@ -117,6 +136,31 @@ def test_chapters_redefine_nothing(name):
         assert not (isinstance(node, ast.FunctionDef) and node.name in ours), node.name
 
 
+def test_a_chapters_time_is_in_one_place():
+    """The list of chapters has them all in one form, and nothing else repeats them."""
+    listed = re.findall(
+        r"^\| \d \| \[.+\]\((\w+)\.ipynb\) \| \d+ s \|$",
+        (ROOT / "notebooks/README.md").read_text(encoding="utf-8"),
+        re.M,
+    )
+    chapters = [path for name, path in SOURCES.items() if name.startswith("chapter")]
+    assert listed == [path.stem for path in chapters]
+    for path in chapters:
+        assert "CPU" not in path.read_text(encoding="utf-8"), path.name
+    teaching = (ROOT / "notebooks/TEACHING.md").read_text(encoding="utf-8")
+    assert not re.search(r"^\| \d \|.* \d+ s \|", teaching, re.M)
+
+
+def test_solutions_are_not_in_a_students_way():
+    """Not in the folder of the exercises, and the last folder of all."""
+    folder = ROOT / "notebooks/exercises"
+    assert {path.name for path in folder.iterdir()} - {".ipynb_checkpoints"} == {
+        f"chapter{number}.ipynb" for number in range(1, 8)
+    }
+    folders = sorted(path.name for path in folder.parent.iterdir() if path.is_dir())
+    assert folders.index("grading") > folders.index("exercises")
+
+
 SECTIONS = ("What you will learn", "shapes", "network", "by hand", "`fit`", "amples",
             "TensorBoard", "What to try next")  # fmt: skip
 
@@ -153,7 +197,10 @@ def run_in_one_kernel():
 def test_runs_where_nothing_is_defined(name, run_in_one_kernel, tmp_path):
     notebook = build.read_text(SOURCES[name])
     run_in_one_kernel(notebook, tmp_path)
-    assert all(cell.execution_count for cell in notebook.cells if cell.cell_type == "code")
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert all(cell.execution_count for cell in cells)
+    if name.startswith("chapter"):
+        check_progress(cells)
 
 
 @pytest.mark.slow
@@ -172,6 +219,21 @@ def test_an_error_in_a_notebook_is_seen(run_in_one_kernel, tmp_path):
     wrong = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print(one)")])
     with pytest.raises(CellExecutionError, match="NameError"):
         run_in_one_kernel(wrong, tmp_path)
+
+
+@pytest.mark.slow
+def test_a_wrong_answer_shows_its_hint_and_no_traceback(run_in_one_kernel, tmp_path):
+    answer = """import numpy as np
+from genai_keras.course.marking import check
+def gaussian_kl(mean, log_variance):
+    return np.sum(np.exp(log_variance) + mean**2 - 1 - log_variance, axis=-1)
+check(gaussian_kl)"""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(answer)])
+    with pytest.raises(CellExecutionError):
+        run_in_one_kernel(notebook, tmp_path)
+    (shown_there,) = notebook.cells[1].outputs
+    hint = "gaussian_kl: wrong: twice the expected value: is the 0.5 there?"
+    assert shown_there.traceback == [hint]
 
 
 def test_a_students_copy_has_no_solutions_and_is_never_overwritten(tmp_path):
@@ -199,41 +261,3 @@ def test_tidy_keeps_images_and_takes_live_pages():
     assert [output.get("text") or output.data["image/png"] for output in tidied] == [
         "x", "a number",
     ]  # fmt: skip
-
-
-def test_sliders_move_the_image(monkeypatch):
-    displayed = []
-    monkeypatch.setattr(shown, "display", displayed.append)
-    monkeypatch.setattr(shown.plt, "show", lambda: shown.plt.close())
-    calls = []
-
-    def draw(z1, z2):
-        calls.append((z1, z2))
-        return np.full((4, 4, 3), 100 + 20 * z1 + z2, "uint8")
-
-    shown.explore(draw, z1=(-1.0, 3.0), z2=(0.0, 2.0))
-    strips = [(z, 1.0) for z in np.linspace(-1, 3, 7)] + [(1.0, z) for z in np.linspace(0, 2, 7)]
-    np.testing.assert_allclose(calls, [*strips, (1.0, 1.0)])
-    first, second, image = displayed[0].children
-    before = image.value
-    first.value = 2.0
-    assert calls[-1] == (2.0, 1.0) and image.value != before
-    second.value = 0.0
-    assert calls[-1] == (2.0, 0.0)
-
-
-def test_tensorboard_is_served_to_the_page(monkeypatch, tmp_path):
-    displayed = []
-    monkeypatch.setattr(shown, "display", displayed.append)
-    shown.show_tensorboard(tmp_path)
-    (port,) = set(re.findall(r"proxy/(\d+)/", displayed[0].data))
-    with urllib.request.urlopen(f"http://localhost:{port}/") as page:
-        assert b"TensorBoard" in page.read()
-
-
-def test_a_new_run_is_empty_and_spares_others(monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    (shown.new_run("one") / "events").write_text("x")
-    (shown.new_run("two") / "events").write_text("x")
-    assert not list(shown.new_run("one").iterdir())
-    assert (tmp_path / "runs/two/events").exists()

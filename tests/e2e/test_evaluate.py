@@ -5,17 +5,21 @@ import math
 import shutil
 import urllib.request
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from helpers import history
 from PIL import Image
 from scipy import ndimage
 from tensorboard import program
 
+from genai_keras.data.batches import Batches
 from genai_keras.data.images import load_images
 from genai_keras.data.toy import GaussianMixture
 from genai_keras.evaluate import main
-from genai_keras.evaluation.features import Thumbnails, load_feature_extractor
+from genai_keras.evaluation import inception, self_supervised
+from genai_keras.evaluation.features import load_feature_extractor
 from genai_keras.evaluation.images import score_images
 from genai_keras.evaluation.scores import score_numbers, score_pixels, score_text
 from genai_keras.runs import load_run
@@ -67,21 +71,24 @@ def test_samples_of_known_quality_are_told_apart(digits):
 
 
 @pytest.mark.slow
-def test_images_without_a_classifier_are_judged_by_their_thumbnails():
+def test_images_without_a_classifier_are_judged_by_what_is_learnt_from_them():
     rng = np.random.default_rng(0)
     colours = rng.uniform(0, 1, (450, 1, 1, 3))
     real, reference, training = np.split(
         np.clip(colours + rng.normal(0, 0.05, (450, 16, 16, 3)), 0, 1).astype("float32"), 3
     )
-    same, _ = figures(real, reference, training, Thumbnails())
+    pixels = tf.constant(training)
+    data = Batches(lambda indices: tf.gather(pixels, indices), 150, (16, 16, 3), 50)
+    extractor = self_supervised.train_features(data, steps=100)
+    same, _ = figures(real, reference, training, extractor)
     grey, _ = figures(
-        real.mean(axis=-1, keepdims=True).repeat(3, -1), reference, training, Thumbnails()
+        real.mean(axis=-1, keepdims=True).repeat(3, -1), reference, training, extractor
     )
     assert same["frechet_distance"].figure.value < 0.1 * grey["frechet_distance"].figure.value
     assert grey["recall"].figure.value < 0.5 < same["recall"].figure.value
     assert (
         "class_coverage" not in same
-        and "thumbnails" in same["precision"].meaning + same["kernel_distance"].meaning
+        and "self-supervised" in same["precision"].meaning + same["kernel_distance"].meaning
     )
 
 
@@ -271,12 +278,14 @@ def test_tensorboard_compares_runs_by_settings_and_figures(finished, tmp_path):
 
     end = time.monotonic() + 60
 
-    def rows():
+    def rows(**column):
+        """The rows, sorted by a column if one is given."""
         found = columns()
+        sort = [{"order": "ORDER_ASC", **column}] if column else []
         return ask(
             "session_groups",
             allowedStatuses=["STATUS_UNKNOWN", "STATUS_SUCCESS", "STATUS_RUNNING"],
-            colParams=[{"metric": each["name"]} for each in found.get("metricInfos", [])],
+            colParams=sort + [{"metric": each["name"]} for each in found.get("metricInfos", [])],
             startIndex=0,
             sliceSize=10,
         ).get("sessionGroups", [])
@@ -304,8 +313,20 @@ def test_tensorboard_compares_runs_by_settings_and_figures(finished, tmp_path):
     assert set(runs) == {"gan", "numbers", "vae"}, "a row has not the name of its run"
     settings = runs["gan"]["hparams"]
     assert (settings["1 command"], settings["2 preset"]) == ("train_gan", "mlp")
-    assert (settings["generator_widths"], settings["batch_size"]) == ("16", "16")
-    assert settings["learning_rate"] == "0.001"
+    assert (settings["generator_widths"], settings["batch_size"]) == ("16", 16)
+    assert settings["learning_rate"] == 0.001 and settings["5 seed"] == "0"
+    assert settings["conditional"] is False and "discriminator_learning_rate" not in settings
+    kinds = {each["name"]: each for each in found["hparamInfos"]}
+    assert kinds["batch_size"]["type"] == "DATA_TYPE_FLOAT64"
+    assert "domainDiscrete" not in kinds["batch_size"], "one could not filter by an interval"
+    assert kinds["generator_widths"]["type"] == "DATA_TYPE_UNSET"
+    # Texts would come in the other order, and could not be compared with a number.
+    limits = [each["hparams"]["limit"] for each in rows(hparam="limit")]
+    assert limits == [64, 64, 2048] and limits != sorted(limits, key=str)
+    below = rows(hparam="limit", filterInterval={"minValue": 1, "maxValue": 100})
+    assert {each["name"] for each in below} == {"gan", "vae"}
+    ascending = [each["name"] for each in rows(hparam="generator_widths")]
+    assert ascending[-1] == "vae", "a run without the option is not the last"
     gan, numbers, vae = (values(runs[name]) for name in ("gan", "numbers", "vae"))
     assert gan["", "scores/frechet_distance"] > 0 and numbers["", "scores/wasserstein"] > 0
     last = history(tmp_path / "runs" / "gan")[-1]
@@ -409,11 +430,88 @@ def test_a_comparison_keeps_what_it_found_before_a_run_that_fails(finished, tmp_
 
 def test_fewer_training_images_than_samples_are_no_baseline(digits):
     real, reference, training = (part[:60] for part in digits)
-    rows, _ = figures(real, reference, training[:40], Thumbnails())
+    extractor = load_feature_extractor("mnist")
+    rows, _ = figures(real, reference, training[:40], extractor)
     assert rows["frechet_distance"].real_data is None and rows["recall"].real_data is None
-    rows, _ = figures(real, reference, training, Thumbnails())
+    rows, _ = figures(real, reference, training, extractor)
     assert rows["frechet_distance"].real_data > 0
     assert rows["frechet_distance"].figure.low >= 0
+
+
+@pytest.fixture
+def photographs(tmp_path):
+    """A folder of 80 small colour images; of 72 of them a run may learn."""
+    (tmp_path / "images").mkdir()
+    for index in range(80):
+        pixels = np.random.default_rng(index).integers(0, 255, (2, 2, 3), "uint8")
+        image = Image.fromarray(pixels).resize((8, 8))
+        image.save(tmp_path / "images" / f"{index}.png")
+    return tmp_path / "images"
+
+
+@pytest.mark.slow
+def test_runs_on_the_same_images_share_features_that_are_trained_once(
+    photographs, tmp_path, monkeypatch, capsys
+):
+    from genai_keras.train_gan import main as train
+
+    monkeypatch.setattr(self_supervised, "STEPS", 3)
+    monkeypatch.setattr(self_supervised, "_KNOWN", {})
+    argv = ["--dataset", "folder", "--data-dir", str(photographs), "--preset", "dense"]
+    argv += ["--image-size", "8", "--batch-size", "8", "--epochs", "1", "--verbose", "0"]
+    folders = [tmp_path / name for name in ("a", "b", "c")]
+    for seed, folder in enumerate(folders):
+        limit = ["--limit", "70"] if folder.name == "c" else []
+        assert train([*argv, *limit, "--seed", str(seed), "--run-dir", str(folder)]) == 0
+    capsys.readouterr()
+    first = run_figures(folders[0], tmp_path / "a.json")
+    said = capsys.readouterr().out
+    assert said.count("training a feature extractor on the 72 training images") == 1
+    assert "on self-supervised features, trained on this data set" in said
+    self_supervised._KNOWN.clear()  # as in a new process
+    assert run_figures(folders[0], tmp_path / "a.json") == first
+    assert "training a feature extractor" not in capsys.readouterr().out
+    self_supervised._KNOWN.clear()
+    small = ["--samples", "100", "--image", str(tmp_path / "both.png")]
+    assert main(["--compare", *map(str, folders[:2]), *small]) == 0
+    said, warned = capsys.readouterr()
+    assert "training a feature extractor" not in said and "differ" not in warned
+    kept = [(folder / "features.npz").read_bytes() for folder in folders[:2]]
+    assert kept[0] == kept[1]
+    # Others are trained on other images, and then the figures do not compare.
+    assert main(["--compare", str(folders[0]), str(folders[2]), *small]) == 0
+    said, warned = capsys.readouterr()
+    assert "on the 63 training images" in said and "differ in training images" in warned
+
+
+@pytest.mark.slow
+def test_the_frechet_inception_distance_is_one_more_figure(finished, tmp_path, monkeypatch, capsys):
+    image = keras.Input((None, None, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(5, 3, 7)(image))
+    small = keras.Model(image, pooled)
+    read = []
+    monkeypatch.setattr(inception, "load_inception", lambda path: read.append(path) or small)
+    folder = shutil.copytree(finished("gan"), tmp_path / "run")
+    without = run_figures(folder, tmp_path / "a.json")
+    path = tmp_path / "inception.h5"
+    found = run_figures(folder, tmp_path / "b.json", "--inception", str(path))
+    one = found.pop("frechet_inception_distance")
+    assert one["value"] > 0 and one["low"] is None and found == without
+    assert set(read) == {path}
+    said = capsys.readouterr().out
+    assert "InceptionV3" in said
+    numbers = shutil.copytree(finished("numbers"), tmp_path / "numbers")
+    assert main([str(numbers), "--inception", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert "--inception has no effect on" in said and len(said.splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_a_missing_file_of_inception_is_told_before_the_work(finished, tmp_path, capsys):
+    folder = shutil.copytree(finished("gan"), tmp_path / "run")
+    assert main([str(folder), "--inception", str(tmp_path / "none.h5")]) == 1
+    said, told = capsys.readouterr()
+    assert "there is no file" in told and len(told.splitlines()) == 1 and not said
 
 
 @pytest.mark.slow

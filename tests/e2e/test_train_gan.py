@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from helpers import (
+    LOOKS,
     assert_same_bits,
     grid_in,
     history,
@@ -93,7 +94,7 @@ def test_a_run_leaves_everything_in_its_folder(tmp_path, capsys):
     rows = history(folder)
     assert [row["epoch"] for row in rows] == ["0", "1", "2"]
     metrics = {*METRICS, *(f"val_{name}" for name in METRICS)}
-    assert set(rows[0]) == {"epoch", "diversity", *metrics}
+    assert set(rows[0]) == {"epoch", "diversity", *LOOKS, *metrics}
     names = sorted(path.name for path in (folder / "samples").iterdir())
     assert names == [f"epoch_000{i}.png" for i in range(4)] + ["progress.gif"]
     with Image.open(folder / "samples" / "progress.gif") as animation:
@@ -132,7 +133,8 @@ def test_tensorboard_holds_every_scalar_and_the_images(tmp_path):
             expected = [float(row[prefix + name]) for row in rows]
             group = "curves" if name in GAN.headline else "more curves"
             assert found.pop(f"{group}/{name}") == pytest.approx(expected, rel=1e-5)
-        rest = {"curves/diversity"} if part == "train" else set()
+        looks = {f"more curves/{name}" for name in LOOKS}
+        rest = {"curves/diversity", *looks} if part == "train" else set()
         assert found.keys() == rest, "a curve that history.csv does not have"
     events = EventAccumulator(str(folder), {"tensors": 0}).Reload()
     said = events.Tensors("about this run")[0].tensor_proto.string_val[0].decode()

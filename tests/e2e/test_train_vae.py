@@ -8,7 +8,7 @@ import urllib.request
 import keras
 import numpy as np
 import pytest
-from helpers import grid_in, history
+from helpers import LOOKS, grid_in, history
 from PIL import Image
 from tensorboard import program
 
@@ -47,7 +47,7 @@ def test_a_run_shows_samples_reconstructions_and_latents(tmp_path):
     assert names == frames | {"progress.gif", "reconstruction.gif", "latent.gif"}
     row = history(folder)[-1]
     metrics = {"loss", "elbo", "reconstruction", "kl", "active_units"}
-    assert set(row) == {"epoch", "clipped", *metrics, *(f"val_{name}" for name in metrics)}
+    assert set(row) == {"epoch", "clipped", *LOOKS, *metrics, *(f"val_{name}" for name in metrics)}
     assert float(row["val_loss"]) == pytest.approx(-float(row["val_elbo"]), rel=1e-4)
 
 

@@ -1,4 +1,4 @@
-"""Feature extractors: the shipped LeNets, what they see, and their files; thumbnails."""
+"""Feature extractors: the shipped LeNets, what they see, and their files."""
 
 import shutil
 
@@ -11,7 +11,6 @@ from genai_keras.evaluation import features as features_module
 from genai_keras.evaluation.features import (
     CHECKSUMS,
     LeNetFeatures,
-    Thumbnails,
     checksum,
     load_feature_extractor,
     load_lenet,
@@ -178,11 +177,3 @@ def test_a_file_holds_the_weights_rounded_and_equal_ones_give_equal_bytes(tmp_pa
         assert np.array_equal(weight.astype("float16").astype("float32"), other)
     images = random_images()
     assert logits_of(again, images) == pytest.approx(logits_of(ours, images), abs=5e-3)
-
-
-def test_a_thumbnail_is_the_means_of_an_8_x_8_grid():
-    images = random_images(3, (16, 24, 3))
-    features, labels = Thumbnails().look(images)
-    assert labels is None and features.shape == (3, 192)
-    means = images.reshape(3, 8, 2, 8, 3, 3).mean(axis=(2, 4))
-    assert features == pytest.approx(means.reshape(3, -1), abs=1e-6)

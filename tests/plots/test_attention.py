@@ -11,7 +11,7 @@ from genai_keras.plots.attention import attention_image, printable
 
 LETTERS = [chr(ord("a") + i % 26) for i in range(200)]
 WORDS = ["the␣", "international␣relations", "<padding>", "\\xe4\\xbd", "W", "⏎⏎"] * 4
-FORMULAS = ["$x$", "a$b$", "\\", "_", "^", "%", "你", "好"]
+FORMULAS = ["$x$", "$\\frac$", "\\", "_", "^", "%", "你", "好"]
 
 
 def drawn(monkeypatch, queries, keys, blocks=2, heads=2):

@@ -1,17 +1,20 @@
 """What a run leaves for TensorBoard, read from its event files."""
 
 import dataclasses
+import typing
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers import make_gan, random_images
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import metadata
 
 from genai_keras.callbacks.epochs import is_kept
 from genai_keras.callbacks.images import EpochImage
+from genai_keras.cli.image_options import GANConfig
 from genai_keras.runs import TRAINED
 from genai_keras.training import tensorboard
 from genai_keras.training.guides import GUIDES, guide_to
@@ -67,6 +70,19 @@ def test_a_curve_is_what_training_says_of_each_epoch(tmp_path):
         assert [float(value) for value in values] == pytest.approx(found[name], rel=1e-6)
     assert [float(value) for _, value in train["more curves/calls"]] == [2, 3, 4]
     assert [float(v) for _, v in train["more curves/learning_rate"]] == pytest.approx([0.01] * 3)
+
+
+def test_two_optimizers_have_curves_where_their_learning_rate_follows_a_schedule(tmp_path):
+    gan = make_gan()
+    falling = keras.optimizers.schedules.CosineDecay(1e-3, 6)
+    gan.compile(keras.optimizers.Adam(falling), keras.optimizers.Adam(1e-3))
+    images = random_images(32)
+    gan.fit(images, batch_size=16, epochs=3, verbose=0, callbacks=[EpochTensorBoard(tmp_path)])
+    found = read(tmp_path / "train")
+    rates = [float(value) for _, value in found["more curves/generator_learning_rate"]]
+    halves = [1e-3 * (1 + np.cos(np.pi * step / 6)) / 2 for step in (2, 4, 6)]
+    assert rates == pytest.approx(halves, rel=1e-5, abs=1e-9)
+    assert [name for name in found if "rate" in name] == ["more curves/generator_learning_rate"]
 
 
 def test_all_that_is_shown_is_in_one_file_and_nothing_is_left_open(tmp_path):
@@ -131,11 +147,12 @@ def test_figures_of_an_evaluation_have_a_prefix_and_replace_earlier_ones(tmp_pat
 
 def options(config):
     names = {each.name for each in dataclasses.fields(config)}
-    return names - tensorboard.NO_SETTINGS - tensorboard.OPENING.keys()
+    return names - tensorboard.NO_SETTINGS
 
 
 def test_columns_are_there_for_every_option_and_every_curve_to_watch():
-    assert list(tensorboard.OPTIONS) == sorted(set().union(*map(options, TRAINED)))
+    names = set().union(*map(options, TRAINED)) | {"command"}
+    assert set(tensorboard.OPTIONS) == names and len(tensorboard.OPTIONS) == len(names)
     columns = {each.removeprefix("val_") for each in (*tensorboard.LOSSES, *tensorboard.OTHERS)}
     watched = {name.removeprefix("val_") for model in TRAINED.values() for name in model.headline}
     assert columns == watched
@@ -163,19 +180,40 @@ def test_all_commands_give_tensorboard_the_same_columns(config, tmp_path):
     assert not written.group_name, "runs of one name would be averaged"
 
 
+@pytest.mark.parametrize("config", TRAINED, ids=lambda each: each.__name__)
+def test_an_option_is_a_number_exactly_if_its_values_are(config):
+    """Numbers and texts in one column could not be sorted."""
+    hints = typing.get_type_hints(config)
+    for name in options(config) - {"seed"}:
+        kinds = set(typing.get_args(hints[name]) or (hints[name],)) - {type(None)}
+        assert (name in tensorboard.NUMBERS) == (kinds <= {int, float}), name
+
+
 @pytest.mark.parametrize(
-    ("value", "shown"),
+    ("name", "value", "shown"),
     [
-        (64, "64"),
-        (0.001, "0.001"),
-        (1e-5, "1e-05"),
-        ([32, 64], "32 64"),
-        (True, "True"),
-        ("a", "a"),
+        ("batch_size", 64, 64.0),
+        ("learning_rate", 1e-5, 1e-5),
+        ("learning_rate", 0.1, 0.1),
+        ("seed", 123456789, "123456789"),
+        ("generator_widths", (32, 64), "32 64"),
+        ("conditional", True, True),
+        ("network", "dense", "dense"),
+        ("limit", None, None),
     ],
 )
-def test_settings_are_readable(value, shown):
-    assert tensorboard._readable(value) == shown
+def test_settings_are_readable_and_what_is_not_set_is_left_out(name, value, shown, tmp_path):
+    write_start(GANConfig(run_dir=tmp_path, **{name: value}), None)
+    content = EventAccumulator(str(tmp_path)).Reload()
+    content = content.SummaryMetadata(metadata.SESSION_START_INFO_TAG).plugin_data.content
+    written = metadata.parse_session_start_info_plugin_data(content).hparams
+    key = tensorboard.OPENING.get(name, name)
+    if shown is None:
+        assert key not in written
+        return
+    kind = written[key].WhichOneof("kind")
+    assert kind == {float: "number_value", str: "string_value", bool: "bool_value"}[type(shown)]
+    assert getattr(written[key], kind) == shown
 
 
 def test_each_model_has_a_guide_that_names_its_curves():

@@ -53,8 +53,8 @@ def test_the_time_left_is_that_of_the_steps_and_of_what_lies_between_epochs():
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.04, "0.0 s"), (9.4, "9.4 s"), (10, "10 s"), (99, "99 s"), (100, "2 min"), (3600, "60 min"),
-     (5910, "98 min"), (36_000, "10.0 h")],
+    [(0.04, "0.0 s"), (9.4, "9.4 s"), (10, "10 s"), (99, "99 s"), (100, "1:40 min"),
+     (594, "9:50 min"), (595, "10 min"), (3600, "60 min"), (5910, "98 min"), (36_000, "10.0 h")],
 )  # fmt: skip
 def test_durations_are_short(seconds, text):
     assert duration(seconds) == text and len(text) <= 8

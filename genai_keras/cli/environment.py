@@ -1,0 +1,63 @@
+"""Settings that other programs left: they must not change what a command does."""
+
+import contextlib
+import os
+import sys
+import warnings
+
+KERAS = {"KERAS_BACKEND": "tensorflow"}
+# They would shorten every run, choose another Keras, or end the process over an unknown value.
+REMOVED = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH", "TF_USE_LEGACY_KERAS", "TF_CONFIG")
+POSITIVE = ("COLUMNS", "LINES", "OMP_NUM_THREADS")  # useless unless they are such numbers
+
+
+@contextlib.contextmanager
+def own_settings(debug=False):
+    """Imports TensorFlow and Keras with our settings, and undoes what it did to the environment.
+
+    Args:
+        debug: whether TensorFlow may print its notes, and Python the warnings that were asked for.
+
+    Raises:
+        UserError: one of the two cannot be imported, or Keras runs with another backend already.
+    """
+    former = {name: os.environ.get(name) for name in (*KERAS, *REMOVED, *POSITIVE)}
+    os.environ.update(KERAS)
+    useless = [name for name in POSITIVE if former[name] and not _is_positive(former[name])]
+    for name in (*REMOVED, *useless):
+        os.environ.pop(name, None)
+    try:
+        with contextlib.ExitStack() as undone:
+            if sys.warnoptions and not debug:  # such as PYTHONWARNINGS=error
+                undone.enter_context(warnings.catch_warnings())
+                _show_usual_warnings()
+            if not debug:
+                import genai_keras.cli.quiet  # noqa: F401
+            _set_keras()
+            yield
+    finally:
+        for name, value in former.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+def _set_keras():
+    """Sets what ~/.keras/keras.json may have set."""
+    from genai_keras.backend import import_keras
+
+    keras = import_keras()
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_image_data_format("channels_last")
+
+
+def _is_positive(text):
+    return text.isascii() and text.isdigit() and int(text) > 0
+
+
+def _show_usual_warnings():
+    """The filters with which Python starts."""
+    warnings.resetwarnings()
+    for kind in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+        warnings.simplefilter("ignore", kind)

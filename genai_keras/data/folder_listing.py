@@ -1,0 +1,166 @@
+"""Which files under a folder are images, told by their content."""
+
+import json
+import os
+from collections import deque
+from pathlib import Path
+
+import numpy as np
+
+from genai_keras.data.arrays import reason_of
+from genai_keras.data.folder_summary import BY_SUFFIX, FolderSummary, kind_of
+from genai_keras.data.image_decoding import is_deep
+from genai_keras.data.image_opening import open_image, shown
+from genai_keras.errors import UsageError, UserError
+
+# Names that systems and programs give to their own files, in small letters; and all with a dot.
+SYSTEM = {
+    "@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "~snapshot", "__macosx",
+    "$recycle.bin", "recycler", "system volume information", "lost+found", "thumbs.db",
+    "ehthumbs.db", "desktop.ini", "icon\r", "__pycache__",
+}  # fmt: skip
+
+
+def find_images(data_dir, limit=None):
+    """Opens the files under a folder and finds the images among them, without decoding them.
+
+    Args:
+        data_dir: the folder. Its subfolders and links are followed, but not hidden and system
+            folders, nor the folders of runs.
+        limit: largest number of images; they are chosen by chance, always in the same way.
+
+    Returns:
+        `FolderSummary`.
+
+    Raises:
+        UserError: there is no such folder, it has fewer than two images, or it has files that are
+            named like images but cannot be opened.
+    """
+    summary = FolderSummary(_check_folder(data_dir))
+    paths = sorted(_walk(summary))
+    if limit is not None:
+        paths = [paths[i] for i in np.random.default_rng(0).permutation(len(paths))]
+    broken = []
+    for number, path in enumerate(paths):
+        if len(summary.paths) == limit:
+            summary.unseen = len(paths) - number
+            break
+        if BY_SUFFIX.get(path.suffix.lower()) == "camera raw":
+            summary.skipped["camera raw"].append(path)
+            continue
+        try:
+            with open_image(path) as image:
+                _add(summary, path, image)
+        except Exception as error:  # of many types
+            kind = kind_of(path, error)
+            if kind:
+                summary.skipped[kind].append(path)
+            else:
+                broken.append((path, reason_of(error)))
+    summary.check_broken(broken)
+    if len(summary.paths) < 2:
+        said = f": {'; '.join(summary.lines()[1:])}" if summary.skipped else ""
+        count = "fewer than two images" if summary.paths else "no images"
+        raise UserError(
+            f"there are {count} in {shown(summary.folder)}, but it needs at least two{said}"
+        )
+    return summary
+
+
+def _check_folder(data_dir):
+    if data_dir is None:
+        raise UsageError("`dataset=folder` needs `data_dir`, the folder of your images")
+    folder = Path(data_dir)
+    if folder.is_file():
+        raise UserError(
+            f"{shown(folder)} is a file: `data_dir` must name the folder of your images; unpack "
+            "an archive first"
+        )
+    if not folder.is_dir():
+        raise UserError(
+            f"there is no folder {shown(folder)}: `data_dir` must name the folder of your images"
+        )
+    if _is_run(folder / "config.json"):
+        raise UserError(
+            f"{shown(folder)} is the folder of a run: `data_dir` must name one with your images"
+        )
+    return folder
+
+
+def _walk(summary):
+    """Yields the files under a folder that may be images, each one once."""
+    start = os.path.realpath(summary.folder)
+    seen, folders, links = {start}, [(str(summary.folder), start)], deque()
+    while folders or links:
+        if folders:
+            folder, real = folders.pop()
+            for entry in _entries(folder, summary):
+                target = os.path.join(real, entry.name)
+                if entry.name.startswith(".") or entry.name.casefold() in SYSTEM:
+                    summary.skipped["hidden and system files"].append(Path(entry))
+                elif entry.is_symlink():
+                    links.append((entry.path, target))
+                elif target in seen:
+                    continue  # behind a link to a folder above another link's
+                elif entry.is_dir():
+                    seen.add(target)
+                    folders.append((entry.path, target))
+                elif entry.is_file():
+                    seen.add(target)
+                    yield Path(entry)
+                else:
+                    summary.skipped["other files"].append(Path(entry))
+            continue
+        # Links come last, so that what is there and linked, too, has its own name.
+        link, place = links.popleft()
+        target = os.path.realpath(link)
+        above = os.path.join(target, "")
+        if target in seen or place.startswith(above) or start.startswith(above):
+            summary.skipped["links to what is read anyway"].append(Path(link))
+        elif os.path.isdir(target):
+            seen.add(target)
+            folders.append((link, target))
+        elif os.path.isfile(target):
+            seen.add(target)
+            yield Path(link)
+        else:
+            summary.skipped["links that lead nowhere"].append(Path(link))
+
+
+def _entries(folder, summary):
+    """The entries of a folder by name; none if it belongs to a run or cannot be opened."""
+    try:
+        with os.scandir(folder) as entries:
+            entries = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        if Path(folder) == summary.folder:
+            raise UserError(f"{shown(folder)} cannot be opened: {reason_of(error)}") from None
+        summary.skipped["folders that cannot be opened"].append(Path(folder))
+        return []
+    if any(entry.name == "config.json" and _is_run(entry) for entry in entries):
+        summary.skipped["folders of runs"].append(Path(folder))
+        return []
+    return entries
+
+
+def _is_run(path):
+    """Whether `path` is the `config.json` of a run."""
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8")) if path.is_file() else None
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(values, dict) and "command" in values and type(values.get("format")) is int
+
+
+def _add(summary, path, image):
+    """Adds an opened image."""
+    summary.paths.append(path)
+    summary.sizes[image.size] += 1
+    summary.modes[image.mode] += 1
+    if is_deep(image):
+        summary.deep.append(path)
+    if image.format != "MPO":  # a photograph with previews
+        try:
+            summary.frames += getattr(image, "is_animated", False)
+        except Exception:  # of many types: a second frame is damaged, which is not used
+            summary.frames += 1
