@@ -23,7 +23,8 @@ def main(config):
 
     if config.json:
         check_folder(config.json)  # before the minutes of work
-    make, trained_on = vae_maker(config.vae_steps), None
+    classes = len(DATASETS[config.dataset].class_names)
+    make, trained_on = vae_maker(config.vae_steps, classes=classes), None
     source = "a conditional VAE trained on the same few images"
     if config.run:
         run = load_run(config.run, config.data_dir)
@@ -37,6 +38,7 @@ def main(config):
         generated=config.generated,
         seeds=config.seeds,
         steps=config.steps,
+        classes=classes,
     )
     print(
         f"\n{config.dataset}: accuracy in percent on {test.count:,} test images, mean over "
@@ -45,7 +47,6 @@ def main(config):
         f"{table(found)}"
     )
     if config.run:
-        classes = DATASETS[config.dataset].classes
         print(f"\n{caution(config.run, trained_on, config.per_class, classes)}")
     if config.json:
         told = {n: value for n, value in dataclasses.asdict(config).items() if n != "debug"}

@@ -13,6 +13,7 @@ from genai_keras.cli.options import TrainConfig
 from genai_keras.cli.parsing import load_config
 from genai_keras.cli.text_options import LanguageModelConfig, Seq2SeqConfig
 from genai_keras.data.arrays import reason_of
+from genai_keras.data.classes import CLASSES, read_classes
 from genai_keras.data.tokenizers import load_tokenizer
 from genai_keras.errors import UserError, one_line
 from genai_keras.models.gan import GAN
@@ -67,6 +68,11 @@ class Run:
         return self.load()
 
     @functools.cached_property
+    def class_names(self):
+        """The names of the classes in the order of their labels; none if there are no labels."""
+        return read_classes(self.folder / CLASSES, getattr(self.model, "classes", 0))
+
+    @functools.cached_property
     def tokenizers(self):
         """The tokenizers of the run, by the names of their files."""
         return {name: load_tokenizer(self.folder / name) for name in self.task.tokenizer_files}
@@ -98,7 +104,7 @@ def load_run(folder, data_dir=None):
     cls, values = load_config(folder / "config.json", TRAINED)
     config = cls(**values, run_dir=folder)
     if data_dir:
-        config.data_dir = Path(data_dir)
+        _move_data(config, Path(data_dir))
     path = folder / "model.keras"
     if not path.exists():
         raise UserError(
@@ -121,6 +127,14 @@ def load_run(folder, data_dir=None):
             f"{path} does not belong to this run: its config.json describes another model"
         )
     return Run(folder, config, model, config.task())
+
+
+def _move_data(config, data_dir):
+    """Sets the folder of the data, and the file of labels if that was in it."""
+    labels = getattr(config, "labels", None)
+    if labels and config.data_dir and labels.is_relative_to(config.data_dir):
+        config.labels = data_dir / labels.relative_to(config.data_dir)
+    config.data_dir = data_dir
 
 
 def load_model(path):

@@ -84,6 +84,25 @@ def write_data(command, folder):
     return []
 
 
+COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "deep blue": (0, 0, 255)}
+
+
+def write_colours(folder, count=20):
+    """A subfolder for each of the `COLOURS`, with images that differ in how bright they are."""
+    for name, colour in COLOURS.items():
+        (folder / name).mkdir(parents=True)
+        for index in range(count):
+            pixel = np.array(colour) * (1 - 0.01 * index)
+            image = Image.fromarray(np.full((8, 8, 3), pixel.round(), "uint8"))
+            image.save(folder / name / f"{index}.png")
+
+
+def colours_of(images):
+    """The name of the nearest of the `COLOURS`, for each of `(n, height, width, 3)` pixels."""
+    distances = [np.abs(images - np.array(each)).mean(axis=(1, 2, 3)) for each in COLOURS.values()]
+    return [list(COLOURS)[place] for place in np.argmin(distances, axis=0)]
+
+
 def saved_arrays(path):
     """Every array in a `.keras` file by its name: weights, slots, counters, random states."""
     arrays = {}

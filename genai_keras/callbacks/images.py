@@ -1,11 +1,13 @@
 """One image per epoch, as PNG, on TensorBoard and as an animation; a grid of generated images."""
 
+import numpy as np
 import tensorflow as tf
 from PIL import Image
 
 from genai_keras.callbacks.epochs import EachEpoch, read_history
 from genai_keras.files import whole_file
-from genai_keras.plots.images import class_grid, save_animation
+from genai_keras.plots.classes import MOST_COLUMNS, class_grid, columns_of
+from genai_keras.plots.images import save_animation
 
 PREVIEWED = 10  # images that a wide terminal may show
 
@@ -50,22 +52,29 @@ class EpochImage(EachEpoch):
 class ImageGrid(EpochImage):
     """A grid of images from fixed noise, so that one can watch each image change.
 
-    The columns of a conditional model are its classes.
+    The columns of a conditional model are its classes, at most the first `MOST_COLUMNS`.
 
     Args:
         run_dir: the run folder.
         count: number of images.
         seed: seed of the noise.
+        class_names: names of the classes of a conditional model; numbers if there are none.
     """
 
-    def __init__(self, run_dir, count=64, seed=0):
+    def __init__(self, run_dir, count=64, seed=0, *, class_names=()):
         super().__init__(run_dir, "generated")
         self.count = count
         self.seed = seed
+        self.class_names = class_names
 
     def draw(self, logs):
-        classes = self.model.classes or 1
-        images = self.model.generate(max(self.count // classes, 1) * classes, seed=self.seed)
+        count, labels = self.count, None
+        names = (self.class_names or [*map(str, range(self.model.classes))])[:MOST_COLUMNS]
+        if names:
+            columns = columns_of(len(names))
+            count = columns * max(count // columns, 1)
+            labels = np.arange(count) % len(names)
+        images = self.model.generate(count, self.seed, labels)
         low, high = self.model.value_range
         self.preview = (images[:PREVIEWED] - low) / (high - low)
-        return class_grid(images, self.model.classes, self.model.value_range)
+        return class_grid(images, names, self.model.value_range)

@@ -113,10 +113,12 @@ class Projector(keras.callbacks.Callback):
         run_dir: the run folder.
         originals: `(n, height, width, channels)` in [0, 1].
         labels: `(n,)`, or None.
+        class_names: names of the classes in the order of their labels.
     """
 
-    def __init__(self, run_dir, originals, labels=None):
+    def __init__(self, run_dir, originals, labels=None, class_names=()):
         super().__init__()
+        self.class_names = class_names
         self.directory = run_dir / "validation"
         self.originals = originals
         self.labels = labels
@@ -138,7 +140,8 @@ class Projector(keras.callbacks.Callback):
         Image.fromarray(sheet.squeeze()).save(self.directory / "sprites.png")
         lines = ["embeddings {", '  tensor_name: "codes"', '  tensor_path: "codes.tsv"']
         if self.labels is not None:
-            names = "".join(f"{label}\n" for label in self.labels[:count])
+            names = self.class_names or range(self.labels.max() + 1)
+            names = "".join(f"{names[label]}\n" for label in self.labels[:count])
             (self.directory / "labels.tsv").write_text(names, encoding="utf-8")
             lines.append('  metadata_path: "labels.tsv"')
         lines += [
@@ -166,6 +169,6 @@ def vae_callbacks(run_dir, validation, warmup_epochs=0.0, verbose=1):
     return [
         Reconstructions(run_dir, shown, given),
         LatentSpace(run_dir, shown, given),
-        Projector(run_dir, shown, labels),
+        Projector(run_dir, shown, labels, validation.class_names),
         vae_doctor(run_dir, shown, given, warmup_epochs, verbose),
     ]

@@ -1,6 +1,7 @@
 """The options of the commands that learn images."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 from genai_keras.cli.options import DATA, NETWORK, OPTIMIZATION, SHOWING, TrainConfig, option
@@ -21,12 +22,18 @@ class ImageConfig(TrainConfig):
     channels: int | None = option(
         None, "1 for grey, 3 for colour (default for folder: from the images)", DATA, choices=(1, 3)
     )
-
     conditional: bool = option(
         False, "learn images given their labels, so that generate --label can choose one", DATA
     )
+    labels: Path | None = option(
+        None, "CSV file with the files and labels of folder (default: its subfolders)", DATA
+    )
 
     binarizes: ClassVar[bool] = False  # whether each pixel is sampled as black or white
+
+    def check(self):
+        if self.dataset != "folder" or not self.conditional:
+            self.check_unused("labels", on="a run without `dataset=folder` and `conditional`")
 
     def task(self):
         from genai_keras.tasks.images import Images
@@ -98,11 +105,9 @@ The default learns 4,500 handwritten digits in one to two minutes on two CPU cor
     discriminator_widths: tuple[int, ...] = option(
         (32, 64), "channels or units of the discriminator's hidden layers", NETWORK, at_least=1
     )
-    generator_kernel: int = option(
-        4, "side of the generator's convolution kernels", NETWORK, at_least=2
-    )
+    generator_kernel: int = option(4, "side of the generator's kernels", NETWORK, at_least=2)
     discriminator_kernel: int = option(
-        5, "side of the discriminator's convolution kernels", NETWORK, at_least=2
+        5, "side of the discriminator's kernels", NETWORK, at_least=2
     )
     discriminator_learning_rate: float | None = option(
         None, "learning rate of the discriminator (default: --learning-rate)", OPTIMIZATION, above=0
@@ -111,21 +116,16 @@ The default learns 4,500 handwritten digits in one to two minutes on two CPU cor
         0.5, "decay rate of Adam's first moment (momentum)", OPTIMIZATION, at_least=0, below=1
     )
     label_smoothing: float = option(
-        0.0,
-        "one-sided label smoothing: real samples have target 1 minus this",
-        OPTIMIZATION,
-        at_least=0,
-        at_most=0.5,
-    )
+        0.0, "one-sided label smoothing: real samples have target 1 minus this", OPTIMIZATION,
+        at_least=0, at_most=0.5,
+    )  # fmt: skip
     ema: float = option(
-        0.999,
-        "decay rate of the averaged generator weights; 0 for none",
-        OPTIMIZATION,
-        at_least=0,
-        below=1,
-    )
+        0.999, "decay rate of the averaged generator weights; 0 for none", OPTIMIZATION,
+        at_least=0, below=1,
+    )  # fmt: skip
 
     def check(self):
+        super().check()
         if DATASETS[self.dataset].kind == "images":
             return
         self.check_unused("conditional", "data_dir", "image_size", "channels")
@@ -235,6 +235,7 @@ The default learns 4,500 real digits in about 1.5 minutes on two CPU cores.
         return "bernoulli" if self.binarizes else "logistic"
 
     def check(self):
+        super().check()
         weighs_kl = self.beta != 1.0 or self.warmup_epochs or self.free_bits
         if self.importance_samples > 1 and weighs_kl:
             raise UsageError(

@@ -30,9 +30,9 @@ GROUPS = ("arguments", COMMON, DATA, NETWORK, OPTIMIZATION, IMAGES, TEXT, SAMPLE
 # What a resumed run may change: none of these alters what a training step computes. (The data may
 # move; a checksum of their content shows that they are the same.)
 FREE_TO_CHANGE = {
-    "epochs", "max_minutes", "save_every", "data_dir", "run_dir", "resume", "overwrite", "verbose",
-    "preview", "debug", "histograms", "evaluate", "evaluation_samples", "prompt", "sample_length",
-    "temperature", "top_k", "top_p", "beam_width", "length_penalty",
+    "epochs", "max_minutes", "save_every", "data_dir", "labels", "run_dir", "resume", "overwrite",
+    "verbose", "preview", "debug", "histograms", "evaluate", "evaluation_samples", "prompt",
+    "sample_length", "temperature", "top_k", "top_p", "beam_width", "length_penalty",
 }  # fmt: skip
 
 

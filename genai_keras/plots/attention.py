@@ -1,12 +1,11 @@
 """Attention weights as images."""
 
-import functools
 import math
 
 import numpy as np
 
-from genai_keras.backend import import_matplotlib
 from genai_keras.plots.figures import draw
+from genai_keras.plots.fonts import escaped, fonts, known_characters
 
 MOST_LABELS = 40  # on an axis; of more tokens, only some are labelled
 LONGEST_LABEL = 12  # characters
@@ -14,10 +13,6 @@ CELL = 0.15  # inches for each label
 LETTER = 0.08  # inches, about the width of one
 LEAST_SIDE = 2.2  # inches of a map
 FONT_SIZE = 9  # points
-CJK_FONTS = (
-    "Noto Sans CJK SC", "Source Han Sans SC", "WenQuanYi Micro Hei", "PingFang SC",
-    "Heiti TC", "Microsoft YaHei", "SimHei",
-)  # fmt: skip
 
 
 def attention_image(maps, queries, keys, doing):
@@ -59,8 +54,7 @@ def attention_image(maps, queries, keys, doing):
 
 def printable(label):
     """A label of at most 12 characters, with those that no font can draw as in `\\u4f60`."""
-    known = _known_characters()
-    drawn = "".join(each if ord(each) in known else ascii(each)[1:-1] for each in label)
+    drawn = escaped(label, known_characters())
     return drawn if len(drawn) <= LONGEST_LABEL else drawn[: LONGEST_LABEL - 1] + "…"
 
 
@@ -89,25 +83,5 @@ def _longest(ticks):
 
 def _write(axis, ticks):
     # A label such as `$x$` is no formula.
-    style = {"fontsize": FONT_SIZE, "fontfamily": _fonts(), "parse_math": False}
+    style = {"fontsize": FONT_SIZE, "fontfamily": fonts(), "parse_math": False}
     axis.set_ticks(list(ticks), list(ticks.values()), **style)
-
-
-@functools.cache
-def _fonts():
-    """The default font of Matplotlib, then any installed font with Chinese characters."""
-    import_matplotlib()
-    from matplotlib import font_manager
-
-    installed = set(font_manager.get_font_names())
-    return ["DejaVu Sans", *(font for font in CJK_FONTS if font in installed)]
-
-
-@functools.cache
-def _known_characters():
-    """The code points that one of the fonts can draw."""
-    fonts = _fonts()
-    from matplotlib import font_manager
-
-    files = map(font_manager.findfont, fonts)
-    return set().union(*(font_manager.get_font(file).get_charmap() for file in files))

@@ -3,10 +3,11 @@
 import math
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from genai_keras.data.images import to_pixels
 from genai_keras.files import whole_file
+from genai_keras.plots.fonts import written
 
 ANIMATION_FRAMES = 60  # at most; for longer runs, the animation skips epochs evenly
 ANIMATION_SECONDS = 8.0
@@ -39,62 +40,51 @@ def image_grid(images, columns=None, least_side=560, gap=2, value_range=(-1, 1))
     return grid.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
-def class_grid(images, classes, value_range=(-1, 1)):
-    """A grid of images, `(height, width, 3)` uint8; its columns are the classes, if there are any.
-
-    Args:
-        images: `(n, height, width, 1 or 3)`, with labels in turn.
-        classes: number of classes, or 0.
-        value_range: range of the images, `(black, white)`.
-    """
-    grid = image_grid(images, columns=classes or None, value_range=value_range)
-    if not classes:
-        return grid
-    return labelled(grid, "Generated images, in columns by their label", map(str, range(classes)))
-
-
 def labelled(grid, title, columns=(), rows=()):
     """Writes a title above a grid, and labels above its columns and beside its rows.
 
     Args:
         grid: `(height, width, 3)` uint8, columns of equal width and rows of equal height.
         title: broken into lines if it is long.
-        columns: labels from left to right.
+        columns: labels from left to right, cut to the width of their columns.
         rows: labels from top to bottom.
 
     Returns:
         `(height, width, 3)` uint8; the grid is its lower right corner.
     """
-    columns, rows = list(columns), list(rows)
-    font = ImageFont.load_default(LETTERS)
     height, width = grid.shape[:2]
-    left = math.ceil(max(map(font.getlength, rows), default=-GAP) + GAP)
-    lines = _lines(title, font, left + width - GAP)
+    rows = [written(label, LETTERS) for label in rows]
+    widths = [font.getlength(label) for label, font in rows]
+    left = math.ceil(max(widths, default=-GAP) + GAP)
+    columns = list(columns)
+    columns = [written(label, LETTERS, width / len(columns)) for label in columns]
+    lines = _lines(title, left + width - GAP)
     top = LINE * (len(lines) + bool(columns))
     sheet = Image.new("RGB", (left + width, top + height), "white")
     sheet.paste(Image.fromarray(grid), (left, top))
     draw = ImageDraw.Draw(sheet)
-    for number, line in enumerate(lines):
+    for number, (line, font) in enumerate(lines):
         draw.text((GAP // 2, LINE * number + 3), line, "black", font)
-    for index, label in enumerate(columns):
+    for index, (label, font) in enumerate(columns):
         x = left + (index + 0.5) * width / len(columns)
         draw.text((x, top - 4), label, "black", font, "ms")
-    for index, label in enumerate(rows):
+    for index, (label, font) in enumerate(rows):
         y = top + (index + 0.5) * height / len(rows)
         draw.text((left - GAP // 2, y), label, "black", font, "rm")
     return np.asarray(sheet)
 
 
-def _lines(text, font, width):
-    """A text broken into lines of at most `width` pixels."""
+def _lines(text, width):
+    """A text broken into lines of at most `width` pixels, each with its font."""
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
-        if font.getlength(longer) <= width:
+        drawn, font = written(longer, LETTERS)
+        if font.getlength(drawn) <= width:
             lines[-1] = longer
         else:
             lines.append(word)
-    return lines
+    return [written(line, LETTERS, width) for line in lines]
 
 
 def captioned(images, columns=3):

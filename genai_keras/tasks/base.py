@@ -8,6 +8,7 @@ from typing import ClassVar
 import tensorflow as tf
 
 from genai_keras.data.batches import Batches
+from genai_keras.data.classes import CLASSES, classes_to_json
 from genai_keras.errors import UsageError, one_line
 
 
@@ -36,7 +37,10 @@ class Data:
     @property
     def files(self):
         """Texts for the run folder, by file name."""
-        return {name: tokenizer.to_json() for name, tokenizer in self.tokenizers.items()}
+        texts = {name: tokenizer.to_json() for name, tokenizer in self.tokenizers.items()}
+        if self.train.classes:
+            texts[CLASSES] = classes_to_json(self.train.class_names)
+        return texts
 
 
 class Task:

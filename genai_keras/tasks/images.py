@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from genai_keras.callbacks.images import ImageGrid
+from genai_keras.data.classes import find_classes
 from genai_keras.data.datasets import DATASETS
 from genai_keras.data.images import load_images, to_pixels
 from genai_keras.errors import UsageError, UserError
@@ -15,13 +16,14 @@ from genai_keras.evaluation.inception import score_inception
 from genai_keras.evaluation.scores import score_bounds
 from genai_keras.evaluation.self_supervised import FILE, features_of
 from genai_keras.files import whole_file
-from genai_keras.plots.images import class_grid, image_grid, labelled
+from genai_keras.plots.classes import class_grid, usual_count
+from genai_keras.plots.images import image_grid, labelled
 from genai_keras.tasks.base import Data, Task, left_in
 from genai_keras.tasks.samples import Samples
 from genai_keras.training.versions import read_versions
 
 PIXELS = (0, 255)  # black and white, as uint8
-STEPS = 10  # images of a walk
+WALKS, STEPS = 10, 10  # rows of a grid of walks, and images of a walk
 DRAWN = 24  # samples that are shown next to their nearest training images
 MOST_REMEMBERED = 60_000  # training images to search for the nearest one
 
@@ -34,7 +36,7 @@ class Images(Task):
     sample_options = ("count", "label", "interpolate")
     loader_options = (
         "dataset", "data_dir", "batch_size", "seed", "limit", "image_size", "channels",
-        "conditional",
+        "conditional", "labels",
     )  # fmt: skip
 
     def load(self, value_range=(0, 1), **changes):
@@ -43,25 +45,27 @@ class Images(Task):
         return Data(train, validation, fingerprint=train.fingerprint())
 
     def callbacks(self, data):
-        return [ImageGrid(self.options.run_dir, seed=self.options.seed)]
+        names = data.train.class_names if data.train.classes else ()
+        return [ImageGrid(self.options.run_dir, seed=self.options.seed, class_names=names)]
 
     def samples(self, run, request):
-        model, label = run.model, request.label
-        if label and not model.classes:
+        model, names = run.model, run.class_names
+        if request.label and not names:
             raise UsageError(
                 f"{run.folder} was trained without labels: `label` needs a `conditional` run"
             )
-        if label and max(label) >= model.classes:
-            raise UsageError(f"`label={max(label)}`: it must be 0 to {model.classes - 1}")
-        usual = 10 if request.interpolate else 100 if model.classes else 64
-        count = request.count or usual
-        labels = np.resize(label, count) if label else None
+        chosen = find_classes(request.label, names) or list(range(len(names)))
+        shown = [names[label] for label in chosen]
+        count = request.count or (WALKS if request.interpolate else usual_count(len(chosen)))
+        labels = np.resize(chosen, count) if names else None
         if request.interpolate:
-            parts, draw = model.walks(count, STEPS, request.seed, labels), walk_grid
+            parts = model.walks(count, STEPS, request.seed, labels)
+            rows = [names[label] for label in labels] if names else []
+            draw = partial(walk_grid, names=rows)
             count *= STEPS
         else:
             parts = model.stream(count, request.seed, labels)
-            draw = partial(class_grid, classes=0 if label else model.classes, value_range=PIXELS)
+            draw = partial(class_grid, names=shown, value_range=PIXELS)
         pixels = (to_pixels(part, model.value_range) for part in parts)
         return Samples(count, pixels, draw)
 
@@ -71,7 +75,7 @@ class Images(Task):
 
     def score(self, run, request):
         # Samples of a VAE are always grey, and so are the real images.
-        data = run.load(value_range=(0, 1), binarize=False, conditional=False)
+        data = run.load(value_range=(0, 1), binarize=False)
         return self._score_likelihood(run, request) + score_samples(self, run, request, data)
 
     def facts(self, run):
@@ -98,10 +102,11 @@ class Images(Task):
         return score_bounds(model, x, labels, request.importance_samples, request.seed, ladder)
 
 
-def walk_grid(pixels):
-    """A grid of uint8 images with a walk in each row."""
+def walk_grid(pixels, names=()):
+    """A grid of uint8 images with a walk in each row, beside the name of its class, if any."""
     grid = image_grid(pixels, columns=STEPS, value_range=PIXELS)
-    return labelled(grid, "Each row goes from one generated image to another, by way of their z")
+    title = "Each row goes from one generated image to another, by way of their z"
+    return labelled(grid, title, rows=names)
 
 
 def score_samples(task, run, request, data):
@@ -120,13 +125,17 @@ def score_samples(task, run, request, data):
             f"training: an evaluation needs more than {NEIGHBOURS} of each"
         )
     labels = None
-    if getattr(run.model, "classes", 0):
+    if run.class_names:
         labels = validation.labels[: len(reference)]
         ours = task.images(run, len(reference), request.seed, labels)
     else:
         ours = task.images(run, len(reference), request.seed)
     extractor = _feature_extractor(task.options.dataset, train, run.folder)
-    rows, places = score_images(ours, reference, training, extractor, labels, labels, request.seed)
+    rows, places = score_images(
+        *(ours, reference, training, extractor, labels, labels),
+        seed=request.seed,
+        names=run.class_names,
+    )
     pairs = np.stack([ours[:DRAWN], training[places[:DRAWN]]], axis=1)
     path = run.folder / "nearest.png"
     with left_in(run.folder, path.name), whole_file(path) as unfinished:

@@ -6,6 +6,7 @@ from pathlib import Path
 import tensorflow as tf
 from keras import ops
 
+from genai_keras.data.classes import CLASSES, classes_to_json
 from genai_keras.errors import UserError, one_line
 from genai_keras.models.gan import GAN
 from genai_keras.models.language_model import LanguageModel
@@ -43,7 +44,9 @@ def export_model(model, folder, **search):
 
 
 def export_run(run, out):
-    """Exports an opened run to a new folder, with its tokenizers, completely or not at all.
+    """Exports an opened run to a new folder, completely or not at all.
+
+    The tokenizers of the run and the names of its classes are beside the networks.
 
     Returns:
         The signatures by name.
@@ -51,7 +54,9 @@ def export_run(run, out):
     Raises:
         UserError: the folder cannot be written.
     """
-    tokenizers = run.tokenizers
+    texts = {name: tokenizer.to_json() for name, tokenizer in run.tokenizers.items()}
+    if run.class_names:
+        texts[CLASSES] = classes_to_json(run.class_names)
     search = {name: getattr(run.config, name) for name in run.task.export_options}
     place = out.resolve()
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -65,8 +70,8 @@ def export_run(run, out):
             signatures = export_model(run.model, made, **search)
         except tf.errors.OpError as error:  # such as a full disk
             raise UserError(f"{out} cannot be written: {one_line(error)}") from None
-        for path, tokenizer in tokenizers.items():
-            (made / path).write_text(tokenizer.to_json(), encoding="utf-8")
+        for name, text in texts.items():
+            (made / name).write_text(text, encoding="utf-8")
         made.replace(place)
     return signatures
 

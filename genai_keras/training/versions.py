@@ -30,10 +30,14 @@ def check_data(folder, counts, files=None, fingerprint=None, doing="resume"):
             f"samples, but now there are {counts['training']} and {counts['validation']}"
         )
     elif former.get("data", fingerprint) != fingerprint:
-        difference = "the number of samples is the same, but their content differs"
+        difference = "the number of samples is the same, but their content or labels differ"
     else:
         files = (files or {}).items()
-        different = [name for name, text in files if (folder / name).read_text("utf-8") != text]
+        different = [
+            name
+            for name, text in files
+            if not (folder / name).exists() or (folder / name).read_text("utf-8") != text
+        ]
         if not different:
             return
         difference = f"they result in a different {different[0]}"

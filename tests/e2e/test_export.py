@@ -339,7 +339,7 @@ def test_the_calls_are_not_all_alike(exported):
 def test_the_folder_has_the_deployed_networks_and_the_tokenizers(exported):
     for run, names in (
         ("gan", {"generator.keras"}),
-        ("conditional-vae", {"encoder.keras", "decoder.keras"}),
+        ("conditional-vae", {"encoder.keras", "decoder.keras", "classes.json"}),
         ("text", {"decoder.keras", "tokenizer.json"}),
         ("pixels", {"decoder.keras"}),
         (

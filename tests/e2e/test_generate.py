@@ -174,7 +174,7 @@ def test_a_failure_leaves_the_former_file(finished, tmp_path, monkeypatch, capsy
         ("gan", ["--out", "x"], "can be written to .png or .npy"),
         ("gan", ["--out", "nowhere/x.png"], "nowhere is not a folder"),
         ("gan", ["--count", "10001"], "at most 10,000 samples: use a .npy file"),
-        ("conditional-gan", ["--label", "10"], "--label 10: it must be 0 to 9"),
+        ("conditional-gan", ["--label", "10"], "--label 10 is none of the classes, which are 0, 1"),
         ("numbers", ["--interpolate"], "--interpolate has no effect on a run of numbers"),
         ("text", ["--complete"], "--complete has no effect on a run of text"),
         ("text", ["--prompt", ""], "--prompt is empty"),

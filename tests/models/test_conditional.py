@@ -98,13 +98,15 @@ def test_real_labels_belong_to_real_digits(data_dir):
         assert [expected[each.tobytes()] for each in digits[..., 0]] == list(train.labels)
 
 
-@pytest.mark.parametrize("dataset", ["photos", "folder"])
-def test_what_has_no_labels_cannot_be_conditioned_on(dataset, tmp_path):
+@pytest.mark.parametrize(
+    "dataset, words", [("photos", "photos has none here"), ("folder", "has no subfolders")]
+)
+def test_what_has_no_labels_cannot_be_conditioned_on(dataset, words, tmp_path):
     from PIL import Image
 
     for value in range(4):
         Image.new("L", (8, 8), value).save(tmp_path / f"{value}.png")
-    with pytest.raises(UserError, match=f"{dataset} has none here"):
+    with pytest.raises(UserError, match=words):
         load_images(dataset, tmp_path, conditional=True)
 
 

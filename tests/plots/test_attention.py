@@ -75,7 +75,7 @@ def test_of_a_long_sequence_evenly_spaced_tokens_are_labelled_and_it_says_so(mon
 def test_a_character_that_no_font_draws_is_written_as_its_code(monkeypatch):
     assert printable("␣⏎⇥é$") == "␣⏎⇥é$"
     assert printable("international") == "internation…"
-    monkeypatch.setattr(attention, "_known_characters", lambda: set(map(ord, "ab")))
+    monkeypatch.setattr(attention, "known_characters", lambda: set(map(ord, "ab")))
     assert printable("a你") == "a\\u4f60"
     assert printable("你😀好") == "\\u4f60\\U000…"
     assert printable("😀") == "\\U0001f600"

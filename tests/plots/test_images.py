@@ -7,7 +7,7 @@ import pytest
 
 from genai_keras.callbacks import latents
 from genai_keras.callbacks.latents import LatentSpace, Reconstructions
-from genai_keras.plots.images import GAP, LINE, class_grid, image_grid, labelled
+from genai_keras.plots.images import GAP, LINE, image_grid, labelled
 from genai_keras.plots.pixels import completion_grid
 
 GRID = np.full((120, 560, 3), 128, "uint8")
@@ -48,16 +48,6 @@ def test_a_long_title_is_broken_into_lines_and_no_letter_is_lost(word, words):
     assert len(image) % LINE == 0
     assert len(ink(image)[0]) == pytest.approx(words * black, rel=0.05)  # of smooth letters
     assert ink(image)[1].max() < 560 - GAP // 2
-
-
-def test_classes_are_columns_with_their_labels_and_without_classes_it_is_a_plain_grid():
-    images = np.random.default_rng(0).uniform(-1, 1, (6, 8, 8, 1))
-    plain = image_grid(images, columns=3)
-    assert np.array_equal(class_grid(images, 3), labelled(plain, TITLE, ["0", "1", "2"]))
-    assert np.array_equal(class_grid(images, 0), image_grid(images))
-
-
-TITLE = "Generated images, in columns by their label"
 
 
 def test_completions_are_below_their_originals():
