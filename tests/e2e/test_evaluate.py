@@ -63,6 +63,10 @@ def test_samples_of_known_quality_are_told_apart(digits):
     assert value["collapsed"]["precision"] > 0.9  # a good digit, if always the same
     assert value["blurred"]["precision"] < 0.6 < 0.9 < value["real"]["precision"]
     assert distance["noise"] > 40 > 100 * distance["real"]
+    assert value["noise"]["precision"] == 0 and value["noise"]["recognized"] < 0.05
+    assert "these are no digits" in found["noise"]["recognized"].remark
+    assert "too much alike" in found["collapsed"]["recall"].remark
+    assert not any(row.remark for row in found["real"].values())
     assert value["collapsed"]["class_coverage"] < 0.2 < 0.9 < value["real"]["class_coverage"]
 
 
@@ -129,7 +133,7 @@ def run_figures(folder, path, *argv):
 
 
 PICTURES = {"frechet_distance", "kernel_distance", "precision", "recall", "nearest_training"}
-PICTURES |= {"class_coverage"}
+PICTURES |= {"class_coverage", "recognized"}
 BOUNDS = {"elbo", "iw_bound_10", "iw_bound_100", "active_units"}
 
 
