@@ -114,7 +114,7 @@ def falls(values, by=0.0):
 @pytest.mark.parametrize("name", FOREIGN)
 def test_what_is_no_such_image_has_no_precision(found, name):
     assert found[name]["precision"] < 0.05
-    # The detector of clothes takes a quarter of the digits for some; few of these lie among clothes.
+    # The detector of clothes takes a quarter of the digits for some; few lie among clothes.
     assert found[name]["recognized"] < (0.4 if name == "the other data set" else 0.05)
     assert found[name]["frechet_distance"] > 10 * found["real"]["frechet_distance"]
 
