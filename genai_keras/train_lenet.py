@@ -1,4 +1,4 @@
-"""Trains the classifier whose features evaluate generated images."""
+"""Trains the LeNets that evaluate generated images: a classifier, or a detector of others."""
 
 import sys
 
@@ -10,13 +10,13 @@ from genai_keras.files import check_folder
 
 @command(LeNetConfig)
 def main(config):
-    """Trains the classifier whose features evaluate generated images."""
+    """Trains the LeNets that evaluate generated images: a classifier, or a detector of others."""
     # Imported here because TensorFlow takes seconds, and --help should not.
     import numpy as np
 
     from genai_keras.data.images import load_images
     from genai_keras.evaluation.features import LeNetFeatures, checksum, load_lenet, save_lenet
-    from genai_keras.evaluation.lenet_training import train_lenet
+    from genai_keras.evaluation.lenet_training import train_detector, train_lenet
 
     check_folder(config.out)  # before the minutes that training takes
     train, test = load_images(config.dataset, config.data_dir, value_range=(0, 1))
@@ -28,17 +28,21 @@ def main(config):
                 f"a LeNet takes images of (28, 28, 1), but these are {part.element_shape}"
             )
     is_terminal = sys.stdout is not None and sys.stdout.isatty()
-    lenet = train_lenet(
-        train.first(train.count),
-        train.labels,
-        config.epochs,
-        config.seed,
-        verbose=config.verbose if is_terminal else min(2, 2 * config.verbose),  # a file has no bar
-    )
+    verbose = config.verbose if is_terminal else min(2, 2 * config.verbose)  # a file has no bar
+    images, settings = train.first(train.count), {"seed": config.seed, "verbose": verbose}
+    if config.detector:
+        lenet = train_detector(images, config.epochs or 6, **settings)
+    else:
+        lenet = train_lenet(images, train.labels, config.epochs or 20, **settings)
     save_lenet(lenet, config.out)
     # Evaluated after loading, because the weights in the file have fewer digits.
-    found = LeNetFeatures(load_lenet(config.out)).classify(test.first(test.count))
-    print(f"accuracy  {100 * np.mean(found == test.labels):.2f} % of {test.count:,} test images")
+    loaded, images = load_lenet(config.out), test.first(test.count)
+    extractor = LeNetFeatures(loaded, detector=loaded)
+    if config.detector:
+        right, what = extractor.recognizes(images), "accepted"
+    else:
+        right, what = extractor.classify(images) == test.labels, "accuracy"
+    print(f"{what}  {100 * np.mean(right):.2f} % of {test.count:,} test images")
     print(f"file      {config.out}, {config.out.stat().st_size:,} bytes")
     print(f"sha256    {checksum(config.out)}")
 

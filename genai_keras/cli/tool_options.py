@@ -187,14 +187,19 @@ class LeNetConfig(Config):
 examples:
   python -m genai_keras.train_lenet --dataset mnist --out lenet.npz
   python -m genai_keras.train_lenet --dataset fashion_mnist --data-dir my_data
+  python -m genai_keras.train_lenet --detector --out detector.npz
 
-On half of one CPU core, MNIST takes 6 minutes and Fashion-MNIST 9.
+On half of one CPU core, MNIST takes 6 minutes and Fashion-MNIST 9; a detector
+takes 4.
 """
 
     dataset: str = option("mnist", "images to classify", choices=LENET_DATASETS)
     data_dir: Path | None = option(None, PLACE)
+    detector: bool = option(False, "learn to tell these images from others, not their classes")
     out: Path = option(Path("lenet.npz"), "file for the weights")
-    epochs: int = option(20, "number of passes over the training data", at_least=1)
+    epochs: int | None = option(
+        None, "passes over the training data (default: 20, or 6 with --detector)", at_least=1
+    )
     seed: int = option(
         0, "seed; the same seed gives the same weights", at_least=0, at_most=2**32 - 2
     )

@@ -1,7 +1,7 @@
 """Feature extractors, which make generated and real images comparable.
 
-The package has two trained LeNets, for MNIST and Fashion-MNIST, from
-`python -m genai_keras.train_lenet`.
+The package has two trained LeNets for each of MNIST and Fashion-MNIST, from
+`python -m genai_keras.train_lenet`: a classifier, and a detector of what is no such image at all.
 """
 
 import hashlib
@@ -24,9 +24,12 @@ FOLDER = Path(__file__).parent
 # SHA-256 of the shipped files, because figures on other features are not comparable. They were made
 # on one core; two cores round differently.
 CHECKSUMS = {
-    "mnist": "3da80849f97b58c81bfd7ac3ba0d1c3281fb30333545cd599b1ea0e27dd7f040",
-    "fashion_mnist": "088c0172ddc03559264c82e40d45231dff4b601e8c1cc2e0c9a591fdfa1807a2",
+    "lenet-mnist": "3da80849f97b58c81bfd7ac3ba0d1c3281fb30333545cd599b1ea0e27dd7f040",
+    "lenet-fashion_mnist": "088c0172ddc03559264c82e40d45231dff4b601e8c1cc2e0c9a591fdfa1807a2",
+    "detector-mnist": "5235c44f3f7070057ab2680c17756e0a9647e4ebd27b7c03f2c703e008ae84a6",
+    "detector-fashion_mnist": "4c37cc57cc9cb33b661aa7ced1dffeba1c2508492c8113b36fd102b23d9239bd",
 }
+IMAGES_OF = {"mnist": "digits", "fashion_mnist": "clothes"}
 # By data set: mnist5k has digits of MNIST.
 LENET_OF = {name: each.features for name, each in DATASETS.items() if each.features}
 
@@ -37,11 +40,15 @@ class LeNetFeatures:
     Args:
         lenet: a `keras.Model` from `build_lenet`.
         name: name of the features.
+        detector: a `keras.Model` from `train_detector`, or None.
+        kind: what the images show, such as "digits".
     """
 
-    def __init__(self, lenet, name="LeNet features"):
+    def __init__(self, lenet, name="LeNet features", detector=None, kind="images"):
         self.lenet = lenet
         self.name = name
+        self.detector = detector
+        self.kind = kind
         self.classes = lenet.output.shape[-1]
         self.both = keras.Model(lenet.input, [lenet.get_layer("features").output, lenet.output])
 
@@ -66,6 +73,20 @@ class LeNetFeatures:
             labels[part] = tf.argmax(logits, axis=1)
         return features, labels
 
+    def recognizes(self, images):
+        """Which images are of this kind at all, `(n,)` bool; None if there is no detector.
+
+        Arguments and errors are those of `look`.
+        """
+        if self.detector is None:
+            return None
+        images = checked_images(images)
+        found = np.empty(len(images), bool)
+        for start in range(0, len(images), BLOCK):
+            part = slice(start, start + BLOCK)
+            found[part] = self.detector(resized(images[part]))[:, 0] >= 0
+        return found
+
     def features(self, images):
         """Features of images, `(n, 84)` float32; see `look`."""
         return self.look(images)[0]
@@ -76,28 +97,32 @@ class LeNetFeatures:
 
 
 def load_feature_extractor(dataset):
-    """The shipped LeNet for a data set, as `LeNetFeatures`.
+    """The shipped LeNet and the detector for a data set, as `LeNetFeatures`.
 
     Args:
         dataset: one of `LENET_OF`: "mnist", "mnist5k", "fashion_mnist". The LeNet for MNIST was
             trained on all training images of MNIST, so also on both parts of mnist5k.
 
     Raises:
-        UserError: there is no LeNet for this data set, or its file is damaged.
+        UserError: there is no LeNet for this data set, or a file is damaged.
     """
     if dataset not in LENET_OF:
         raise UserError(
             f"there is no trained LeNet for {dataset}: use one of {', '.join(LENET_OF)}"
         )
-    path = shipped(dataset)
+    lenet, detector = (_load_shipped(shipped(dataset, each)) for each in ("lenet", "detector"))
+    return LeNetFeatures(lenet, detector=detector, kind=IMAGES_OF[LENET_OF[dataset]])
+
+
+def _load_shipped(path):
     found = checksum(path)
-    if found != CHECKSUMS[LENET_OF[dataset]]:
+    if found != CHECKSUMS[path.stem]:
         # Training again gives the same bits only on a similar machine.
         raise UserError(
             f"{path} is {'damaged' if found else 'missing'}: install genai_keras again; the file "
             "was made by genai_keras.train_lenet"
         )
-    return LeNetFeatures(load_lenet(path))
+    return load_lenet(path)
 
 
 def checked_images(images, channels=1):
@@ -122,9 +147,9 @@ def resized(images):
     return tf.image.resize(images, (SIDE, SIDE), antialias=True).numpy()
 
 
-def shipped(dataset):
-    """The path of the shipped LeNet for a data set."""
-    return FOLDER / f"lenet-{LENET_OF[dataset]}.npz"
+def shipped(dataset, network="lenet"):
+    """The path of the shipped "lenet" or "detector" for a data set."""
+    return FOLDER / f"{network}-{LENET_OF[dataset]}.npz"
 
 
 def checksum(path):

@@ -9,10 +9,12 @@ from genai_keras.evaluation.bootstrap import (
     bootstrap_kernel,
     bootstrap_mean,
 )
+from genai_keras.evaluation.remarks import with_remarks
 from genai_keras.evaluation.report import Row
 
 NEIGHBOURS = 5
 MOST_CLASSES = 20  # with a figure of their own
+KNOWN = 0.9  # fraction of the real images that a detector must recognize, or it is not asked
 
 
 def score_images(
@@ -25,12 +27,17 @@ def score_images(
     reference. Intervals of precision, recall and nearest distances resample the evaluated images
     and keep the others fixed.
 
+    A sample counts for precision if it lies among the real images and is recognized as one of their
+    kind. The first alone would let noise pass: all features are bounded, so that some real image is
+    never far.
+
     Args:
         ours: generated images, `(n, height, width, channels)` in [0, 1].
         reference: real images that were not used in training.
         training: real images that were used in training.
         extractor: has a `name`, and `look(images)`, which returns features `(n, d)`, and labels
-            `(n,)` or None.
+            `(n,)` or None. It may have `recognizes(images)`, which returns `(n,)` bool, and then a
+            `kind`, such as "digits".
         asked: the requested labels, `(n,)`, if the model is conditional.
         reference_labels: the true labels, `(m,)`, if the model is conditional.
         seed: seed of the resampling.
@@ -44,8 +51,9 @@ def score_images(
     seen, seen_labels = extractor.look(training)
     # Fewer images have larger distances and smaller fractions, so they are not a baseline.
     baseline = seen[: len(ours)] if len(seen) >= len(ours) else None
+    recognized, usual = recognize(extractor, reference, ours, training[: len(ours)])
     precise, recalled = distances.precision_recall(features, real, NEIGHBOURS)
-    real_data = {} if baseline is None else _distances(baseline, real)
+    real_data = {} if baseline is None else measures(baseline, real, usual)
     gaps, places = distances.nearest(features, seen)
     real_gaps, _ = distances.nearest(real, seen)
     on = f"on {extractor.name}"
@@ -64,7 +72,7 @@ def score_images(
         ),
         Row(
             "precision",
-            bootstrap_mean(precise, seed=seed),
+            bootstrap_mean(precise if recognized is None else precise & recognized, seed=seed),
             real_data.get("precision"),
             "fraction of the samples that lie among the real images",
         ),
@@ -82,6 +90,10 @@ def score_images(
             f"{100 * _copies(gaps, real_gaps):.0f} % are as near as the nearest 1 % of real images",
         ),
     ]
+    if recognized is not None:
+        figure, expected = bootstrap_mean(recognized, seed=seed), real_data.get("recognized")
+        meaning = f"fraction of the samples that are {extractor.kind} at all, to a detector"
+        rows.insert(2, Row("recognized", figure, expected, meaning))
     if labels is not None:
         classes, expected = extractor.classes, None
         if baseline is not None:
@@ -96,7 +108,7 @@ def score_images(
         rows.append(Row("label_agreement", figure, expected, meaning))
     if asked is not None:
         rows += _score_classes((features, asked), (real, reference_labels), seed, names)
-    return rows, places
+    return with_remarks(rows, getattr(extractor, "kind", "images")), places
 
 
 def _copies(gaps, real_gaps):
@@ -107,15 +119,36 @@ def _copies(gaps, real_gaps):
     return np.mean(gaps <= np.quantile(real_gaps, 0.01))
 
 
-def _distances(features, real):
-    """The figures of one sample of features compared with another, without intervals."""
+def recognize(extractor, reference, *samples):
+    """Which images of each sample the extractor's detector recognizes, `(n,)` bool each.
+
+    They are None if there is no detector, or if it does not know such images as the reference,
+    for example digits at 8 x 8.
+    """
+    recognizes = getattr(extractor, "recognizes", lambda images: None)
+    known = recognizes(reference)
+    if known is None or known.mean() < KNOWN:
+        return [None] * len(samples)
+    return [recognizes(each) for each in samples]
+
+
+def measures(features, real, recognized=None):
+    """The figures of one sample of features compared with another, without intervals.
+
+    Args:
+        features, real: `(n, d)` and `(m, d)`.
+        recognized: which of the first are recognized, `(n,)` bool, or None.
+    """
     precise, recalled = distances.precision_recall(features, real, NEIGHBOURS)
-    return {
+    found = {
         "frechet_distance": distances.frechet_distance(features, real),
         "kernel_distance": distances.kernel_distance(features, real),
         "precision": precise.mean(),
         "recall": recalled.mean(),
     }
+    if recognized is not None:
+        found |= {"precision": np.mean(precise & recognized), "recognized": recognized.mean()}
+    return found
 
 
 def _score_classes(ours, real, seed, names):

@@ -18,6 +18,7 @@ class Row:
         ladder: for likelihoods: the data set, the side of the images, and " | label" or "". Only
             figures with equal ladders are comparable.
         rung: for likelihoods: the kind of figure.
+        remark: what this value means beside the other figures, if that is not obvious.
     """
 
     name: str
@@ -27,10 +28,11 @@ class Row:
     count: int | None = None
     ladder: tuple | None = None
     rung: str = ""
+    remark: str = ""
 
 
 def table(rows):
-    """A table of the rows of one model, as text."""
+    """A table of the rows of one model, as text, with the remarks below it."""
     lines = [("", "value", "95 % interval", "real data", "")]
     for row in rows:
         figure, interval = row.figure, ""
@@ -38,7 +40,8 @@ def table(rows):
             interval = f"{shown(figure.low)} to {shown(figure.high)}"
         real = "" if row.real_data is None else shown(row.real_data)
         lines.append((row.name, shown(figure.value), interval, real, row.meaning))
-    return _aligned(lines, left=(0, 4))
+    remarks = [f"{row.name}: {row.remark}" for row in rows if row.remark]
+    return "\n".join([_aligned(lines, left=(0, 4)), *remarks])
 
 
 def comparison(reports):
@@ -83,6 +86,7 @@ def as_json(rows):
             "real_data": row.real_data,
             "meaning": row.meaning,
             "count": row.count,
+            "remark": row.remark,
         }
         for row in rows
     }

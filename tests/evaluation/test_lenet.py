@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from genai_keras.data.images import load_images
-from genai_keras.evaluation.features import checksum, load_lenet
-from genai_keras.evaluation.lenet_training import shifted, train_lenet
+from genai_keras.evaluation import outliers
+from genai_keras.evaluation.features import LeNetFeatures, checksum, load_lenet, save_lenet
+from genai_keras.evaluation.lenet_training import shifted, train_detector, train_lenet
 from genai_keras.networks.lenet import build_lenet
 from genai_keras.train_lenet import main
 
@@ -78,6 +79,40 @@ def test_what_cannot_be_learnt_is_named(change, words):
         train_lenet(**{**given, **change})
 
 
+@pytest.mark.slow
+def test_a_detector_learns_to_tell_digits_from_others_and_rejects_few_that_it_never_saw(tmp_path):
+    train, validation = load_images("mnist5k", value_range=(0, 1))
+    images = train.first(4_500)
+    save_lenet(train_detector(images, epochs=2), tmp_path / "detector.npz")
+    detector = load_lenet(tmp_path / "detector.npz")
+    extractor = LeNetFeatures(detector, detector=detector)
+    held_out, unseen = extractor.recognizes(images[-750:]), validation.first(500)
+    assert 1 <= np.sum(~held_out) <= 3  # 0.4 % of 750, and at most 0.5 %
+    rng = np.random.default_rng(1)
+    noise = outliers.noise(unseen[..., 0], rng)[..., None].clip(0, 1)
+    assert extractor.recognizes(unseen).mean() > 0.97
+    assert extractor.recognizes(noise).mean() < 0.5
+    assert extractor.recognizes(1 - unseen).mean() < 0.1
+
+
+@pytest.mark.slow
+def test_a_detector_repeats_itself_depends_on_the_seed_and_tells_how_it_goes(capsys):
+    images = random_images(120)
+    first, again, other = (
+        train_detector(images, epochs=2, seed=seed, verbose=seed).get_weights()
+        for seed in (0, 0, 1)
+    )
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not np.array_equal(first[0], other[0])
+    assert capsys.readouterr().out.count("epoch") == 2
+
+
+@pytest.mark.parametrize("shape, count", [((28, 28, 1), 99), ((14, 14, 1), 100)])
+def test_what_a_detector_cannot_learn_is_named(shape, count):
+    with pytest.raises(ValueError, match=r"must be \(n, 28, 28, 1\), n >= 100, not"):
+        train_detector(random_images(count, shape))
+
+
 @pytest.fixture
 def few_of_mnist(tmp_path):
     """A folder with 200 real digits for training and 100 for testing, as `mnist`."""
@@ -112,6 +147,20 @@ def test_the_command_writes_what_it_measured(few_of_mnist, capsys):
     assert f"accuracy  {accuracy:.2f} % of 100 test images" in printed
     trained = train_lenet(train.first(200), train.labels, epochs=3, seed=0)
     assert logits_of(loaded, images) == pytest.approx(logits_of(trained, images), abs=0.01)
+
+
+@pytest.mark.slow
+def test_the_command_trains_a_detector_and_says_how_many_real_images_it_accepts(
+    few_of_mnist, capsys
+):
+    path = few_of_mnist / "detector.npz"
+    argv = ["--data-dir", str(few_of_mnist), "--out", str(path), "--detector"]
+    assert main([*argv, "--epochs", "1", "--verbose", "0"]) == 0
+    printed = capsys.readouterr().out
+    _, test = load_images("mnist", few_of_mnist, value_range=(0, 1))
+    accepted = 100 * np.mean(logits_of(load_lenet(path), test.first(100)) >= 0)
+    assert f"accepted  {accepted:.2f} % of 100 test images" in printed
+    assert checksum(path) in printed
 
 
 def test_the_command_fails_before_it_trains(few_of_mnist, tmp_path, capsys):
