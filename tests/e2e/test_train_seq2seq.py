@@ -13,7 +13,7 @@ from helpers import history, is_that_day
 from genai_keras import generate
 from genai_keras.data import procedural
 from genai_keras.data.batches import Batches
-from genai_keras.data.pairs import SPECIALS, Pairs, encode_sources
+from genai_keras.data.pairs import END, PADDING, SPECIALS, Pairs, encode_sources
 from genai_keras.data.tokenizers import CharacterTokenizer, load_tokenizer
 from genai_keras.evaluation.translation import evaluate_translations, save_translations
 from genai_keras.train_seq2seq import main
@@ -105,7 +105,9 @@ class Parrot:
 def test_a_source_is_judged_once_by_all_of_its_targets(tmp_path):
     letters = CharacterTokenizer("abc\t", SPECIALS)
     texts = [("a", "b"), ("ab", "ab"), ("a", "a"), ("c\t", "b"), ("a", "c")]
-    tokens = encode_sources([source for source, _ in texts], letters, 3)
+    # Not as a prompt, in which a tab is a space.
+    rows = [[*letters.encode(source), END, PADDING] for source, _ in texts]
+    tokens = np.array([row[:3] for row in rows], "int32")
     fetch = lambda i: (tf.gather(tokens, i), tf.gather(tokens, i))  # noqa: E731
     batches = Batches(fetch, 5, ((3,), (3,)), 2)
     pairs = Pairs(batches, batches, letters, letters, texts)
