@@ -27,6 +27,12 @@ def one_line(error):
     return textwrap.shorten(words, LONGEST, placeholder="...") or type(error).__name__
 
 
+def warn(messages):
+    """Prints a line for each message, where it is not mistaken for a result."""
+    for each in messages:
+        print(f"warning: {each}", file=sys.stderr)
+
+
 @contextlib.contextmanager
 def cleaning_up(what):
     """Tells a failure of clean-up in a line of its own, so that it replaces no earlier one.

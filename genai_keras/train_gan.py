@@ -16,11 +16,13 @@ def main(config):
     from genai_keras.models.gan import GAN
     from genai_keras.networks.gan import build_gan_networks
     from genai_keras.training.optimizers import learning_rate
-    from genai_keras.training.run import prepare_run, run_training
+    from genai_keras.training.prepare import prepare_run
+    from genai_keras.training.run import run_training
 
     task = config.task()
-    prepare_run(config)
-    data = task.load(GAN.value_range)
+    data = prepare_run(config, task, GAN.value_range)
+    if config.dry_run:
+        return
     generator, discriminator = build_gan_networks(
         sample_shape=data.train.element_shape, classes=data.train.classes or 0, **config.networks()
     )

@@ -14,11 +14,13 @@ def main(config):
     from genai_keras.models.language_model import LanguageModel
     from genai_keras.networks.transformer import TransformerDecoder
     from genai_keras.training.optimizers import adamw
-    from genai_keras.training.run import prepare_run, run_training
+    from genai_keras.training.prepare import prepare_run
+    from genai_keras.training.run import run_training
 
     task = config.task()
-    prepare_run(config)
-    data = task.load()
+    data = prepare_run(config, task)
+    if config.dry_run:
+        return
     decoder = TransformerDecoder(**task.sequences(data), **config.transformer())
     model = LanguageModel(decoder, task.scales(data))
     model.compile(adamw(config, config.epochs * data.train.steps_per_epoch))

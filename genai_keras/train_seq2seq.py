@@ -14,13 +14,13 @@ def main(config):
     from genai_keras.models.seq2seq import Seq2Seq
     from genai_keras.networks.transformer import TransformerDecoder, TransformerEncoder
     from genai_keras.training.optimizers import adamw
-    from genai_keras.training.run import prepare_run, run_training
+    from genai_keras.training.prepare import prepare_run
+    from genai_keras.training.run import run_training
 
     task = config.task()
-    prepare_run(config)
-    data = task.load()
-    if data.source.left_out:
-        print(f"{data.source.left_out} pairs of more than {config.max_length} tokens are skipped")
+    data = prepare_run(config, task)
+    if config.dry_run:
+        return
     source, target = data.source.source_tokenizer, data.source.target_tokenizer
     (source_length,), (target_length,) = data.train.element_shape
     encoder = TransformerEncoder(source.vocabulary_size, source_length, **config.transformer())

@@ -18,11 +18,13 @@ def main(config):
     from genai_keras.models.vae import VAE
     from genai_keras.networks.vae import build_vae_networks
     from genai_keras.training.optimizers import learning_rate
-    from genai_keras.training.run import prepare_run, run_training
+    from genai_keras.training.prepare import prepare_run
+    from genai_keras.training.run import run_training
 
     task = config.task()
-    prepare_run(config)
-    data = task.load(VAE.value_range)
+    data = prepare_run(config, task, VAE.value_range)
+    if config.dry_run:
+        return
     shape, likelihood = data.train.element_shape, LIKELIHOODS[config.likelihood]
     encoder, decoder = build_vae_networks(
         image_shape=shape,

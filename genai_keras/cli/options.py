@@ -31,8 +31,8 @@ GROUPS = ("arguments", COMMON, DATA, NETWORK, OPTIMIZATION, IMAGES, TEXT, SAMPLE
 # move; a checksum of their content shows that they are the same.)
 FREE_TO_CHANGE = {
     "epochs", "max_minutes", "save_every", "data_dir", "labels", "run_dir", "resume", "overwrite",
-    "verbose", "preview", "debug", "histograms", "evaluate", "evaluation_samples", "prompt",
-    "sample_length", "temperature", "top_k", "top_p", "beam_width", "length_penalty",
+    "dry_run", "verbose", "preview", "debug", "histograms", "evaluate", "evaluation_samples",
+    "prompt", "sample_length", "temperature", "top_k", "top_p", "beam_width", "length_penalty",
 }  # fmt: skip
 
 
@@ -166,6 +166,7 @@ class TrainConfig(Config):
     )
     resume: bool = option(False, "continue the run in --run-dir from its last checkpoint")
     overwrite: bool = option(False, "replace the run in --run-dir")
+    dry_run: bool = option(False, "read the data, say what was read, and stop")
     seed: int = option(
         0, "seed; the same seed gives the same run",
         at_least=0, at_most=2**32 - 2,
@@ -205,7 +206,7 @@ class TrainConfig(Config):
             print(f"{what}\nfolder: {self.run_dir}", flush=True)
 
     def conclude(self):
-        if self.verbose:
+        if self.verbose and not self.dry_run:
             say_where(self)
 
     @property
@@ -223,7 +224,7 @@ class TrainConfig(Config):
 
     def _as_json(self):
         values = {"command": self.command, "format": FORMAT, **dataclasses.asdict(self)}
-        for name in ("resume", "overwrite", "debug", "run_dir", "max_minutes"):
+        for name in ("resume", "overwrite", "dry_run", "debug", "run_dir", "max_minutes"):
             del values[name]
         return json.dumps(values, indent=2, default=str) + "\n"
 

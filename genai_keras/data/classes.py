@@ -34,6 +34,12 @@ def doubts_about_classes(labels, names, root=None):
     return "; ".join(said) or None
 
 
+def frequencies(labels, names):
+    """How many labels `(n,)` there are of each class, as a text."""
+    counts = np.bincount(labels, minlength=len(names))
+    return listed([f"{name} {count:,}" for name, count in zip(names, counts, strict=True)])
+
+
 def find_classes(asked, names):
     """The labels of classes that are asked for by name or by number.
 

@@ -1,15 +1,16 @@
 """The base of all tasks."""
 
 import contextlib
-import sys
+import dataclasses
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import numpy as np
 import tensorflow as tf
 
 from genai_keras.data.batches import Batches
 from genai_keras.data.classes import CLASSES, classes_to_json
-from genai_keras.errors import UsageError, one_line
+from genai_keras.errors import UsageError, one_line, warn
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Data:
         tokenizers: tokenizers by the names of their files in a run folder.
         fingerprint: hash of the data.
         source: the result of the loader, which may contain more.
+        read: what was read, as lines to print.
+        sheet: samples as a model sees them, an image `(height, width, 3)` uint8, or None.
     """
 
     train: Batches
@@ -28,6 +31,8 @@ class Data:
     tokenizers: dict = field(default_factory=dict)
     fingerprint: str | None = None
     source: object = None
+    read: tuple[str, ...] = ()
+    sheet: np.ndarray | None = None
 
     @property
     def counts(self):
@@ -75,6 +80,21 @@ class Task:
             UserError: the data are missing or unusable.
         """
         raise NotImplementedError
+
+    def look(self, data, value_range=None):
+        """What a person should see of the data before training.
+
+        Args:
+            data: the result of `load`.
+            value_range: the range of images, as in `load`.
+
+        Returns:
+            The data with what was `read` and a `sheet`, and a list of warnings.
+        """
+        if summary := getattr(data.source, "summary", None):
+            return dataclasses.replace(data, read=tuple(summary.lines())), list(summary.warnings)
+        counts = " and ".join(f"{count:,} for {part}" for part, count in data.counts.items())
+        return dataclasses.replace(data, read=(f"samples: {counts}",)), []
 
     def callbacks(self, data):
         """The callbacks that show what is learnt, for any model."""
@@ -126,16 +146,10 @@ class Task:
             )
 
 
-def warn(messages):
-    """Prints a line for each message, where it is not mistaken for a result."""
-    for each in messages:
-        print(f"warning: {each}", file=sys.stderr)
-
-
 @contextlib.contextmanager
 def left_in(folder, name):
     """Turns an error into a warning if a file cannot be written to a run folder."""
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
-        print(f"warning: {folder / name} cannot be written: {one_line(error)}", file=sys.stderr)
+        warn([f"{folder / name} cannot be written: {one_line(error)}"])

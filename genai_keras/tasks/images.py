@@ -1,13 +1,15 @@
 """Images, for any model with `generate`, `stream`, `classes` and a `value_range`."""
 
+import dataclasses
 from functools import partial
 
 import numpy as np
 from PIL import Image
 
 from genai_keras.callbacks.images import ImageGrid
-from genai_keras.data.classes import find_classes
+from genai_keras.data.classes import doubts_about_classes, find_classes, frequencies
 from genai_keras.data.datasets import DATASETS
+from genai_keras.data.image_checks import COMPARED, in_unit, warnings_about_images
 from genai_keras.data.images import load_images, to_pixels
 from genai_keras.errors import UsageError, UserError
 from genai_keras.evaluation.features import load_feature_extractor
@@ -24,6 +26,8 @@ from genai_keras.training.versions import read_versions
 
 PIXELS = (0, 255)  # black and white, as uint8
 WALKS, STEPS = 10, 10  # rows of a grid of walks, and images of a walk
+SHOWN = 64  # training images that are shown before training
+OWN = ("folder", "npz")  # data sets that nobody has looked at before
 DRAWN = 24  # samples that are shown next to their nearest training images
 MOST_REMEMBERED = 60_000  # training images to search for the nearest one
 
@@ -43,6 +47,34 @@ class Images(Task):
         arguments = self.loader_arguments(**{"binarize": self.options.binarizes, **changes})
         train, validation = load_images(value_range=value_range, **arguments)
         return Data(train, validation, fingerprint=train.fingerprint())
+
+    def look(self, data, value_range=(0, 1)):
+        train, validation, names = data.train, data.validation, data.train.class_names
+        dataset, count = self.options.dataset, SHOWN
+        lines, warnings = [], []
+        if summary := train.summary:
+            lines, warnings = summary.lines(), list(summary.warnings)
+        height, width, channels = train.element_shape
+        lines.append(
+            f"images: {train.count:,} for training and {validation.count:,} for validation, each "
+            f"{height} x {width} in {'colour' if channels == 3 else 'grey'}"
+        )
+        if train.classes:
+            lines.append(f"labels for training: {frequencies(train.labels, names)}")
+            root = self.options.data_dir
+            is_named_by_folders = dataset == "folder" and not self.options.labels
+            doubt = doubts_about_classes(train.labels, names, root if is_named_by_folders else None)
+            warnings += [doubt] if doubt else []
+        if dataset in OWN:
+            count = COMPARED
+        images = in_unit(train, count, value_range)
+        if dataset in OWN:
+            warnings += warnings_about_images(images, in_unit(validation, count, value_range))
+        sheet = image_grid(images[:SHOWN], value_range=(0, 1))
+        title = (
+            f"{min(SHOWN, len(images))} of {train.count:,} training images, as a model sees them"
+        )
+        return dataclasses.replace(data, read=tuple(lines), sheet=labelled(sheet, title)), warnings
 
     def callbacks(self, data):
         names = data.train.class_names if data.train.classes else ()

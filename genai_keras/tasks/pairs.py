@@ -7,7 +7,7 @@ from genai_keras.data.reading import rows_of
 from genai_keras.errors import UsageError
 from genai_keras.evaluation.scores import score_translations
 from genai_keras.evaluation.translation import evaluate_translations, save_translations
-from genai_keras.tasks.base import Data, Task, warn
+from genai_keras.tasks.base import Data, Task
 from genai_keras.tasks.samples import Text
 
 SHOWN = 10  # validation pairs that the callbacks show
@@ -35,7 +35,6 @@ class Pairs(Task):
 
     def callbacks(self, data):
         run_dir, pairs = self.options.run_dir, data.source
-        warn(pairs.summary.warnings)
         source, target = pairs.validation.first(SHOWN)
         return [
             Translations(

@@ -9,7 +9,7 @@ from genai_keras.callbacks.text import TextSample
 from genai_keras.data.reading import normalize
 from genai_keras.data.text import encode_prompt, load_text
 from genai_keras.evaluation.scores import score_text
-from genai_keras.tasks.base import Data, Task, warn
+from genai_keras.tasks.base import Data, Task
 from genai_keras.tasks.samples import Text as WrittenText
 
 SHOWN = 24  # tokens in the attention maps
@@ -46,7 +46,6 @@ class Text(Task):
 
     def callbacks(self, data):
         options, tokenizer = self.options, data.source.tokenizer
-        warn(data.source.summary.warnings)
         encode_prompt(options.prompt, tokenizer)  # an error should appear now
         shown = data.validation.first(1)[:, :SHOWN]
         labels = [tokenizer.name(token) for token in shown[0, :-1]]

@@ -39,6 +39,12 @@ def locked(folder):
             lock.release()
 
 
-def is_free_of_files(folder):
-    """Whether a folder is empty, or has only files of a process that was killed early."""
-    return not any(not path.name.startswith(("unfinished-", NAME)) for path in folder.iterdir())
+def is_free_of_files(folder, *spared):
+    """Whether a folder is empty, or has only files of a process that was killed early.
+
+    Args:
+        folder: the folder.
+        *spared: names of other files that do not count.
+    """
+    none = ("unfinished-", NAME)
+    return all(each.name.startswith(none) or each.name in spared for each in folder.iterdir())

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import os
 import shutil
 
 import keras
@@ -14,6 +13,7 @@ from genai_keras.training.checkpoints import CheckpointCallback, Checkpoints, sa
 from genai_keras.training.divergence import DivergenceStop
 from genai_keras.training.failures import told_in_one_line
 from genai_keras.training.lock import is_free_of_files, locked
+from genai_keras.training.prepare import SHEET, check_contents, made_of, save_sheet
 from genai_keras.training.stops import SignalStop, TimeLimit
 from genai_keras.training.tensorboard import EVENTS, PROJECTOR, EpochTensorBoard, write_start
 from genai_keras.training.terminal import Terminal
@@ -37,52 +37,10 @@ CONTENTS = (
     "translations.tsv",
     "generated.png",
     "nearest.png",
+    SHEET,
     "features.npz",
     "export",
 )
-
-
-def prepare_run(config):
-    """Checks that the run folder can be used, and seeds everything: call it first.
-
-    Raises:
-        UserError: the folder has a run, and neither `resume` nor `overwrite` is set; or it cannot
-            be written to, or another process uses it.
-    """
-    folder = config.run_dir
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder} is a file: `run_dir` must name a folder")
-    _check_writable(folder)
-    if folder.is_dir() and not is_free_of_files(folder):
-        with locked(folder):
-            _check_contents(config)
-    keras.utils.set_random_seed(config.seed)
-    keras.config.set_dtype_policy(config.precision)
-
-
-def _check_writable(folder):
-    there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
-    effective = {"effective_ids": True} if os.access in os.supports_effective_ids else {}
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK, **effective):
-        raise UserError(
-            f"{there} cannot be written to: use another `run_dir`, or change its permissions"
-        )
-
-
-def _check_contents(config):
-    folder = config.run_dir
-    if config.resume:
-        Checkpoints(folder / "checkpoints", _made_of(config)).check_config()
-    elif not config.overwrite:
-        raise UserError(f"{folder} is not empty: add `resume` or `overwrite`, or use another")
-    elif not (folder / "config.json").exists():
-        raise UserError(
-            f"{folder} is not a run (no config.json), so `overwrite` does not delete it"
-        )
-
-
-def _made_of(config):
-    return {"versions": versions(), "config_hash": config.hash()}
 
 
 def run_training(model, data, config, callbacks=()):
@@ -110,8 +68,8 @@ def run_training(model, data, config, callbacks=()):
     if config.verbose:
         print(f"training on {device()}")
     with locked(folder):
-        if not config.resume and not is_free_of_files(folder):
-            _check_contents(config)  # again, because another process may have used it
+        if not config.resume and not is_free_of_files(folder, SHEET):
+            check_contents(config)  # again, because another process may have used it
         checkpoint = _begin(model, data, config)
         _train(model, data.train, data.validation, checkpoint, config, callbacks)
 
@@ -119,14 +77,14 @@ def run_training(model, data, config, callbacks=()):
 def _begin(model, data, config):
     """Prepares the folder and the model for the first step or the next one."""
     folder, steps_per_epoch = config.run_dir, data.train.steps_per_epoch
-    made_of = data.counts, data.files, data.fingerprint
+    facts = data.counts, data.files, data.fingerprint
     checkpoint = CheckpointCallback(
-        Checkpoints(folder / "checkpoints", _made_of(config)), steps_per_epoch, config.save_every
+        Checkpoints(folder / "checkpoints", made_of(config)), steps_per_epoch, config.save_every
     )
     checkpoint.set_model(model)
     if config.resume and checkpoint.checkpoints.generations():
         warn_of_other_versions(folder)
-        check_data(folder, *made_of)
+        check_data(folder, *facts)
         checkpoint.restore()
         config.save(folder / "config.json")  # `epochs` may have changed
         _forget_history_from(folder / "history.csv", checkpoint.step // steps_per_epoch)
@@ -136,7 +94,7 @@ def _begin(model, data, config):
             "`overwrite` to start again"
         )
     else:
-        _start_folder(config, model, *made_of)
+        _start_folder(config, model, data)
     return checkpoint
 
 
@@ -218,7 +176,7 @@ def _end_again(model, callbacks, config):
         callback.on_train_end()
 
 
-def _start_folder(config, model, counts, files, fingerprint):
+def _start_folder(config, model, data):
     folder = config.run_dir
     # The config marks a folder as a run, so it is always there. Old checkpoints are removed first,
     # because they must not be mistaken for those of the new run.
@@ -226,10 +184,12 @@ def _start_folder(config, model, counts, files, fingerprint):
         for path in folder.glob(name):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     config.save(folder / "config.json")
-    for name, text in files.items():
+    for name, text in data.files.items():
         write_text(folder / name, text)
-    made_of = {**versions(), "samples": counts, "data": fingerprint}
-    write_text(folder / "versions.json", json.dumps(made_of, indent=2) + "\n")
+    if data.sheet is not None:
+        save_sheet(data.sheet, folder)
+    facts = {"samples": data.counts, "data": data.fingerprint, "read": data.read}
+    write_text(folder / "versions.json", json.dumps({**versions(), **facts}, indent=2) + "\n")
     write_start(config, model)
 
 
