@@ -12,6 +12,7 @@ from genai_keras.callbacks.epochs import read_history
 
 LOOKED_AT = 100  # samples per epoch
 COMPARED = 500  # real samples
+ENOUGH = 10  # validation samples; what fewer have in common may be chance
 FEW = 50  # real images; fewer do not show what images may be like
 MARGINS = 0.2, 0.2, 0.1  # of the range from black to white, for each of `_looks`
 GAN_ADVICE = {
@@ -102,7 +103,7 @@ def gan_doctor(run_dir, validation, verbose=1):
     ]
 
     def measure(model):
-        if len(real) < 2:  # a folder with few images
+        if len(real) < ENOUGH:
             return {}
         samples = model.generate(min(count, len(real)), seed=0)
         figures = {"diversity": diversity(samples, real[:count])}
@@ -115,12 +116,13 @@ def vae_doctor(run_dir, shown, labels=None, warmup_epochs=0.0, verbose=1):
     """The doctor of a VAE; `shown` are validation images, with their `labels` if there are any."""
     real, shown = shown[:COMPARED], shown[:LOOKED_AT]
     labels = None if labels is None else labels[:LOOKED_AT]
-    findings = [
-        *_image_findings(real, "chapter4_vae", VAE_ADVICE),
-        (symptoms.collapsed_latents(warmup_epochs), "chapter4_vae"),
-        (symptoms.clipped_log_variance, "chapter4_vae"),
-        (symptoms.rising_validation("elbo", sign=-1), "chapter4_vae"),
-    ]
+    findings = [(symptoms.clipped_log_variance, "chapter4_vae")]
+    if len(shown) >= ENOUGH:
+        findings += [
+            *_image_findings(real, "chapter4_vae", VAE_ADVICE),
+            (symptoms.collapsed_latents(warmup_epochs), "chapter4_vae"),
+            (symptoms.rising_validation("elbo", sign=-1), "chapter4_vae"),
+        ]
 
     def measure(model):
         _, log_variance = model.encode(shown, labels)

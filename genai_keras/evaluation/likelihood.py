@@ -78,9 +78,15 @@ def likelihood_line(vae, validation, count, samples):
     """Estimates log p(x) of the first `count` samples of `Batches`; returns a line of text."""
     labels = validation.labels[:count] if vae.classes else None
     found = importance_weighted_log_likelihood(vae, validation.first(count), samples, labels)
-    error = found.std() / np.sqrt(len(found))
     given = " | label" if vae.classes else ""
     return (
-        f"log p(x{given}) {found.mean():.2f} +- {error:.2f} nats: {samples} importance samples, "
+        f"log p(x{given}) {mean_with_error(found)} nats: {samples} importance samples, "
         f"{len(found)} validation samples"
     )
+
+
+def mean_with_error(values):
+    """The mean of `(n,)` values and its standard error, which one value does not have, as text."""
+    if len(values) < 2:
+        return f"{values.mean():.2f}"
+    return f"{values.mean():.2f} +- {values.std(ddof=1) / np.sqrt(len(values)):.2f}"

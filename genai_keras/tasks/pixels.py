@@ -7,6 +7,7 @@ import numpy as np
 from genai_keras.callbacks.pixels import Completions, PixelGrid
 from genai_keras.data.images import to_pixels
 from genai_keras.data.pixels import as_images, load_pixels, to_images
+from genai_keras.evaluation.likelihood import mean_with_error
 from genai_keras.evaluation.scores import score_pixels
 from genai_keras.plots.images import image_grid
 from genai_keras.plots.pixels import completion_grid
@@ -54,10 +55,9 @@ class Pixels(Task):
 
     def finish(self, model, data):
         found = model.log_likelihood(data.source.first(data.source.count))
-        error = found.std() / np.sqrt(len(found))
         return (
-            f"exact log p(x) {found.mean():.2f} +- {error:.2f} nats per image, for {len(found)} "
-            "validation images"
+            f"exact log p(x) {mean_with_error(found)} nats per image, for {len(found)} validation "
+            "images"
         )
 
     def samples(self, run, request):

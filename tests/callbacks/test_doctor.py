@@ -274,6 +274,9 @@ def test_the_share_of_clipped_log_variances():
     assert clipped(values, -14.0, 14.0) == 3 / 8
 
 
+COLLAPSING = ["--preset", "dense", "--widths", "8", "--free-bits", "0", "--beta", "1000"]
+
+
 def said_by(capsys):
     out = " ".join(capsys.readouterr().out.split())  # without its line breaks
     return re.findall(r"doctor: (.*?) See (notebooks/\S+)", out)
@@ -469,15 +472,25 @@ def test_it_says_nothing_of_a_first_epoch(name, finished):
 
 
 @pytest.mark.slow
-def test_a_folder_with_one_validation_image_has_no_diversity(tmp_path):
+@pytest.mark.parametrize("command", ["train_gan", "train_vae"])
+def test_of_a_folder_with_one_validation_image_it_says_nothing(command, tmp_path, capsys):
     (tmp_path / "images").mkdir()
     for index, image in enumerate(random_images(10)):
         pixels = np.uint8(127.5 * image[..., 0] + 127.5)
         Image.fromarray(pixels).save(tmp_path / "images" / f"{index}.png")
     argv = ["--dataset", "folder", "--data-dir", str(tmp_path / "images"), "--image-size", "8"]
-    argv += [*DENSE, "--batch-size", "3", "--epochs", "1", "--verbose", "0"]
-    assert train_gan.main([*argv, "--run-dir", str(tmp_path / "run")]) == 0
+    argv += [
+        *(DENSE if command == "train_gan" else COLLAPSING),
+        "--batch-size",
+        "3",
+        "--epochs",
+        "4",
+        "--verbose",
+        "2",
+    ]
+    assert MAINS[command]([*argv, "--run-dir", str(tmp_path / "run")]) == 0
     assert "diversity" not in history(tmp_path / "run")[0]
+    assert not said_by(capsys)
 
 
 @pytest.mark.slow
