@@ -302,7 +302,9 @@ for row in reports["GAN"]:
 # - **Blurring** costs little precision, 0.89 instead of 0.94: to the LeNet, a blurred digit still
 #   lies among the real ones. It costs recall, 0.07 instead of 0.93. Blurred digits are too similar,
 #   and they leave most of the variety of real handwriting uncovered.
-# - **Noise** costs both precision and recall.
+# - **Noise** costs recall, and all precision: a second network, the detector, no longer recognizes
+#   these images as digits (`recognized`), and only recognized ones count. To the LeNet alone,
+#   many of them still lie among the real ones.
 # - **One digit** has perfect precision. Recall (0), class coverage (about a tenth) and both
 #   distances show what is wrong. Do not report precision alone.
 # - The **GAN** has the second largest Frechet distance, low precision, and almost no recall, like
