@@ -49,11 +49,11 @@ def prepare_run(config, task, value_range=None):
         for line in data.read:
             print(wrapped(config.in_flags(line)), flush=True)
     warn(map(config.in_flags, warnings))
-    data.train.shuffled()  # too few samples should fail before the folder is changed
     if config.dry_run and data.sheet is not None and not (folder / "config.json").exists():
         folder.mkdir(parents=True, exist_ok=True)
         save_sheet(data.sheet, folder)
-        print(f"{folder / SHEET} shows what a model would see")
+        print(f"{folder / SHEET} shows what a model would see", flush=True)
+    data.train.shuffled()  # too few samples should fail before a network is built
     return data
 
 

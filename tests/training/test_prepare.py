@@ -69,7 +69,10 @@ def test_a_dry_run_says_what_would_stop_the_run(tmp_path, capsys):
     assert "11 for training and 1 for validation" in printed.out
     assert "11 training samples do not fill one batch of 16" in printed.err
     assert "--batch-size 11" in printed.err
-    assert not (tmp_path / "run").exists()
+    assert names_in(tmp_path / "run") == [SHEET]  # it was worth a look
+    data = ["--dataset", "folder", "--data-dir", str(tmp_path / "images")]
+    assert start("train_gan", tmp_path / "other", data=data) == 1
+    assert names_in(tmp_path / "other") == []
 
 
 def test_a_dry_run_leaves_a_run_as_it_is(tmp_path, capsys):
