@@ -163,3 +163,15 @@ def test_the_sheet_shows_the_training_images(tmp_path):
             written.add(image.getpixel((0, 0)))
     shown = found & written
     assert len(shown) == 54  # a tenth of the 60 is for validation
+
+
+@pytest.mark.parametrize("command", ["train_gan", "train_vae"])
+def test_the_sheet_says_if_a_model_sees_black_and_white(command, tmp_path, monkeypatch):
+    titles = []
+    monkeypatch.setattr(
+        "genai_keras.tasks.images.labelled", lambda grid, title: titles.append(title) or grid
+    )
+    assert start(command, tmp_path / "run", "--dry-run") == 0
+    (title,) = titles
+    assert title.startswith("64 of 64 training images")
+    assert ("before each pixel becomes black or white" in title) == (command == "train_vae")
