@@ -104,7 +104,10 @@ class FolderSummary:
         ]
         if len(self.sizes) > NAMED:
             sizes.append(f"{len(self.sizes) - NAMED:,} more sizes")
-        modes = ", ".join(f"{count:,} {mode}" for mode, count in self.modes.most_common())
+        modes = ", ".join(
+            f"{count:,} {'1-bit' if mode == '1' else mode}"
+            for mode, count in self.modes.most_common()
+        )
         lines = [
             f"{len(self.paths):,} images in {shown(self.folder)}: {', '.join(sizes)}; mode: {modes}"
         ]

@@ -73,6 +73,7 @@ class Images(Task):
         sheet = image_grid(images[:SHOWN], value_range=(0, 1))
         title = (
             f"{min(SHOWN, len(images))} of {train.count:,} training images, as a model sees them"
+            f"{', before each pixel becomes black or white' if train.binarize else ''}"
         )
         return dataclasses.replace(data, read=tuple(lines), sheet=labelled(sheet, title)), warnings
 

@@ -1,6 +1,7 @@
 """What happens before a network is built: a look at the run folder, and at the data."""
 
 import os
+import re
 import textwrap
 
 import keras
@@ -21,7 +22,8 @@ def prepare_run(config, task, value_range=None):
     """Checks that the run folder can be used, seeds everything, and reads and shows the data.
 
     Args:
-        config: a `TrainConfig`. With `dry_run`, the images to learn are left in its folder.
+        config: a `TrainConfig`. With `dry_run`, images to learn are left in its folder, unless
+            it has a run.
         task: its `Task`.
         value_range: the range of images that the model takes.
 
@@ -30,7 +32,8 @@ def prepare_run(config, task, value_range=None):
 
     Raises:
         UserError: the folder has a run, and neither `resume` nor `overwrite` is set; or it cannot
-            be written to, or another process uses it; or the data are missing or unusable.
+            be written to, or another process uses it; or the data are missing, unusable or fewer
+            than a batch.
     """
     folder = config.run_dir
     if folder.exists() and not folder.is_dir():
@@ -44,13 +47,20 @@ def prepare_run(config, task, value_range=None):
     data, warnings = task.look(task.load(value_range), value_range)
     if config.verbose or config.dry_run:
         for line in data.read:
-            print(textwrap.fill(line, WIDTH, subsequent_indent="  ", **UNBROKEN), flush=True)
+            print(wrapped(config.in_flags(line)), flush=True)
     warn(map(config.in_flags, warnings))
-    if config.dry_run and data.sheet is not None:
+    if config.dry_run and data.sheet is not None and not (folder / "config.json").exists():
         folder.mkdir(parents=True, exist_ok=True)
         save_sheet(data.sheet, folder)
-        print(f"{folder / SHEET} shows what a model would see")
+        print(f"{folder / SHEET} shows what a model would see", flush=True)
+    data.train.shuffled()  # too few samples should fail before a network is built
     return data
+
+
+def wrapped(line):
+    """A line broken at `WIDTH` characters, but not within a command, which may be copied."""
+    line = re.sub("`[^`]+`", lambda found: found[0].replace(" ", "\0"), line)
+    return textwrap.fill(line, WIDTH, subsequent_indent="  ", **UNBROKEN).replace("\0", " ")
 
 
 def save_sheet(sheet, folder):

@@ -63,7 +63,6 @@ def run_training(model, data, config, callbacks=()):
         UserError: the folder is in use, the disk is full, or the run has other data.
     """
     folder = config.run_dir
-    data.train.shuffled()  # too few samples should fail before the folder is changed
     folder.mkdir(parents=True, exist_ok=True)
     if config.verbose:
         print(f"training on {device()}")

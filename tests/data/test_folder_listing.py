@@ -347,6 +347,11 @@ def test_what_was_read_is_told(images):
     ]
 
 
+def test_the_mode_of_a_fax_is_told_from_a_count(images):
+    Image.fromarray(pixels_of(9, (20, 30))).convert("1").save(images / "fax.tif")
+    assert find_images(images).lines()[0].endswith("mode: 5 RGB, 1 1-bit")
+
+
 @pytest.mark.parametrize("memory", [1 << 30, 0], ids=["kept", "streamed"])
 def test_each_sample_has_its_path(images, memory, monkeypatch):
     monkeypatch.setattr(folder_module, "MEMORY", memory)
