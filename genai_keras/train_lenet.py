@@ -1,4 +1,4 @@
-"""Trains the LeNets that evaluate generated images: a classifier, or a detector of others."""
+"""Trains a LeNet that evaluates images: a classifier, or a detector of others."""
 
 import sys
 
@@ -10,7 +10,7 @@ from genai_keras.files import check_folder
 
 @command(LeNetConfig)
 def main(config):
-    """Trains the LeNets that evaluate generated images: a classifier, or a detector of others."""
+    """Trains a LeNet that evaluates images: a classifier, or a detector of others."""
     # Imported here because TensorFlow takes seconds, and --help should not.
     import numpy as np
 

@@ -3,6 +3,7 @@
 import os
 import platform
 import shutil
+import signal
 from pathlib import Path
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
@@ -21,6 +22,8 @@ from tensorflow.python.framework import ops
 from genai_keras.data import procedural
 
 pytest.register_assert_rewrite("helpers")
+# What a shell starts in the background ignores Ctrl-C, but some tests press it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ARITHMETIC = (
     "TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "OPENBLAS_CORETYPE", "TF_NUM_INTRAOP_THREADS",

@@ -94,7 +94,8 @@ def load(path, key):
 
 def key_of(images):
     """What the features of `Batches` of images depend on, as a text."""
-    return f"recipe {RECIPE}: {images.count} of {images.element_shape}, {images.fingerprint()}"
+    fingerprint = dataclasses.replace(images, classes=None).fingerprint()
+    return f"recipe {RECIPE}: {images.count} of {images.element_shape}, {fingerprint}"
 
 
 def features_of(images, path):

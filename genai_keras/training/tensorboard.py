@@ -19,9 +19,10 @@ SCORES = ".scores"  # the end of the name of those with the figures of an evalua
 
 # Options for a single start, for paths or for samples, which are not useful to compare runs.
 NO_SETTINGS = {
-    "run_dir", "data_dir", "labels", "resume", "overwrite", "dry_run", "max_minutes", "save_every",
-    "verbose", "debug", "histograms", "preview", "evaluate", "evaluation_samples", "prompt",
-    "sample_length", "temperature", "top_k", "top_p", "beam_width", "length_penalty",
+    "run_dir", "data_dir", "labels", "columns", "encoding", "resume", "overwrite", "dry_run",
+    "max_minutes", "save_every", "verbose", "debug", "histograms", "preview", "evaluate",
+    "evaluation_samples", "prompt", "sample_length", "temperature", "top_k", "top_p", "beam_width",
+    "length_penalty",
 }  # fmt: skip
 # TensorBoard sorts the columns of HPARAMS by name and opens with the first five. It takes the list
 # of columns from any one of the runs. So every run has the same, with the options of all commands.

@@ -375,8 +375,8 @@ def test_a_mode_collapse_is_told(tmp_path, capsys, monkeypatch):
 
     generate = GAN.generate
 
-    def collapsing(self, count, **how):
-        samples = generate(self, count, **how)
+    def collapsing(self, count, *how, **named):
+        samples = generate(self, count, *how, **named)
         collapsed = int(self.generator_optimizer.iterations) > 8
         return np.resize(samples[:2], samples.shape) if collapsed else samples
 

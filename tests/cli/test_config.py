@@ -211,7 +211,7 @@ def test_help_of_training_begins_with_the_common_options(cls):
     common = text.split("common options:")[1].split("\n\n")[0]
     assert re.findall(r"^  (--[a-z-]+)", common, re.MULTILINE) == [
         "--preset", "--dataset", "--data-dir", "--run-dir", "--epochs", "--max-minutes", "--resume",
-        "--overwrite", "--seed", "--debug",
+        "--overwrite", "--dry-run", "--seed", "--debug",
     ]  # fmt: skip
     headings = re.findall(r"^([a-z ]+):$", text, re.MULTILINE)
     assert [heading for heading in GROUPS if heading in headings] == headings[

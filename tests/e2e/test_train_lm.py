@@ -174,11 +174,11 @@ def test_a_changed_text_is_not_gone_on_with(tmp_path, verse, capsys):
     assert run(folder, verse) == 0
     verse.write_text(VERSE.replace("cat", "dog"), encoding="utf-8")
     assert resume(folder) == 1
-    assert "but their content differs; restore the data" in capsys.readouterr().err
+    assert "but their content or labels differ; restore the data" in capsys.readouterr().err
     # The same characters, as often, in another order.
     verse.write_text(VERSE[::-1], encoding="utf-8")
     assert resume(folder) == 1
-    assert "but their content differs; restore the data" in capsys.readouterr().err
+    assert "but their content or labels differ; restore the data" in capsys.readouterr().err
     verse.write_text(VERSE, encoding="utf-8")
     assert resume(folder) == 0
 
