@@ -183,8 +183,8 @@ def test_a_mode_of_the_mixture_that_is_left_out_is_half_of_its_diversity(seed):
     assert diversity(two_points, real) < symptoms.NARROW
 
 
-@pytest.mark.parametrize(("count", "names"), [(1, set()), (2, {"diversity"})])
-def test_diversity_needs_two_validation_samples(count, names, tmp_path):
+@pytest.mark.parametrize(("count", "names"), [(9, set()), (10, {"diversity"})])
+def test_diversity_needs_ten_validation_samples(count, names, tmp_path):
     few = SimpleNamespace(first=lambda n: random_images(count), element_shape=(8, 8, 1))
     callback = doctor.gan_doctor(tmp_path, few, verbose=0)
     assert set(callback.measure(make_gan())) == names

@@ -50,7 +50,7 @@ BUILDING = {
 }  # fmt: skip
 # What all go through, to the first image.
 STARTING = [
-    "training.run.prepare_run", "training.run.run_training", "training.run.device",
+    "training.prepare.prepare_run", "training.run.run_training", "training.run.device",
     "training.run.locked", "training.run.write_start", "training.run.EpochTensorBoard.set_model",
     "training.checkpoints.Checkpoints.save", "training.checkpoints.write_text",
     "training.divergence.Numbers.__init__", "callbacks.epochs.EachEpoch.on_train_begin",
@@ -164,7 +164,7 @@ class Gone(io.StringIO):
         return super().write(text)
 
 
-@pytest.mark.parametrize(("lines", "epochs"), [(0, None), (1, None), (3, 0), (5, 2)])
+@pytest.mark.parametrize(("lines", "epochs"), [(0, None), (1, None), (4, 0), (6, 2)])
 def test_a_run_whose_reader_goes_ends_quietly_and_says_how_to_go_on(
     lines, epochs, tmp_path, capsys, few_digits, monkeypatch
 ):

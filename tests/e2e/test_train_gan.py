@@ -86,7 +86,7 @@ def test_a_run_leaves_everything_in_its_folder(tmp_path, capsys):
     events = {name for name in found if name.startswith("events.out.tfevents.")}
     assert found - events == {
         "config.json", "versions.json", "history.csv", "model.keras", "train", "validation",
-        "checkpoints", "samples",
+        "checkpoints", "samples", "training-images.png",
     }  # fmt: skip
     assert len(events) == 2  # what is known at the start, and what is shown later
     assert json.loads((folder / "config.json").read_text())["batch_size"] == 16
