@@ -46,6 +46,11 @@ def pytest_runtest_setup(item):
         pytest.skip("TensorFlow ends the process in a bfloat16 product if oneDNN is limited so")
 
 
+def pytest_make_parametrize_id(val):
+    # Bytes make poor names, and those with a time in them, as of gzip, differ between processes.
+    return f"{len(val)} bytes" if isinstance(val, bytes) else None
+
+
 def pytest_terminal_summary(terminalreporter):
     if terminalreporter.stats.get("failed"):
         terminalreporter.section("If it passes elsewhere")

@@ -228,7 +228,7 @@ def write_idx(path, data=PIXELS, shape=None, magic=None, zipped=False):
     shape = data.shape if shape is None else shape
     magic = 2048 + len(shape) if magic is None else magic
     content = struct.pack(f">{1 + len(shape)}i", magic, *shape) + data.tobytes()
-    path.write_bytes(gzip.compress(content) if zipped else content)
+    path.write_bytes(gzip.compress(content, mtime=0) if zipped else content)
 
 
 @pytest.mark.parametrize("zipped", [False, True], ids=["plain", "gz"])
