@@ -7,7 +7,7 @@ IN_VENV := $(VENV)/bin
 .PHONY: help gan notebooks exercises docs test quick lint benchmark clean
 
 help:
-	@echo "make gan        train a DCGAN on real handwritten digits; pictures in runs/"
+	@echo "make gan        train a DCGAN on real handwritten digits; images in runs/"
 	@echo "make notebooks  open your own copy of the chapters in Jupyter Lab"
 	@echo "make exercises  make the students' notebooks from the solutions"
 	@echo "make docs       build the documentation in site/"

@@ -3,7 +3,6 @@
 import contextlib
 import re
 import sys
-import textwrap
 
 LONGEST = 400  # characters of a failure that is told in one line
 # What Keras and TensorFlow say around the message proper of an error: where a graph was made.
@@ -24,13 +23,19 @@ def one_line(error):
     kept = [line for line in lines if not AROUND.match(line.strip())]
     words = " ".join(" ".join(kept).split()).replace("`", "'")  # backticks are for our arguments
     words = "".join(each if each.isprintable() else "?" for each in words)
-    return textwrap.shorten(words, LONGEST, placeholder="...") or type(error).__name__
+    if len(words) > LONGEST:
+        words = words[: LONGEST - 3]
+        if " " in words[LONGEST // 2 :]:  # Chinese and paths may have no spaces
+            words = words.rsplit(" ", 1)[0]
+        words += "..."
+    return words or type(error).__name__
 
 
-def warn(messages):
+def warn(*messages):
     """Prints a line for each message, where it is not mistaken for a result."""
     for each in messages:
-        print(f"warning: {each}", file=sys.stderr)
+        if sys.stderr:  # it may be closed
+            print(f"warning: {each}", file=sys.stderr)
 
 
 @contextlib.contextmanager
@@ -44,7 +49,7 @@ def cleaning_up(what):
         yield
     except Exception as error:
         with contextlib.suppress(OSError):  # nobody reads it
-            print(f"warning: {what}: {one_line(error)}", file=sys.stderr)
+            warn(f"{what}: {one_line(error)}")
 
 
 class UserError(ValueError):

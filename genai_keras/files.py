@@ -27,7 +27,8 @@ def whole_file(path):
     except BaseException as failure:
         with contextlib.suppress(OSError):  # what failed first is what counts
             unfinished.unlink(missing_ok=True)
-        if isinstance(failure, OSError) and failure.filename in (None, str(unfinished)):
+        nameless = isinstance(failure, OSError) and failure.filename in (None, str(unfinished))
+        if nameless and failure.errno is not None:  # without a number, its text says it all
             failure.filename = str(path)  # a full disk, for one, is told without a name
         raise
 

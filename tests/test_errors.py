@@ -32,6 +32,12 @@ def test_a_long_one_is_cut_between_words():
     assert len(said) <= LONGEST and said.endswith("word...")
 
 
+@pytest.mark.parametrize("text", ["字" * 500, "see " + "字" * 500, "/" + "a" * 500])
+def test_a_long_one_without_spaces_is_cut_within(text):
+    said = one_line(ValueError(text))
+    assert len(said) == LONGEST and said == text[: LONGEST - 3] + "..."
+
+
 def test_of_what_keras_and_tensorflow_say_it_is_the_message():
     with pytest.raises(ValueError) as raised:
         keras.layers.Dense(3)(np.zeros(3))

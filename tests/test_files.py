@@ -49,3 +49,10 @@ def test_clean_up_that_fails_as_well_replaces_nothing(tmp_path, monkeypatch):
     with pytest.raises(RuntimeError, match="first"), whole_file(tmp_path / "a.txt") as unfinished:
         unfinished.touch()
         raise RuntimeError("first")
+
+
+def test_an_error_without_a_number_keeps_its_text(tmp_path):
+    """Pillow raises such ones."""
+    text = "cannot write mode F as PNG"
+    with pytest.raises(OSError, match=f"^{text}$"), whole_file(tmp_path / "a.png"):
+        raise OSError(text)

@@ -16,7 +16,7 @@ ENOUGH = 10  # validation samples; what fewer have in common may be chance
 FEW = 50  # real images; fewer do not show what images may be like
 MARGINS = 0.2, 0.2, 0.1  # of the range from black to white, for each of `_looks`
 GAN_ADVICE = {
-    "noise": "a smaller `learning_rate`, or `network` dcgan",
+    "noise": "a smaller `learning_rate`, or, with dense layers, `network` dcgan",
     "unlike": "a smaller `learning_rate`, or `label_smoothing` 0.1",
 }
 VAE_ADVICE = {
@@ -128,6 +128,8 @@ def vae_doctor(run_dir, shown, labels=None, warmup_epochs=0.0, verbose=1):
         _, log_variance = model.encode(shown, labels)
         layer = model.reparameterize
         figures = {"clipped": clipped(log_variance, layer.low, layer.high)}
+        if not _are_images(real):
+            return figures
         samples = model.generate(LOOKED_AT, seed=0)
         return {**figures, **_image_figures(samples, real, model.value_range)}
 

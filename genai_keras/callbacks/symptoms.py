@@ -78,7 +78,7 @@ def noise(real, advice):
 
 
 def unlike_real(advice):
-    """A symptom: for three epochs, many images have been brighter or darker than any real one."""
+    """A symptom: for three epochs, many images have been unlike any real one, as in `OUTSIDE`."""
 
     def look(epochs):
         name = max(OUTSIDE, key=lambda name: epochs[-1].get(name, 0))

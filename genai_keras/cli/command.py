@@ -138,8 +138,9 @@ def _how_to_go_on(config):
 
 
 def _say(text):
-    with contextlib.suppress(OSError):  # nobody reads that, either
-        print(text, file=sys.stderr, flush=True)
+    if sys.stderr:  # it may be closed
+        with contextlib.suppress(OSError):  # nobody reads that, either
+            print(text, file=sys.stderr, flush=True)
 
 
 def _discard_output():

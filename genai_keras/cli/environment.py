@@ -5,7 +5,8 @@ import os
 import sys
 import warnings
 
-KERAS = {"KERAS_BACKEND": "tensorflow"}
+OURS = {"KERAS_BACKEND": "tensorflow"}
+OVERWRITTEN = ("TF_CPP_MIN_LOG_LEVEL",)  # by `quiet`
 # They would shorten every run, choose another Keras, or end the process over an unknown value.
 REMOVED = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH", "TF_USE_LEGACY_KERAS", "TF_CONFIG")
 POSITIVE = ("COLUMNS", "LINES", "OMP_NUM_THREADS")  # useless unless they are such numbers
@@ -13,7 +14,7 @@ POSITIVE = ("COLUMNS", "LINES", "OMP_NUM_THREADS")  # useless unless they are su
 
 @contextlib.contextmanager
 def own_settings(debug=False):
-    """Imports TensorFlow and Keras with our settings, and undoes what it did to the environment.
+    """Imports TensorFlow and Keras with our settings; in the end, the former ones are back.
 
     Args:
         debug: whether TensorFlow may print its notes, and Python the warnings that were asked for.
@@ -21,8 +22,8 @@ def own_settings(debug=False):
     Raises:
         UserError: one of the two cannot be imported, or Keras runs with another backend already.
     """
-    former = {name: os.environ.get(name) for name in (*KERAS, *REMOVED, *POSITIVE)}
-    os.environ.update(KERAS)
+    former = {name: os.environ.get(name) for name in (*OURS, *OVERWRITTEN, *REMOVED, *POSITIVE)}
+    os.environ.update(OURS)
     useless = [name for name in POSITIVE if former[name] and not _is_positive(former[name])]
     for name in (*REMOVED, *useless):
         os.environ.pop(name, None)
@@ -33,7 +34,7 @@ def own_settings(debug=False):
                 _show_usual_warnings()
             if not debug:
                 import genai_keras.cli.quiet  # noqa: F401
-            _set_keras()
+            _set_keras(undone)
             yield
     finally:
         for name, value in former.items():
@@ -42,14 +43,18 @@ def own_settings(debug=False):
                 os.environ[name] = value
 
 
-def _set_keras():
+def _set_keras(undone):
     """Sets what ~/.keras/keras.json may have set."""
     from genai_keras.backend import import_keras
 
-    keras = import_keras()
-    keras.config.set_floatx("float32")
-    keras.config.set_epsilon(1e-7)
-    keras.config.set_image_data_format("channels_last")
+    config = import_keras().config
+    for read, write, ours in (
+        (config.floatx, config.set_floatx, "float32"),
+        (config.epsilon, config.set_epsilon, 1e-7),
+        (config.image_data_format, config.set_image_data_format, "channels_last"),
+    ):
+        undone.callback(write, read())
+        write(ours)
 
 
 def _is_positive(text):

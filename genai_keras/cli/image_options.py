@@ -55,7 +55,7 @@ examples:
   python -m genai_keras.train_gan
   python -m genai_keras.train_gan --dataset folder --data-dir my_images
 
-The default learns 4,500 handwritten digits in about a minute on two CPU cores.
+The default learns 4,500 handwritten digits in two minutes on two CPU cores.
 """
     presets: ClassVar[dict[str, dict]] = {
         "dcgan": {},

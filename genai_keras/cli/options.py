@@ -232,7 +232,8 @@ class TrainConfig(Config):
         """Whether the run folder already holds this run, and not one that it is to replace."""
         path = self.run_dir / "config.json"
         try:
-            return path.exists() and (self.resume or path.read_text("utf-8") == self._as_json())
+            is_same = path.exists() and (self.resume or path.read_text("utf-8") == self._as_json())
+            return is_same and not self.dry_run
         except (OSError, ValueError):
             return False
 

@@ -70,7 +70,7 @@ class Progress(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self.epochs, self.steps = self.params["epochs"], self.params["steps"]
         self.epoch, self.step, self.figures = 0, 0, ""
-        self.pace, self.ended = Pace(validation_steps=0), None
+        self.pace = Pace(validation_steps=0)
         self.begun = self.redrawn = time.monotonic()
         self.bar = DisplayHandle()
         self.bar.display(self._bar())
@@ -80,14 +80,13 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch, self.step = epoch, 0
-        if self.ended is not None:
-            self.pace.pause(time.monotonic() - self.ended)
+        self.pace.epoch(time.monotonic())
 
     def on_train_batch_end(self, batch, logs=None):
-        self.step, self.ended = batch + 1, time.monotonic()
-        self.pace.step(self.ended)
-        if self.ended - self.redrawn > REDRAWN:
-            self.redrawn = self.ended
+        self.step, now = batch + 1, time.monotonic()
+        self.pace.step(now)
+        if now - self.redrawn > REDRAWN:
+            self.redrawn = now
             self.bar.update(self._bar())
 
     def on_epoch_end(self, epoch, logs=None):
@@ -118,6 +117,7 @@ class Progress(keras.callbacks.Callback):
             return Pretty("")
         if newest.suffix == ".png":
             with PillowImage.open(newest) as image:
+                image.load()  # a small one is left in its file, which is closed below
                 image.thumbnail(SAMPLE)
                 return image
         return Pretty(newest.read_text(encoding="utf-8"))

@@ -11,7 +11,7 @@ from genai_keras.plots.fonts import written
 
 ANIMATION_FRAMES = 60  # at most; for longer runs, the animation skips epochs evenly
 ANIMATION_SECONDS = 8.0
-GAP, CAPTION = 12, 24  # pixels: between captioned images, and height of a caption
+GAP = 12  # pixels between captioned images
 LINE, LETTERS = 22, 15  # pixels: height of a line above a grid, and of its letters
 
 
@@ -84,7 +84,7 @@ def _lines(text, width):
             lines[-1] = longer
         else:
             lines.append(word)
-    return [written(line, LETTERS, width) for line in lines]
+    return [written(line, LETTERS, width) for line in lines if line or len(lines) == 1]
 
 
 def captioned(images, columns=3):
@@ -97,14 +97,13 @@ def captioned(images, columns=3):
     Returns:
         `(height, width, 3)` uint8.
     """
-    width, height = (max(each.shape[axis] for each in images.values()) + GAP for axis in (1, 0))
-    height += CAPTION
-    rows = math.ceil(len(images) / columns)
-    sheet = Image.new("RGB", (min(len(images), columns) * width + GAP, rows * height), "white")
-    for index, (name, image) in enumerate(images.items()):
-        x, y = GAP + index % columns * width, index // columns * height
-        ImageDraw.Draw(sheet).text((x, y + 4), name, fill="black", font_size=15)
-        sheet.paste(Image.fromarray(image), (x, y + CAPTION))
+    named = [labelled(image, name) for name, image in images.items()]
+    width, height = (max(each.shape[axis] for each in named) + GAP for axis in (1, 0))
+    rows = math.ceil(len(named) / columns)
+    sheet = Image.new("RGB", (min(len(named), columns) * width + GAP, rows * height), "white")
+    for index, image in enumerate(named):
+        x, y = GAP + index % columns * width, (index // columns + 1) * height - GAP
+        sheet.paste(Image.fromarray(image), (x, y - image.shape[0]))
     return np.asarray(sheet)
 
 

@@ -151,5 +151,7 @@ def left_in(folder, name):
     """Turns an error into a warning if a file cannot be written to a run folder."""
     try:
         yield
+    except BrokenPipeError:  # of what is printed, not of the file
+        raise
     except (OSError, tf.errors.OpError) as error:
-        warn([f"{folder / name} cannot be written: {one_line(error)}"])
+        warn(f"{folder / name} cannot be written: {one_line(error)}")

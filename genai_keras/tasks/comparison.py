@@ -1,9 +1,8 @@
 """Comparing several runs."""
 
-import sys
-
 from PIL import Image
 
+from genai_keras.errors import warn
 from genai_keras.files import whole_file
 from genai_keras.plots.images import captioned, image_grid
 
@@ -25,10 +24,9 @@ def warn_of_differences(runs):
         name for name in names if len({str(each[name]) for each in facts if name in each}) > 1
     ]
     if different:
-        print(
-            f"warning: the runs differ in {' and '.join(different)}, so not all of their figures "
-            "are comparable",
-            file=sys.stderr,
+        warn(
+            f"the runs differ in {' and '.join(different)}, so not all of their figures are "
+            "comparable"
         )
 
 

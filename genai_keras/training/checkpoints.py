@@ -2,13 +2,12 @@
 
 import hashlib
 import json
-import sys
 import time
 
 import keras
 import numpy as np
 
-from genai_keras.errors import UserError
+from genai_keras.errors import UserError, warn
 from genai_keras.files import whole_file, write_text
 
 KEPT = 2  # generations: if the newest is damaged, the previous one can be used
@@ -76,7 +75,7 @@ class Checkpoints:
                 model.load_weights(path)
                 return manifest["step"], manifest["metrics"]
             damaged.append(f"{path.name} ({error})")
-            print(f"warning: the checkpoint {path} is not used: {error}", file=sys.stderr)
+            warn(f"the checkpoint {path} is not used: {error}")
         # A first save that was killed has no manifest; it would have contained the initial state.
         if len(generations) > 1 or any(path.with_suffix(".json").exists() for path in generations):
             raise UserError(

@@ -20,8 +20,10 @@ MODEL = (
     "generator_widths", "discriminator_widths", "widths", "dense_units", "width", "hidden_units",
     "latent_dim", "context_length",
 )  # fmt: skip
+DATA = "the data do", ("limit", "image_size")
 NEEDS = {
-    "data": ("the data do", ("limit", "image_size")),
+    "data": DATA,
+    "training.prepare": DATA,  # which reads them
     "networks": ("the model does", MODEL),
     "layers": ("the model does", MODEL),
     "models": ("the model does", MODEL),
@@ -133,8 +135,10 @@ def _room_of(error):
     """The first room in `NEEDS` on the way to where an error was raised, or None."""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         package, _, rest = frame.f_globals.get("__name__", "").partition(".")
-        if package == "genai_keras" and (room := rest.split(".")[0]) in NEEDS:
-            return room
+        if package == "genai_keras":
+            for room in NEEDS:
+                if f"{rest}.".startswith(f"{room}."):
+                    return room
     return None
 
 

@@ -48,7 +48,7 @@ def prepare_run(config, task, value_range=None):
     if config.verbose or config.dry_run:
         for line in data.read:
             print(wrapped(config.in_flags(line)), flush=True)
-    warn(map(config.in_flags, warnings))
+    warn(*map(config.in_flags, warnings))
     if config.dry_run and data.sheet is not None and not (folder / "config.json").exists():
         folder.mkdir(parents=True, exist_ok=True)
         save_sheet(data.sheet, folder)

@@ -53,7 +53,7 @@ def run_training(model, data, config, callbacks=()):
         model: a compiled `keras.Model`.
         data: the `Data` of a task: `Batches` for training and for validation after each epoch,
             texts for the run folder, and a fingerprint. A resumed run must have the same data.
-        config: a `TrainConfig` that `prepare_run` has checked.
+        config: a `TrainConfig`; `prepare_run` has checked it and the data.
         callbacks: more Keras callbacks. Values that they add to the `logs` of an epoch appear in
             the history and on TensorBoard.
 

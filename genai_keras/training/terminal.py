@@ -41,11 +41,12 @@ class Pace:
             self.seconds += now - self.last
         self.last = now
 
-    def pause(self, seconds):
-        """Validation, saving and drawing between two epochs took so long."""
-        self.between.append(seconds)
-        self.last = None  # the first step of an epoch also waits for its data
-        self.steps -= 1
+    def epoch(self, now):
+        """An epoch begins; since the last step there was validation, saving and drawing."""
+        if self.last is not None:
+            self.between.append(now - self.last)
+            self.last = None  # the first step of an epoch also waits for its data
+            self.steps -= 1
 
     def left(self, steps, epochs):
         """Seconds that so many steps, and so many ends of epochs, will take; None if unknown."""
@@ -98,7 +99,6 @@ class Terminal(keras.callbacks.Callback):
         self.limit = None if max_minutes is None else time.monotonic() + 60 * max_minutes
         self.names = None
         self.told = False
-        self.ended = None
         self.shown = []
         # Last, because it asks for the first frame.
         self.live = Live(get_renderable=self._frame, console=self.console)
@@ -117,13 +117,12 @@ class Terminal(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self.begun = time.monotonic()
-        if self.ended is not None:
-            self.pace.pause(self.begun - self.ended)
+        self.pace.epoch(self.begun)
 
     def on_train_batch_end(self, batch, logs=None):
-        self.ended = time.monotonic()
-        self.pace.step(self.ended)
-        known = len(self.pace.between) >= 2 or self.ended - self.begun > LONG_EPOCH
+        now = time.monotonic()
+        self.pace.step(now)
+        known = len(self.pace.between) >= 2 or now - self.begun > LONG_EPOCH
         if not self.told and known and self.pace.steps >= TOLD_AFTER:
             self.told = True
             self._print(f"about {duration(self._left())} to go, measured on the first steps")

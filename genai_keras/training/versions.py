@@ -4,11 +4,10 @@ import importlib.metadata
 import json
 import os
 import platform
-import sys
 
 import tensorflow as tf
 
-from genai_keras.errors import UserError
+from genai_keras.errors import UserError, warn
 
 PACKAGES = ("genai_keras", "keras", "tensorflow", "numpy")
 
@@ -86,8 +85,7 @@ def warn_of_other_versions(folder):
         if former.get(name) != version
     ]
     if changes:
-        print(
-            f"warning: the run began with other versions ({', '.join(changes)}), so its results "
-            "may differ in the last bits",
-            file=sys.stderr,
+        warn(
+            f"the run began with other versions ({', '.join(changes)}), so its results may differ "
+            "in the last bits"
         )

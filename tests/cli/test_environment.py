@@ -1,5 +1,6 @@
 """Settings that other programs left change nothing: ours win, or one line says what to mend."""
 
+import contextlib
 import json
 import os
 import re
@@ -12,19 +13,21 @@ import pytest
 from helpers import DIGITS, assert_same_bits
 
 from genai_keras import train_gan
-from genai_keras.cli.environment import KERAS, POSITIVE, REMOVED, own_settings
+from genai_keras.cli.environment import OURS, OVERWRITTEN, POSITIVE, REMOVED, own_settings
 
 
 def test_ours_win_inside_and_the_environment_is_as_it_was_outside(monkeypatch):
-    for name in (*KERAS, *REMOVED, *POSITIVE):
+    names = (*OURS, *OVERWRITTEN, *REMOVED, *POSITIVE)
+    for name in names:
         monkeypatch.setenv(name, "nonsense")
     before = dict(os.environ)
     with pytest.raises(RuntimeError), own_settings():
         assert os.environ["KERAS_BACKEND"] == "tensorflow"
         assert not any(name in os.environ for name in (*REMOVED, *POSITIVE))
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"  # as `quiet` does when it is first imported
         raise RuntimeError
     assert dict(os.environ) == before
-    for name in (*KERAS, *REMOVED, *POSITIVE):
+    for name in names:
         monkeypatch.delenv(name)
     before = dict(os.environ)
     with own_settings():
@@ -43,26 +46,36 @@ def test_a_number_that_can_be_meant_is_kept(value, kept, monkeypatch):
         assert all((os.environ.get(name) == value) == kept for name in POSITIVE)
 
 
-def test_what_a_keras_json_has_set_is_set_anew():
-    keras.config.set_floatx("float64")
-    keras.config.set_epsilon(0.1)
-    keras.config.set_image_data_format("channels_first")
-    with own_settings():
-        assert keras.config.floatx() == "float32"
-        assert keras.config.epsilon() == 1e-7
-        assert keras.config.image_data_format() == "channels_last"
+def test_what_a_keras_json_has_set_is_ours_inside_and_as_it_was_outside():
+    def found():
+        config = keras.config
+        return config.floatx(), config.epsilon(), config.image_data_format()
+
+    def write(floatx, epsilon, image_format):
+        keras.config.set_floatx(floatx)
+        keras.config.set_epsilon(epsilon)
+        keras.config.set_image_data_format(image_format)
+
+    ours, theirs = ("float32", 1e-7, "channels_last"), ("float64", 0.1, "channels_first")
+    try:
+        write(*theirs)
+        with own_settings():
+            assert found() == ours
+        assert found() == theirs
+    finally:
+        write(*ours)
 
 
 @pytest.mark.parametrize("kind", [DeprecationWarning, ResourceWarning, FutureWarning])
 def test_warnings_that_were_made_errors_end_nothing_but_with_debug(kind, monkeypatch):
     monkeypatch.setattr(sys, "warnoptions", ["error"])
     before = warnings.filters[:]
-    with warnings.catch_warnings(), pytest.raises(kind):
+    shown = pytest.warns(kind) if kind is FutureWarning else contextlib.nullcontext()
+    with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with own_settings():
-            if kind is not FutureWarning:  # which is shown
-                warnings.warn("of a library", kind, stacklevel=1)
-        with own_settings(debug=True):
+        with own_settings(), shown:
+            warnings.warn("of a library", kind, stacklevel=1)
+        with pytest.raises(kind), own_settings(debug=True):
             warnings.warn("of a library", kind, stacklevel=1)
     assert warnings.filters == before
 

@@ -1,4 +1,4 @@
-"""nbgrader itself hands out, grades and exports an assignment of the folder of exercises."""
+"""nbgrader itself hands out, grades and exports an assignment of the folder `grading`."""
 
 import csv
 import os

@@ -128,6 +128,14 @@ def test_progress_shows_text_and_learns_how_many_steps_an_epoch_has(displays, tm
     assert bars[-1].endswith(f"\nloss {history.history['loss'][-1]:.3f}")
 
 
+@pytest.mark.parametrize("size", [(100, 50), (2_000, 1_000)])
+def test_an_image_of_any_size_is_shown(size, tmp_path):
+    Image.new("RGB", size).save(tmp_path / "epoch_0001.png")
+    sample = shown.Progress(SimpleNamespace(newest=tmp_path / "epoch_0001.png"))._sample()
+    assert sample._repr_png_().startswith(b"\x89PNG")
+    assert sample.size == (size if size[0] < 800 else shown.SAMPLE)
+
+
 def test_progress_tells_the_time_left(displays, monkeypatch):
     now = 0.0
     monkeypatch.setattr(shown, "time", SimpleNamespace(monotonic=lambda: now))

@@ -74,11 +74,12 @@ def check_progress(cells):
     for cell in fits:
         data = [output.data for output in cell.outputs if "data" in output]
         full = shown.BAR * "█"
-        assert re.match(rf"epoch (\d+)/\1 {full} [\d.]+ (s|min) in all\n", text_of(data[0]))
+        assert re.match(rf"epoch (\d+)/\1 {full} [\d.:]+ (s|min) in all\n", text_of(data[0]))
         assert sum(text_of(each).startswith("epoch ") for each in data) == 1
         # What Matplotlib draws says so; the rest is the sample.
         samples = [each for each in data[1:] if not text_of(each).startswith("<Figure")]
         newest = re.search(r"Progress\((\w*)\)", cell.source)[1]
+        assert all("image/png" in each for each in samples if text_of(each).startswith("<PIL"))
         assert len(samples) == bool(newest) + cell.source.count("show_images(")
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from genai_keras.callbacks import latents
 from genai_keras.callbacks.latents import LatentSpace, Reconstructions
-from genai_keras.plots.images import GAP, LINE, image_grid, labelled
+from genai_keras.plots.images import GAP, LINE, captioned, image_grid, labelled
 from genai_keras.plots.pixels import completion_grid
 
 GRID = np.full((120, 560, 3), 128, "uint8")
@@ -105,3 +105,13 @@ def test_labels_of_a_latent_space_are_the_decoded_values(latents_of_z, drawn, tm
         assert columns == [f"{value:.1f}" for value in walk[:, latent]]
         others = np.delete(walk, latent, axis=1)
         assert np.array_equal(others, np.delete(codes[[0] * count], latent, axis=1))
+
+
+@pytest.mark.parametrize("name", ["run", "一次运行", "a-run-with-a-name-" * 5])
+def test_a_name_beside_others_stays_above_its_own_image(name):
+    sheet = captioned({name: GRID[:, :240], "b": GRID[:, :240]})
+    above = sheet[:LINE]
+    columns = ink(above)[1]
+    assert columns.min() < 2 * GAP and GAP + 240 < columns.max() < 2 * GAP + 260
+    assert not np.any((columns > GAP + 240) & (columns < 2 * GAP + 240))
+    assert np.array_equal(sheet[LINE : LINE + 120, GAP : GAP + 240], GRID[:, :240])

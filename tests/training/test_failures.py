@@ -9,10 +9,12 @@ import pytest
 import tensorflow as tf
 from helpers import make_gan
 
+from genai_keras import train_gan
 from genai_keras.callbacks.images import ImageGrid
 from genai_keras.cli.image_options import GANConfig, VAEConfig
 from genai_keras.cli.text_options import LanguageModelConfig
 from genai_keras.cli.tool_options import ExportConfig, GenerateConfig
+from genai_keras.data import images
 from genai_keras.data.images import to_pixels
 from genai_keras.errors import TrainingDiverged, UserError
 from genai_keras.training import failures
@@ -180,6 +182,15 @@ def test_too_little_memory_is_told_with_the_size_and_what_makes_it_smaller(
     said = shortage(raised.value, config())
     assert said.startswith(f"{what} not fit into memory (an array of shape (1000000, 1")
     assert said.endswith(smaller) and "iB)" in said
+
+
+def test_too_little_memory_for_data_is_told_so_by_a_command(tmp_path, capsys, monkeypatch):
+    """They are loaded on the way through `training/prepare.py`, which is no training step."""
+    monkeypatch.setattr(images, "_conform", lambda *_: huge_array())
+    assert train_gan.main(["--run-dir", str(tmp_path / "run")]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: the data do not fit into memory (an array of shape (1000000, 1")
+    assert said.endswith("use a smaller --limit or --image-size\n")
 
 
 TENSOR = "OOM when allocating tensor with shape[64,28,28,32] and type float on /job:localhost"

@@ -25,14 +25,13 @@ BRAILLE = re.compile("[\u2801-\u28ff]")
 
 def paced(steps, step=0.1, pause=3.0, per_epoch=10, validation_steps=4, warm_up=5.0):
     """A `Pace` after so many steps of a run whose times are known."""
-    pace, now, ended = Pace(validation_steps), 0.0, None
+    pace, now = Pace(validation_steps), 0.0
     for number in range(steps):
-        if number and number % per_epoch == 0:
-            now += pause
-            pace.pause(now - ended)
+        if number % per_epoch == 0:
+            now += pause if number else 0
+            pace.epoch(now)
         now += step + (warm_up if number == 0 else 0)
         pace.step(now)
-        ended = now
     return pace
 
 
