@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from genai_keras.data.arrays import reason_of
 from genai_keras.data.folder_listing import find_images
 from genai_keras.data.folder_summary import FolderSummary
 from genai_keras.data.image_decoding import WHITE, decode, decode_image, fitted, largest_value
 from genai_keras.data.labels import divided_by_class
-from genai_keras.errors import UserError
+from genai_keras.errors import UserError, one_line
 
 MEMORY = 1 << 30  # bytes of decoded images to keep in memory; larger folders are streamed
 FOR_THREADS = 100_000  # pixels of an image from which on threads cost less than they gain
@@ -108,7 +107,7 @@ def _white(summary):
         try:
             largest = max(largest, largest_value(path))
         except Exception as error:  # Pillow raises errors of many types
-            broken.append((path, reason_of(error)))
+            broken.append((path, one_line(error)))
     summary.check_broken(broken)
     summary.largest = largest
     return next(2**bits - 1 for bits in DEPTHS if largest < 2**bits)
@@ -126,7 +125,7 @@ def _examine_all(summary, size, channels, memory):
         try:
             return _examine(path, size, channels, summary.white)
         except Exception as error:  # Pillow raises errors of many types
-            return reason_of(error)
+            return one_line(error)
 
     smallest, keys, images, broken = {}, [], [], []
     for path, result in zip(summary.paths, _each(examine, summary), strict=True):
