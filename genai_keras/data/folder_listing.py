@@ -42,7 +42,7 @@ def find_images(data_dir, limit=None):
     broken = []
     for number, path in enumerate(paths):
         if len(summary.paths) == limit:
-            summary.unseen = len(paths) - number
+            summary.unseen = paths[number:]
             break
         if BY_SUFFIX.get(path.suffix.lower()) == "camera raw":
             summary.skipped["camera raw"].append(path)
@@ -93,6 +93,8 @@ def _walk(summary):
     while folders or links:
         if folders:
             folder, real = folders.pop()
+            if Path(folder).parent == summary.folder:
+                summary.folders.append(Path(folder))
             for entry in _entries(folder, summary):
                 target = os.path.join(real, entry.name)
                 if entry.name.startswith(".") or entry.name.casefold() in SYSTEM:

@@ -61,9 +61,9 @@ class Images(Task):
         )
         if train.classes:
             lines.append(f"labels for training: {frequencies(train.labels, names)}")
-            root = self.options.data_dir
-            is_named_by_folders = dataset == "folder" and not self.options.labels
-            doubt = doubts_about_classes(train.labels, names, root if is_named_by_folders else None)
+            named_by_folders = dataset == "folder" and not self.options.labels
+            empty = train.summary.empty_folders() if named_by_folders else ()
+            doubt = doubts_about_classes(train.labels, names, empty)
             warnings += [doubt] if doubt else []
         if dataset in OWN:
             count = COMPARED

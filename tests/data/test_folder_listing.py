@@ -372,8 +372,8 @@ def test_a_limit_opens_no_more_than_it_needs(images, monkeypatch):
     (images / "captions.txt").write_text("a red bird")
     found = find_images(images, 7)
     assert len(found.paths) == 7 and found.paths == find_images(images, 7).paths
-    assert found.unseen == 26 - 7 - sum(map(len, found.skipped.values()))
-    assert f"left out by `limit`: {found.unseen} files" in found.lines()
+    assert len(found.unseen) == 26 - 7 - sum(map(len, found.skipped.values()))
+    assert f"left out by `limit`: {len(found.unseen)} files" in found.lines()
 
 
 def test_a_file_in_place_of_a_folder(images, tmp_path):
