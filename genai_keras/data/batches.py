@@ -34,7 +34,7 @@ class Batches:
         epoch_steps: batches per epoch, if a full pass would take too long. None, or more than
             there are, means a full pass.
         paths: the file of each sample in order, if it has one.
-        summary: what was read, with `lines()` and `warnings` to print, or None.
+        summary: what was read, with `lines()` to print, or None.
     """
 
     fetch: Callable

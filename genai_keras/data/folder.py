@@ -136,7 +136,6 @@ def _examine_all(summary, size, channels, memory):
         scaled = hashlib.sha256(pixels).digest()
         smallest[scaled] = min(whole, smallest.get(scaled, whole))
         keys.append(scaled)
-        summary.brightest = max(summary.brightest or 0, int(pixels.max()))
         memory -= pixels.nbytes
         if images is not None and memory >= 0:
             images.append(pixels)

@@ -55,7 +55,6 @@ KINDS = (
 HINTS = {name: hint for name, _, _, hint in KINDS}
 BY_SUFFIX = {suffix: name for name, suffixes, _, _ in KINDS for suffix in suffixes.split()}
 NAMED = 3  # files that a message names
-DARK = 63  # of 255: the brightest value of images that look black
 GREY = ("1", "L", "LA", "La")  # modes of Pillow, with all that begin with I or F
 
 
@@ -76,7 +75,6 @@ class FolderSummary:
         deep: the images with 16 bits of grey.
         white: the value of white in these.
         largest: the largest value in these, or None.
-        brightest: the brightest value of all images in 8 bits, or None.
     """
 
     folder: Path
@@ -91,7 +89,6 @@ class FolderSummary:
     deep: list[Path] = field(default_factory=list)
     white: int = 65535
     largest: int | None = None
-    brightest: int | None = None
 
     @property
     def in_colour(self):
@@ -128,18 +125,6 @@ class FolderSummary:
             hint = f": {HINTS[kind]}" if kind in HINTS else ""
             lines.append(f"skipped: {len(paths):,} {kind} ({self._some(paths)}){hint}")
         return lines
-
-    @property
-    def warnings(self):
-        """What looks wrong, a tuple of lines."""
-        if self.brightest is None or self.brightest > DARK:
-            return ()
-        factor = 255 // max(1, self.brightest)
-        return (
-            f"the brightest value of all images in {shown(self.folder)} is {self.brightest} of "
-            f"255, so they look black: make each brighter, as with `magick in.png -evaluate "
-            f"multiply {factor} out.png`",
-        )
 
     def empty_folders(self):
         """Names of the subfolders of the first level without images, as text to print.

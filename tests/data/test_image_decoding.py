@@ -444,17 +444,6 @@ def test_a_transparent_value_and_white_at_zero_in_twelve_bits(tmp_path):
     assert np.array_equal(seen["negative.tif"], 255 - levels)
 
 
-def test_images_that_look_black_are_told(tmp_path):
-    """Colours of 12 bits in 16: Pillow reads only the higher byte of them."""
-    for seed in range(5):
-        (tmp_path / f"{seed}.png").write_bytes(png(some(12, 3, seed)[:, :7], 16, RGB))
-    (line,) = read_folder(tmp_path, 7)[0].summary.warnings
-    assert "is 15 of 255" in line and "multiply 17" in line
-    for seed in range(5):
-        Image.fromarray(some(8, 3, seed).astype("uint8")).save(tmp_path / f"{seed}.png")
-    assert read_folder(tmp_path, 8)[0].summary.warnings == ()
-
-
 # Text in a PNG
 
 
