@@ -106,7 +106,8 @@ class Images(Task):
     def score(self, run, request):
         # Samples of a VAE are always grey, and so are the real images.
         data = run.load(value_range=(0, 1), binarize=False)
-        return self._score_likelihood(run, request) + score_samples(self, run, request, data)
+        rows = self._score_likelihood(run, request, data.validation)
+        return rows + score_samples(self, run, request, data)
 
     def facts(self, run):
         facts = {**super().facts(run), "size": self.options.image_size}
@@ -118,11 +119,11 @@ class Images(Task):
             facts["labels"] = self.options.conditional
         return facts
 
-    def _score_likelihood(self, run, request):
+    def _score_likelihood(self, run, request, validation):
         model = run.model
         if not hasattr(model, "log_importance_weights"):
             return []  # a GAN has no likelihood
-        validation = run.load().validation
+        validation = dataclasses.replace(validation, binarize=self.options.binarizes)
         x = validation.first(request.likelihoods)
         labels = validation.labels[: len(x)] if model.classes else None
         ladder = None
