@@ -79,7 +79,7 @@ def read_folder(data_dir, size, channels=None, limit=None, memory=None, labels_o
     memory = MEMORY if memory is None else memory
     summary.white = _white(summary)
     shape = (size, size, channels or (3 if summary.in_colour else 1))
-    keys, images = _examine_all(summary, size, channels, memory)
+    keys, images = _examine_all(summary, shape, memory)
     if len(summary.paths) * np.prod(shape) > memory:
         images = None
     for_validation = _choose_for_validation(keys, labels)
@@ -113,7 +113,7 @@ def _white(summary):
     return next(2**bits - 1 for bits in DEPTHS if largest < 2**bits)
 
 
-def _examine_all(summary, size, channels, memory):
+def _examine_all(summary, shape, memory):
     """Decodes all images once.
 
     Returns:
@@ -123,7 +123,7 @@ def _examine_all(summary, size, channels, memory):
 
     def examine(path):
         try:
-            return _examine(path, size, channels, summary.white)
+            return _examine(path, shape, summary.white)
         except Exception as error:  # Pillow raises errors of many types
             return one_line(error)
 
@@ -146,13 +146,14 @@ def _examine_all(summary, size, channels, memory):
     return [smallest[key] for key in keys], images
 
 
-def _examine(path, size, channels, white):
+def _examine(path, shape, white):
     """A hash of an image's pixels, and its pixels once scaled: one channel if it is grey."""
+    height, width, channels = shape
     image = decode(path, white)
     whole = _digest(image)
     if channels == 1:
-        image = image.convert("L")
-    pixels = np.asarray(fitted(image, (size, size))).reshape(size, size, -1)
+        image = image.convert("L")  # grey with a profile of colours may not be grey
+    pixels = np.asarray(fitted(image, (width, height))).reshape(height, width, -1)
     if pixels.shape[-1] == 3 and (pixels == pixels[..., :1]).all():
         pixels = pixels[..., :1].copy()
     return whole, pixels

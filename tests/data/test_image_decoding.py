@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from genai_keras.data import folder
 from genai_keras.data.folder import read_folder
 from genai_keras.data.image_decoding import decode, decode_image
 from genai_keras.errors import UserError
@@ -320,6 +321,21 @@ def test_colours_with_a_profile_become_srgb(tmp_path, mode, suffix):
     truth = to_srgb((stored / 255) ** 2.2 @ P3.T) * 255
     assert np.abs(truth - stored).max() > 10
     assert np.abs(read(tmp_path / f"a{suffix}") - truth).max() < 2.5
+
+
+@pytest.mark.parametrize("memory", [1 << 30, 0], ids=["kept", "streamed"])
+def test_grey_with_a_profile_that_tints_it_stays_grey(tmp_path, memory, monkeypatch):
+    """Pillow applies the profile to grey with alpha, as it has to become RGBA."""
+    monkeypatch.setattr(folder, "MEMORY", memory)
+    tinted = profile(P3 * [1, 0.8, 0.6], 2.2, b"Tinted")
+    for seed in range(4):
+        image = Image.fromarray(some(8, 2, seed).astype("uint8"), "LA")
+        image.save(tmp_path / f"{seed}.png", icc_profile=tinted)
+    assert np.ptp(read(tmp_path / "0.png"), axis=-1).max() > 10
+    for part in read_folder(tmp_path, HEIGHT)[:2]:
+        pixels = part.fetch(np.arange(len(part.paths))) if part.pixels is None else part.pixels
+        truth = [decode_image(path, (HEIGHT, HEIGHT, 1)) for path in part.paths]
+        assert np.array_equal(pixels, truth)
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage", profile(P3, 2.2, b"Wide")[:300]])
