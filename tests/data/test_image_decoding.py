@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from genai_keras.data import folder
+from genai_keras.data import folder as folder_module
 from genai_keras.data.folder import read_folder
 from genai_keras.data.image_decoding import decode, decode_image
 from genai_keras.errors import UserError
@@ -326,13 +326,13 @@ def test_colours_with_a_profile_become_srgb(tmp_path, mode, suffix):
 @pytest.mark.parametrize("memory", [1 << 30, 0], ids=["kept", "streamed"])
 def test_grey_with_a_profile_that_tints_it_stays_grey(tmp_path, memory, monkeypatch):
     """Pillow applies the profile to grey with alpha, as it has to become RGBA."""
-    monkeypatch.setattr(folder, "MEMORY", memory)
+    monkeypatch.setattr(folder_module, "MEMORY", memory)
     tinted = profile(P3 * [1, 0.8, 0.6], 2.2, b"Tinted")
     for seed in range(4):
         image = Image.fromarray(some(8, 2, seed).astype("uint8"), "LA")
         image.save(tmp_path / f"{seed}.png", icc_profile=tinted)
     assert np.ptp(read(tmp_path / "0.png"), axis=-1).max() > 10
-    for part in read_folder(tmp_path, HEIGHT)[:2]:
+    for part in read_folder(tmp_path, HEIGHT)[0]:
         pixels = part.fetch(np.arange(len(part.paths))) if part.pixels is None else part.pixels
         truth = [decode_image(path, (HEIGHT, HEIGHT, 1)) for path in part.paths]
         assert np.array_equal(pixels, truth)
@@ -432,10 +432,13 @@ def camera(folder, most, count=20, kind="tif", dtype="uint16"):
     ("most", "white"),
     [(4095, 4095), (2100, 4095), (1000, 1023), (16000, 16383), (250, 255), (65000, 65535)],
 )
-def test_sixteen_bits_are_scaled_by_those_in_use_in_the_folder(tmp_path, most, white, kind, memory):
+def test_sixteen_bits_are_scaled_by_those_in_use_in_the_folder(
+    tmp_path, most, white, kind, memory, monkeypatch
+):
     """One scale for all images: what is twice as bright in one of them stays so."""
+    monkeypatch.setattr(folder_module, "MEMORY", memory)
     scenes = camera(tmp_path / "camera", most, kind=kind)
-    parts = read_folder(tmp_path / "camera", 8, memory=memory)
+    parts = read_folder(tmp_path / "camera", 8)[0]
     for part in parts:
         assert (part.pixels is None) == (memory == 0)
         pixels = part.fetch(np.arange(len(part.paths))).numpy()
@@ -452,7 +455,7 @@ def test_a_transparent_value_and_white_at_zero_in_twelve_bits(tmp_path):
     clear = png(samples, 16, GREY, [chunk(b"tRNS", struct.pack(">H", 77))])
     (tmp_path / "clear.png").write_bytes(clear)
     (tmp_path / "negative.tif").write_bytes(tiff(samples, 16, WHITE_IS_ZERO))
-    white = read_folder(tmp_path, 8)[0].summary.white
+    white = read_folder(tmp_path, 8)[0][0].summary.white
     assert white == 4095
     seen = {path.name: np.asarray(decode(path, white)) for path in tmp_path.iterdir()}
     levels = np.rint(samples[..., 0] * 255 / 4095)
@@ -486,7 +489,7 @@ def test_a_good_png_with_much_text_is_read(tmp_path, name, place):
         (tmp_path / f"{seed}.png").write_bytes(content)
     tracemalloc.start()
     try:
-        parts = read_folder(tmp_path, 8)
+        parts = read_folder(tmp_path, 8)[0]
         assert tracemalloc.get_traced_memory()[1] < 30_000_000
     finally:
         tracemalloc.stop()
@@ -527,7 +530,7 @@ def test_the_first_frame_or_page_is_the_image(tmp_path, kind):
     frames[0].save(tmp_path / f"a.{kind}", save_all=True, append_images=frames[1:], **options)
     assert np.abs(read(tmp_path / f"a.{kind}") - 40).max() < 3
     frames[2].save(tmp_path / "b.png")
-    found = read_folder(tmp_path, 8)[0].summary
+    found = read_folder(tmp_path, 8)[0][0].summary
     assert len(found.paths) == 2 and found.frames == 1
     assert "with more frames or pages, of which the first is used: 1" in found.lines()
 
@@ -537,4 +540,4 @@ def test_previews_in_a_photograph_are_no_further_frames(tmp_path):
     frames = [Image.fromarray(some(8, 3, seed).astype("uint8")) for seed in range(2)]
     frames[0].save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=frames[1:])
     frames[1].save(tmp_path / "b.png")
-    assert read_folder(tmp_path, 8)[0].summary.frames == 0
+    assert read_folder(tmp_path, 8)[0][0].summary.frames == 0
