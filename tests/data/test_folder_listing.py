@@ -2,11 +2,11 @@
 
 import os
 import shutil
-import struct
 import zlib
 
 import numpy as np
 import pytest
+from helpers import png_chunk, png_file, refused
 from PIL import Image
 
 from genai_keras.cli.image_options import GANConfig
@@ -14,7 +14,6 @@ from genai_keras.data import folder as folder_module
 from genai_keras.data.folder import read_folder
 from genai_keras.data.folder_listing import find_images
 from genai_keras.data.images import load_images
-from genai_keras.errors import UserError
 
 
 def pixels_of(seed, size=(12, 10)):
@@ -32,12 +31,7 @@ def names(found):
 
 
 def said(folder, *arguments):
-    """The message of a `UserError`, in one line."""
-    with pytest.raises(UserError) as failure:
-        read_folder(folder, 8, *arguments)
-    message = str(failure.value)
-    assert message.isprintable() and len(message) < 1000
-    return message
+    return refused(lambda: read_folder(folder, 8, *arguments))
 
 
 @pytest.fixture
@@ -234,19 +228,10 @@ def test_all_damaged_images_are_counted_at_once(images):
     assert said(images).startswith(f"9 files in {images} cannot be read as images: cut20.jpg (")
 
 
-def png(width, height, *chunks):
-    """A PNG of the given chunks, `(kind, content)`, which declares to be of any size."""
-    header = (b"IHDR", struct.pack(">2I5B", width, height, 8, 0, 0, 0, 0))
-    content = b"\x89PNG\r\n\x1a\n"
-    for kind, data in (header, *chunks, (b"IEND", b"")):
-        checksum = struct.pack(">I", zlib.crc32(kind + data))
-        content += struct.pack(">I", len(data)) + kind + data + checksum
-    return content
-
-
 @pytest.mark.parametrize("name", ["bomb", "bomb.txt", "bomb.png"])
 def test_a_bomb_is_refused_whatever_its_name(images, name):
-    (images / name).write_bytes(png(50_000, 50_000, (b"IDAT", zlib.compress(bytes(9)))))
+    pixels = png_chunk(b"IDAT", zlib.compress(bytes(9)))
+    (images / name).write_bytes(png_file(50_000, 50_000, pixels))
     assert f"{images / name} cannot be read as an image" in said(images)
 
 

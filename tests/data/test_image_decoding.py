@@ -13,6 +13,7 @@ import zlib
 
 import numpy as np
 import pytest
+from helpers import png_chunk, png_file
 from PIL import Image, ImageCms
 
 from genai_keras.data import folder as folder_module
@@ -62,31 +63,26 @@ COLOURS = np.random.default_rng(1).integers(0, 256, (256, 3))
 ALPHAS = np.random.default_rng(2).integers(0, 256, 256)
 
 
-def chunk(kind, content, checksum=None):
-    checksum = zlib.crc32(kind + content) if checksum is None else checksum
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
-
-
 def png(samples, bits, colour, before=(), after=()):
     """A PNG with more chunks, whole ones, before and after its pixels."""
-    header = struct.pack(">2I5B", samples.shape[1], samples.shape[0], bits, colour, 0, 0, 0)
+    height, width, _ = samples.shape
     pixels = zlib.compress(b"".join(b"\0" + row for row in packed(samples, bits)))
-    parts = (chunk(b"IHDR", header), *before, chunk(b"IDAT", pixels), *after, chunk(b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+    parts = *before, png_chunk(b"IDAT", pixels), *after
+    return png_file(width, height, *parts, bits=bits, colour=colour)
 
 
 def png_and_truth(colour, bits, transparent):
     samples, most = some(bits, CHANNELS[colour]), 2**bits - 1
     light, alpha, before = samples / most, 1.0, []
     if colour == PALETTE:
-        before = [chunk(b"PLTE", COLOURS[: most + 1].astype("uint8").tobytes())]
+        before = [png_chunk(b"PLTE", COLOURS[: most + 1].astype("uint8").tobytes())]
         light = COLOURS[samples[..., 0]] / 255
         if transparent:
-            before.append(chunk(b"tRNS", ALPHAS[: most + 1].astype("uint8").tobytes()))
+            before.append(png_chunk(b"tRNS", ALPHAS[: most + 1].astype("uint8").tobytes()))
             alpha = ALPHAS[samples] / 255
     elif transparent:
         clear = samples[3, 3]
-        before = [chunk(b"tRNS", clear.astype(">u2").tobytes())]
+        before = [png_chunk(b"tRNS", clear.astype(">u2").tobytes())]
         alpha = (samples != clear).any(-1, keepdims=True).astype(float)
     elif colour in (GREY_ALPHA, RGBA):
         light, alpha = light[..., :-1], light[..., -1:]
@@ -395,7 +391,7 @@ def test_images_are_upright_in_every_format(tmp_path, orientation):
 def test_a_png_is_turned_by_its_xmp(tmp_path):
     xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="6"/></x:xmpmeta>'
     stored = some(8, 3)
-    text = chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp)
+    text = png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp)
     (tmp_path / "a.png").write_bytes(png(stored, 8, RGB, [text]))
     assert np.array_equal(read(tmp_path / "a.png"), UPRIGHT[6](stored))
 
@@ -452,7 +448,7 @@ def test_sixteen_bits_are_scaled_by_those_in_use_in_the_folder(
 def test_a_transparent_value_and_white_at_zero_in_twelve_bits(tmp_path):
     samples = some(12, 1)
     samples[1, 1] = samples[2, 2] = 77
-    clear = png(samples, 16, GREY, [chunk(b"tRNS", struct.pack(">H", 77))])
+    clear = png(samples, 16, GREY, [png_chunk(b"tRNS", struct.pack(">H", 77))])
     (tmp_path / "clear.png").write_bytes(clear)
     (tmp_path / "negative.tif").write_bytes(tiff(samples, 16, WHITE_IS_ZERO))
     white = read_folder(tmp_path, 8)[0][0].summary.white
@@ -468,16 +464,19 @@ def test_a_transparent_value_and_white_at_zero_in_twelve_bits(tmp_path):
 
 def long_texts():
     words = b"word " * 300_000
-    text = chunk(b"zTXt", b"prompt\0\0" + zlib.compress(words))
+    text = png_chunk(b"zTXt", b"prompt\0\0" + zlib.compress(words))
     return {
-        "iTXt": [chunk(b"iTXt", b"prompt\0\1\0\0\0" + zlib.compress(words))],
+        "iTXt": [png_chunk(b"iTXt", b"prompt\0\1\0\0\0" + zlib.compress(words))],
         "zTXt": [text],
         "many": [text] * 90,  # each too long, and together more than 64 MiB
-        "tEXt": [chunk(b"tEXt", b"prompt\0" + words)],
-        "damaged": [chunk(b"zTXt", b"prompt\0\0no zlib"), chunk(b"tEXt", b"a\0b", checksum=1)],
-        "XMP": [chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(words))],
-        "history": [chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + words)],
-        "workflow": [chunk(b"tEXt", b"workflow\0" + b"x" * 2_000_000)] * 3,
+        "tEXt": [png_chunk(b"tEXt", b"prompt\0" + words)],
+        "damaged": [
+            png_chunk(b"zTXt", b"prompt\0\0no zlib"),
+            png_chunk(b"tEXt", b"a\0b", checksum=1),
+        ],
+        "XMP": [png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(words))],
+        "history": [png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + words)],
+        "workflow": [png_chunk(b"tEXt", b"workflow\0" + b"x" * 2_000_000)] * 3,
     }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import colours_of, write_colours
+from helpers import colours_of, refused, write_colours
 from PIL import Image
 
 from genai_keras.data import folder as folder_module
@@ -21,7 +21,7 @@ from genai_keras.data.classes import (
 from genai_keras.data.folder_listing import find_images
 from genai_keras.data.images import load_images, to_pixels
 from genai_keras.data.labels import divided_by_class, labels_of_file, labels_of_folders
-from genai_keras.errors import UsageError, UserError
+from genai_keras.errors import UsageError
 
 ORDER = ("deep blue", "green", "red")  # of the colours, by name
 
@@ -35,15 +35,6 @@ def colours(tmp_path):
 def save_grey(path, value):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("L", (4, 4), value).save(path)
-
-
-def refused(read, *words):
-    with pytest.raises(UserError) as failure:
-        read()
-    message = str(failure.value)
-    assert "\n" not in message and len(message) < 800
-    for word in words:
-        assert word in message, message
 
 
 def load(folder, **options):
