@@ -2,6 +2,9 @@
 
 import codecs
 import functools
+import itertools
+import os
+import time
 import unicodedata
 from pathlib import Path
 
@@ -45,6 +48,22 @@ def assert_colours_fit(batches, names=ORDER):
     for images, one_hot in batches.as_numpy_iterator():
         assert one_hot.shape == (len(images), len(names)) and (one_hot.sum(axis=1) == 1).all()
         assert colours_of(to_pixels(images)) == [names[label] for label in one_hot.argmax(axis=1)]
+
+
+def test_threads_do_not_change_which_image_has_which_label(colours, monkeypatch):
+    """The first of each four images is the last to be decoded."""
+    decode, number = folder_module.decode, itertools.count()
+
+    def decode_late(*arguments):
+        time.sleep(0.003 * (3 - next(number) % 4))
+        return decode(*arguments)
+
+    monkeypatch.setattr(folder_module, "FOR_THREADS", 0)
+    monkeypatch.setattr(folder_module, "decode", decode_late)
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    train, validation = load(colours)
+    assert_colours_fit(train.in_order())
+    assert_colours_fit(validation.in_order())
 
 
 @pytest.mark.parametrize("memory", [1 << 30, 0], ids=["kept", "streamed"])
