@@ -145,6 +145,7 @@ def test_classes_are_in_natural_order_and_composed():
         (["Training/1.png", "Test/2.png", "3.png"], ["parts Test, Training", "x/Training"]),
         (["train/1.png", "valid/2.png", "test/3.png"], ["parts test, train, valid"]),
         (["train/a/1.png", "train/b/1.png"], ["the parts train, not", "`data_dir=x/train`"]),
+        (["train\n/1.png", "z\n.png"], [r"first z\n.png"]),
         (["1.png", "2.png"], ["x has no subfolders with images", "`labels`, a CSV file"]),
         (["a/1.png", "b/1.png", "z.png", "y.png"], ["x has images beside", "2 of 4, first z.png"]),
         (["a/1.png", "1.png"], ["(1 of 2, first 1.png)"]),
@@ -202,6 +203,7 @@ GOOD = "a.png,cat\nb/a.png,dog\n"
     "content, words",
     [
         (GOOD + "no.png,x\nnor.png,x\n", ["line 3 of", "names no.png", "nor those of 1 more"]),
+        (GOOD + '"no\npe\x1b.png",cat\n', [r"names no\npe\x1b.png, but"]),
         (GOOD + "a.txt,cat\n", ["line 3 of", "names a.txt, but", "no such image: names"]),
         (GOOD + "../a.png,cat\n", ["line 3 of", "names ../a.png"]),
         ("b/a.png,dog\n", ["no label for 1 of 2 images in", "first a.png"]),
