@@ -65,7 +65,8 @@ def test_little_contrast_is_told_with_the_values(low):
 def test_images_that_look_black_are_told_once_with_the_factor_that_mends_them(bits, most, factor):
     """As colours of 12 bits in 16, in which only the higher byte is read; or numbers of classes."""
     levels = np.random.default_rng(0).integers(0, 2**bits, (2, 40, 8, 8, 3))
-    said = the_only_one(*(levels / 255).astype("float32"))
+    said, *others = about(*(levels / 255).astype("float32"))
+    assert not others or most < 4  # of which thumbnails look alike
     assert f"values 0 to {most} of 0 to 255" in said and "look black" in said
     assert f"multiply {factor} out.png" in said
     assert about(*(levels * factor / 255).astype("float32")) == []

@@ -50,7 +50,7 @@ def assert_colours_fit(batches, names=ORDER):
         assert colours_of(to_pixels(images)) == [names[label] for label in one_hot.argmax(axis=1)]
 
 
-def test_threads_do_not_change_which_image_has_which_label(colours, monkeypatch):
+def test_threads_do_not_change_which_image_has_which_path_and_label(colours, monkeypatch):
     """The first of each four images is the last to be decoded."""
     decode, number = folder_module.decode, itertools.count()
 
@@ -61,9 +61,12 @@ def test_threads_do_not_change_which_image_has_which_label(colours, monkeypatch)
     monkeypatch.setattr(folder_module, "FOR_THREADS", 0)
     monkeypatch.setattr(folder_module, "decode", decode_late)
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
-    train, validation = load(colours)
-    assert_colours_fit(train.in_order())
-    assert_colours_fit(validation.in_order())
+    parts, labels, names = folder_module.read_folder(colours, 8, labels_of=labels_of_folders)
+    assert sum(len(each) for each in labels) == 60
+    for part, own in zip(parts, labels, strict=True):
+        assert colours_of(part.pixels) == [names[label] for label in own]
+        decoded = [folder_module.decode_image(path, (8, 8, 3)) for path in part.paths]
+        assert np.array_equal(part.pixels, decoded)
 
 
 @pytest.mark.parametrize("memory", [1 << 30, 0], ids=["kept", "streamed"])
