@@ -102,9 +102,8 @@ def _white(summary, broken):
     """The value of white in 16 bits: that of the fewest bits that hold all values of the folder."""
     if not summary.deep:
         return WHITE
-    largest = max(_each(largest_value, summary.deep, summary, broken), default=0)
-    summary.largest = largest
-    return next(2**bits - 1 for bits in DEPTHS if largest < 2**bits)
+    summary.largest = max(_each(largest_value, summary.deep, summary, broken), default=0)
+    return next(2**bits - 1 for bits in DEPTHS if summary.largest < 2**bits)
 
 
 def _examine_all(summary, shape, memory, broken):

@@ -9,6 +9,7 @@ from genai_keras.runs import load_run
 from genai_keras.tasks import images
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["vae", "conditional-vae"])  # binarized, and not
 def test_a_vae_is_scored_on_what_it_learns_and_the_data_are_read_once(name, finished, monkeypatch):
     run = load_run(finished(name))
