@@ -12,7 +12,6 @@ from genai_keras.cli.image_options import GANConfig, VAEConfig
 from genai_keras.cli.options import TrainConfig
 from genai_keras.cli.parsing import load_config
 from genai_keras.cli.text_options import LanguageModelConfig, Seq2SeqConfig
-from genai_keras.data.arrays import reason_of
 from genai_keras.data.classes import CLASSES, read_classes
 from genai_keras.data.tokenizers import load_tokenizer
 from genai_keras.errors import UserError, one_line
@@ -159,7 +158,7 @@ def load_model(path):
                 "class"
             ) from None
         # Keras prints the whole config before the reason.
-        reason = reason_of(said.split("Exception encountered:")[-1] or error)
+        reason = one_line(said.split("Exception encountered:")[-1] or error)
         raise UserError(f"{path} cannot be loaded: {reason}") from None
 
 

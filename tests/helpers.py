@@ -5,16 +5,20 @@ import io
 import json
 import re
 import signal
+import struct
 import zipfile
+import zlib
 from datetime import date
 
 import h5py
 import keras
 import numpy as np
+import pytest
 from PIL import Image
 
 from genai_keras import train_gan, train_lm, train_seq2seq, train_vae
 from genai_keras.callbacks.images import ImageGrid
+from genai_keras.errors import UserError
 from genai_keras.models.gan import GAN
 from genai_keras.networks import dcgan, dense
 
@@ -101,6 +105,30 @@ def colours_of(images):
     """The name of the nearest of the `COLOURS`, for each of `(n, height, width, 3)` pixels."""
     distances = [np.abs(images - np.array(each)).mean(axis=(1, 2, 3)) for each in COLOURS.values()]
     return [list(COLOURS)[place] for place in np.argmin(distances, axis=0)]
+
+
+def refused(call, *wanted):
+    """The message of the `UserError` of a call: one line, with all the wanted words."""
+    with pytest.raises(UserError) as failure:
+        call()
+    message = str(failure.value)
+    assert message.isprintable() and len(message) < 800
+    for each in wanted:
+        assert str(each) in message, message
+    return message
+
+
+def png_chunk(kind, content, checksum=None):
+    """A part of a PNG with its length and its checksum, or a wrong one."""
+    checksum = zlib.crc32(kind + content) if checksum is None else checksum
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
+
+
+def png_file(width, height, *chunks, bits=8, colour=0):
+    """A PNG of whole chunks between its header and its end; it may declare to be of any size."""
+    header = struct.pack(">2I5B", width, height, bits, colour, 0, 0, 0)
+    chunks = (png_chunk(b"IHDR", header), *chunks, png_chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 def saved_arrays(path):

@@ -9,12 +9,11 @@ import gzip
 import io
 import math
 import struct
-import textwrap
 import zipfile
 
 import numpy as np
 
-from genai_keras.errors import UsageError, UserError
+from genai_keras.errors import UsageError, UserError, one_line
 
 MOST_BYTES = 1 << 31  # of one array; a header that claims more is damaged or malicious
 MOST_EXPANSION = 1032  # the largest factor by which a gzip or zip file can expand
@@ -50,7 +49,7 @@ def read_npz(path, classes=None):
         labels = [_to_labels(name, arrays[name], classes) for name in ("y_train", "y_test")]
         return check_parts(*parts, *labels)
     except Exception as error:  # zip, zlib and NumPy raise errors of many types
-        raise UserError(f"{path} does not contain images as expected: {reason_of(error)}") from None
+        raise UserError(f"{path} does not contain images as expected: {one_line(error)}") from None
 
 
 def read_idx(path, rank, classes=None):
@@ -84,7 +83,7 @@ def read_idx(path, rank, classes=None):
         return _to_labels("label", values, classes) if rank == 1 else values
     except Exception as error:  # from gzip, zlib or the file system
         raise UserError(
-            f"{path} is not such an idx file, or it is damaged: {reason_of(error)}"
+            f"{path} is not such an idx file, or it is damaged: {one_line(error)}"
         ) from None
 
 
@@ -97,7 +96,7 @@ def read_cifar_file(path, classes):
         records = data.reshape(-1, 3073)
         labels = _to_labels("label", records[:, 0], classes)
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} is damaged: {reason_of(error)}") from None
+        raise UserError(f"{path} is damaged: {one_line(error)}") from None
     return records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), labels
 
 
@@ -115,11 +114,6 @@ def check_parts(train, test, train_labels, test_labels):
         if labels is not None and len(labels) != len(images):
             raise ValueError(f"it has {len(labels)} labels for {len(images)} images")
     return train, test, train_labels, test_labels
-
-
-def reason_of(error):
-    """The message of an error as one short line."""
-    return textwrap.shorten(str(error), 300, placeholder="...") or type(error).__name__
 
 
 def _read_member(archive, name, needed=True):

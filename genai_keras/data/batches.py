@@ -33,8 +33,7 @@ class Batches:
         class_names: names of the classes in the order of their labels, if there are labels.
         epoch_steps: batches per epoch, if a full pass would take too long. None, or more than
             there are, means a full pass.
-        paths: the file of each sample in order, if it has one.
-        summary: what was read, with `lines()` and `warnings` to print, or None.
+        summary: what was read, with `lines()` to print, or None.
     """
 
     fetch: Callable
@@ -47,7 +46,6 @@ class Batches:
     classes: int | None = None
     class_names: tuple[str, ...] = ()
     epoch_steps: int | None = None
-    paths: list | None = None
     summary: object = None
 
     @property

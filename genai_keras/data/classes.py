@@ -2,7 +2,6 @@
 
 import json
 import unicodedata
-from pathlib import Path
 
 import numpy as np
 
@@ -13,24 +12,19 @@ FEW = 20  # training images of a class that are hardly enough
 NAMED = 8  # names in a message
 
 
-def doubts_about_classes(labels, names, root=None):
+def doubts_about_classes(labels, names, empty=()):
     """What a user should know about the classes, as one line; None if there is nothing.
 
     Args:
         labels: labels of the training images, `(n,)` int.
         names: names of the classes.
-        root: the folder whose subfolders are the classes; None if they are from a file.
+        empty: names of folders that would be classes if there were images in them.
     """
     counts = np.bincount(labels, minlength=len(names))
     few = [f"{name} ({count})" for name, count in zip(names, counts, strict=True) if count < FEW]
     said = [f"fewer than {FEW} images to learn {listed(few)} from"] if few else []
-    if root is not None:
-        folders = sorted(each.name for each in Path(root).iterdir() if each.is_dir())
-        empty = [
-            name for name in folders if not name.startswith(".") and composed(name) not in names
-        ]
-        if empty:
-            said.append(f"no images in {listed(empty)}, so no such class")
+    if empty:
+        said.append(f"no images in {listed(empty)}, so no such class")
     return "; ".join(said) or None
 
 

@@ -7,8 +7,7 @@ import shutil
 import struct
 from pathlib import Path
 
-from genai_keras.data.arrays import reason_of
-from genai_keras.errors import UserError
+from genai_keras.errors import UserError, one_line
 
 OFFLINE_WAYS_OUT = "use `dataset=mnist5k`, which needs no download"
 # Where Keras keeps its downloads; for CIFAR-10 an archive and the folder extracted from it.
@@ -56,7 +55,7 @@ def download(name, data_dir):
         _remove_damaged(name)
         looked = f"is not in {data_dir} and " if data_dir else ""
         raise UserError(
-            f"{name} {looked}could not be downloaded ({reason_of(error)}): go online once, set "
+            f"{name} {looked}could not be downloaded ({one_line(error)}): go online once, set "
             f"`data_dir` to a folder that contains it, or {OFFLINE_WAYS_OUT}"
         ) from None
     images = (part.reshape(*part.shape[:3], -1) for part in (train, test))

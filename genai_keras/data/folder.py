@@ -1,5 +1,6 @@
 """A folder of the user's own images, of any size and kind, in two parts that share no image."""
 
+import functools
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -9,12 +10,11 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from genai_keras.data.arrays import reason_of
 from genai_keras.data.folder_listing import find_images
 from genai_keras.data.folder_summary import FolderSummary
 from genai_keras.data.image_decoding import WHITE, decode, decode_image, fitted, largest_value
 from genai_keras.data.labels import divided_by_class
-from genai_keras.errors import UserError
+from genai_keras.errors import UserError, one_line
 
 MEMORY = 1 << 30  # bytes of decoded images to keep in memory; larger folders are streamed
 FOR_THREADS = 100_000  # pixels of an image from which on threads cost less than they gain
@@ -50,7 +50,7 @@ class FolderPart:
         return tf.ensure_shape(pixels, (None, *self.shape))
 
 
-def read_folder(data_dir, size, channels=None, limit=None, memory=None, labels_of=None):
+def read_folder(data_dir, size, channels=None, limit=None, labels_of=None):
     """Reads the images under a folder, nine tenths for training and one tenth for validation.
 
     The part of an image depends on a hash of its pixels. So images that are equal, whatever their
@@ -62,12 +62,11 @@ def read_folder(data_dir, size, channels=None, limit=None, memory=None, labels_o
         size: side in pixels; an image is scaled to cover the square, then cropped at its centre.
         channels: 1, 3, or None for colour if any image is in colour.
         limit: largest number of images to read.
-        memory: bytes of pixels above which images are streamed instead of kept; None is 1 GiB.
         labels_of: a function of paths and the folder, as in `labels.py`; None reads no labels.
 
     Returns:
-        `(training, validation)`, two `FolderPart`s. If labels are read, also a pair of the labels
-        of both, `(n,)` int64, and the names of the classes.
+        `((training, validation), labels, names)`: two `FolderPart`s, a pair of the labels of both,
+        `(n,)` int64 or None, and the names of the classes.
 
     Raises:
         UserError: the folder does not exist, has too few images, has some that cannot be read, or
@@ -77,16 +76,16 @@ def read_folder(data_dir, size, channels=None, limit=None, memory=None, labels_o
     labels, names = np.zeros(len(summary.paths), int), ()
     if labels_of:
         labels, names = labels_of(summary.paths, data_dir)
-    memory = MEMORY if memory is None else memory
-    summary.white = _white(summary)
+    broken = {}  # reasons by path
+    summary.white = _white(summary, broken)
     shape = (size, size, channels or (3 if summary.in_colour else 1))
-    keys, images = _examine_all(summary, size, channels, memory)
-    if len(summary.paths) * np.prod(shape) > memory:
+    keys, images = _examine_all(summary, shape, MEMORY, broken)
+    if len(summary.paths) * np.prod(shape) > MEMORY:
         images = None
     for_validation = _choose_for_validation(keys, labels)
     sides = [np.flatnonzero(for_validation == chosen) for chosen in (False, True)]
-    parts = [_part(summary, shape, images, side) for side in sides]
-    return (*parts, [labels[side] for side in sides], names) if labels_of else tuple(parts)
+    parts = tuple(_part(summary, shape, images, side) for side in sides)
+    return parts, [labels[side] if labels_of else None for side in sides], names
 
 
 def _part(summary, shape, images, places):
@@ -99,62 +98,45 @@ def _part(summary, shape, images, places):
     return FolderPart(paths, shape, summary, pixels)
 
 
-def _white(summary):
+def _white(summary, broken):
     """The value of white in 16 bits: that of the fewest bits that hold all values of the folder."""
     if not summary.deep:
         return WHITE
-    broken, largest = [], 0
-    for path in summary.deep:
-        try:
-            largest = max(largest, largest_value(path))
-        except Exception as error:  # Pillow raises errors of many types
-            broken.append((path, reason_of(error)))
-    summary.check_broken(broken)
-    summary.largest = largest
-    return next(2**bits - 1 for bits in DEPTHS if largest < 2**bits)
+    summary.largest = max(_each(largest_value, summary.deep, summary, broken), default=0)
+    return next(2**bits - 1 for bits in DEPTHS if summary.largest < 2**bits)
 
 
-def _examine_all(summary, size, channels, memory):
+def _examine_all(summary, shape, memory, broken):
     """Decodes all images once.
 
     Returns:
         The keys of the images, a list of bytes; and their pixels, or None if they need more bytes
         than `memory`.
     """
-
-    def examine(path):
-        try:
-            return _examine(path, size, channels, summary.white)
-        except Exception as error:  # Pillow raises errors of many types
-            return reason_of(error)
-
-    smallest, keys, images, broken = {}, [], [], []
-    for path, result in zip(summary.paths, _each(examine, summary), strict=True):
-        if isinstance(result, str):
-            broken.append((path, result))
-            continue
-        whole, pixels = result
+    smallest, keys, images = {}, [], []
+    examine = functools.partial(_examine, shape=shape, white=summary.white)
+    for whole, pixels in _each(examine, summary.paths, summary, broken):
         scaled = hashlib.sha256(pixels).digest()
         smallest[scaled] = min(whole, smallest.get(scaled, whole))
         keys.append(scaled)
-        summary.brightest = max(summary.brightest or 0, int(pixels.max()))
         memory -= pixels.nbytes
         if images is not None and memory >= 0:
             images.append(pixels)
         else:
             images = None
-    summary.check_broken(broken)
+    summary.check_broken(sorted(broken.items()))
     summary.copies = len(keys) - len(smallest)
     return [smallest[key] for key in keys], images
 
 
-def _examine(path, size, channels, white):
+def _examine(path, shape, white):
     """A hash of an image's pixels, and its pixels once scaled: one channel if it is grey."""
+    height, width, channels = shape
     image = decode(path, white)
     whole = _digest(image)
     if channels == 1:
-        image = image.convert("L")
-    pixels = np.asarray(fitted(image, (size, size))).reshape(size, size, -1)
+        image = image.convert("L")  # grey with a profile of colours may not be grey
+    pixels = np.asarray(fitted(image, (width, height))).reshape(height, width, -1)
     if pixels.shape[-1] == 3 and (pixels == pixels[..., :1]).all():
         pixels = pixels[..., :1].copy()
     return whole, pixels
@@ -171,14 +153,23 @@ def _digest(image):
     return digest.digest()
 
 
-def _each(function, summary):
-    """`map` over the images; with threads if they are large, as Pillow decodes without the lock."""
+def _each(function, paths, summary, broken):
+    """Yields what a function returns for each image that can be read, in order.
+
+    The reasons why the others cannot be read are added to `broken`, by path. Large images are worth
+    threads, as Pillow decodes without the lock.
+    """
+
+    def attempt(path):
+        try:
+            return function(path)
+        except Exception as error:  # Pillow raises errors of many types
+            broken[path] = one_line(error)
+
     area = sum(width * height * count for (width, height), count in summary.sizes.items())
-    if area < FOR_THREADS * len(summary.paths):
-        yield from map(function, summary.paths)
-    else:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            yield from pool.map(function, summary.paths)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        over = map if area < FOR_THREADS * len(summary.paths) else pool.map
+        yield from (result for result in over(attempt, paths) if result is not None)
 
 
 def _choose_for_validation(keys, labels):

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from genai_keras.data.arrays import reason_of
 from genai_keras.data.folder_summary import BY_SUFFIX, FolderSummary, kind_of
 from genai_keras.data.image_decoding import is_deep
 from genai_keras.data.image_opening import open_image, shown
-from genai_keras.errors import UsageError, UserError
+from genai_keras.errors import UsageError, UserError, one_line
 
 # Names that systems and programs give to their own files, in small letters; and all with a dot.
 SYSTEM = {
@@ -43,7 +42,7 @@ def find_images(data_dir, limit=None):
     broken = []
     for number, path in enumerate(paths):
         if len(summary.paths) == limit:
-            summary.unseen = len(paths) - number
+            summary.unseen = paths[number:]
             break
         if BY_SUFFIX.get(path.suffix.lower()) == "camera raw":
             summary.skipped["camera raw"].append(path)
@@ -56,7 +55,7 @@ def find_images(data_dir, limit=None):
             if kind:
                 summary.skipped[kind].append(path)
             else:
-                broken.append((path, reason_of(error)))
+                broken.append((path, one_line(error)))
     summary.check_broken(broken)
     if len(summary.paths) < 2:
         said = f": {'; '.join(summary.lines()[1:])}" if summary.skipped else ""
@@ -94,6 +93,8 @@ def _walk(summary):
     while folders or links:
         if folders:
             folder, real = folders.pop()
+            if Path(folder).parent == summary.folder:
+                summary.folders.append(Path(folder))
             for entry in _entries(folder, summary):
                 target = os.path.join(real, entry.name)
                 if entry.name.startswith(".") or entry.name.casefold() in SYSTEM:
@@ -134,7 +135,7 @@ def _entries(folder, summary):
             entries = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         if Path(folder) == summary.folder:
-            raise UserError(f"{shown(folder)} cannot be opened: {reason_of(error)}") from None
+            raise UserError(f"{shown(folder)} cannot be opened: {one_line(error)}") from None
         summary.skipped["folders that cannot be opened"].append(Path(folder))
         return []
     if any(entry.name == "config.json" and _is_run(entry) for entry in entries):

@@ -55,7 +55,6 @@ KINDS = (
 HINTS = {name: hint for name, _, _, hint in KINDS}
 BY_SUFFIX = {suffix: name for name, suffixes, _, _ in KINDS for suffix in suffixes.split()}
 NAMED = 3  # files that a message names
-DARK = 63  # of 255: the brightest value of images that look black
 GREY = ("1", "L", "LA", "La")  # modes of Pillow, with all that begin with I or F
 
 
@@ -66,30 +65,30 @@ class FolderSummary:
     Args:
         folder: the folder.
         paths: the images, in order.
+        folders: paths of the subfolders of the first level that were looked into.
         sizes: number of images by `(width, height)`.
         modes: number of images by Pillow's name of their mode, such as "RGB".
         skipped: paths of what is not used, by kind.
         frames: number of images with more frames or pages, of which the first is used.
-        unseen: number of files that `limit` left out.
+        unseen: paths of the files that `limit` left out, whatever they are.
         copies: number of images that equal an earlier one; None before they are decoded.
         deep: the images with 16 bits of grey.
         white: the value of white in these.
         largest: the largest value in these, or None.
-        brightest: the brightest value of all images in 8 bits, or None.
     """
 
     folder: Path
     paths: list[Path] = field(default_factory=list)
+    folders: list[Path] = field(default_factory=list)
     sizes: Counter = field(default_factory=Counter)
     modes: Counter = field(default_factory=Counter)
     skipped: dict[str, list[Path]] = field(default_factory=lambda: defaultdict(list))
     frames: int = 0
-    unseen: int = 0
+    unseen: list[Path] = field(default_factory=list)
     copies: int | None = None
     deep: list[Path] = field(default_factory=list)
     white: int = 65535
     largest: int | None = None
-    brightest: int | None = None
 
     @property
     def in_colour(self):
@@ -114,7 +113,7 @@ class FolderSummary:
         if self.copies:
             lines.append(f"copies of others: {self.copies:,}")
         if self.unseen:
-            lines.append(f"left out by `limit`: {self.unseen:,} files")
+            lines.append(f"left out by `limit`: {len(self.unseen):,} files")
         if self.frames:
             lines.append(f"with more frames or pages, of which the first is used: {self.frames:,}")
         if self.deep:
@@ -127,17 +126,14 @@ class FolderSummary:
             lines.append(f"skipped: {len(paths):,} {kind} ({self._some(paths)}){hint}")
         return lines
 
-    @property
-    def warnings(self):
-        """What looks wrong, a tuple of lines."""
-        if self.brightest is None or self.brightest > DARK:
-            return ()
-        factor = 255 // max(1, self.brightest)
-        return (
-            f"the brightest value of all images in {shown(self.folder)} is {self.brightest} of "
-            f"255, so they look black: make each brighter, as with `magick in.png -evaluate "
-            f"multiply {factor} out.png`",
-        )
+    def empty_folders(self):
+        """Names of the subfolders of the first level without images, as text to print.
+
+        The folders of runs are none of them, nor is one in which `limit` left out a file.
+        """
+        places = [*self.paths, *self.unseen, *self.skipped.get("folders of runs", [])]
+        used = {path.relative_to(self.folder).parts[0] for path in places}
+        return sorted(shown(folder.name) for folder in self.folders if folder.name not in used)
 
     def check_broken(self, broken):
         """Raises a `UserError` if there are files that cannot be read: `(path, reason)` pairs."""

@@ -34,13 +34,17 @@ def warnings_about_images(train, validation):
 
 def _about_values(images):
     low, high = np.quantile(images, (0.001, 0.999))
-    if high - low < EQUAL:
-        yield f"all images are of one value, {255 * low:.0f} of 255: there is nothing to learn"
-    elif high - low < RANGE:
+    first, last = round(255 * low), round(255 * high)
+    used = f"the images use only the values {first} to {last} of 0 to 255, so they"
+    if first == last:
+        yield f"all images are of one value, {first} of 255: there is nothing to learn"
+    elif high < RANGE:
         yield (
-            f"the images use only the values {255 * low:.0f} to {255 * high:.0f} of 0 to 255, so "
-            "they have hardly any contrast: spread them before training"
+            f"{used} look black: make each brighter, as with `magick in.png -evaluate multiply "
+            f"{255 // last} out.png`"
         )
+    elif high - low < RANGE:
+        yield f"{used} have hardly any contrast: spread them before training"
     elif len(images) > 1 and images.std(axis=0).mean() < EQUAL:
         yield "all images are nearly equal, so a model can only learn their mean"
 
@@ -49,11 +53,12 @@ def _about_copies(train, validation):
     """Images for validation that a model has seen in training, but for their last bits."""
     seen, new = _thumbnails(train), _thumbnails(validation)
     _, nearest = metrics.pairwise_distances_argmin_min(new, seen)
-    alike = np.mean(nearest < ALIKE * np.sqrt(new.shape[1]))
-    if alike > MANY:
+    alike = nearest < ALIKE * np.sqrt(new.shape[1])
+    if alike.mean() > MANY and alike.sum() > 1:  # one may be by chance
         yield (
-            f"{alike:.0%} of the validation images look like one for training, so validation says "
-            "little about new images: remove copies that are only scaled, cut or saved again"
+            f"{alike.mean():.0%} of the validation images look like one for training, so "
+            "validation says little about new images: remove copies that are only scaled, cut or "
+            "saved again"
         )
 
 

@@ -6,8 +6,8 @@ import io
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
-from genai_keras.data.arrays import reason_of
 from genai_keras.data.image_opening import open_image, unreadable
+from genai_keras.errors import one_line
 
 WHITE = 65535  # of 16 bits
 # What EXIF calls the orientation, and what has to be done to the stored image.
@@ -40,7 +40,7 @@ def decode_image(path, shape, white=WHITE):
         image = decode(path, white)
         image = fitted(image.convert("L" if channels == 1 else "RGB"), (width, height))
     except Exception as error:  # Pillow raises errors of many types
-        raise unreadable(path, reason_of(error)) from None
+        raise unreadable(path, one_line(error)) from None
     return np.asarray(image).reshape(shape)
 
 

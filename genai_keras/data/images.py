@@ -68,12 +68,9 @@ def load_images(
     if dataset == "folder":
         read = functools.partial(labels_of_file, labels) if labels else labels_of_folders
         size = image_size or DEFAULT_SIZE
-        found = read_folder(
-            data_dir, size, channels, limit, labels_of=read if conditional else None
+        parts, labels_of_parts, names = read_folder(
+            data_dir, size, channels, limit, read if conditional else None
         )
-        parts = found[:2]
-        if conditional:
-            labels_of_parts, names = found[2:]
     else:
         if dataset == "photos":
             train, validation = read_photos(image_size or DEFAULT_SIZE)
@@ -111,9 +108,9 @@ def _batches(part, batch_size, seed, value_range, binarize):
         fetch = lambda indices: tf.gather(pixels, indices)  # noqa: E731
     else:
         count, shape, fetch = len(part.paths), part.shape, part.fetch
-    more = {name: getattr(part, name, None) for name in ("paths", "summary")}
+    summary = getattr(part, "summary", None)
     scaled = lambda indices: scale(fetch(indices), value_range)  # noqa: E731
-    return Batches(scaled, count, tuple(shape), batch_size, seed, binarize, **more)
+    return Batches(scaled, count, tuple(shape), batch_size, seed, binarize, summary=summary)
 
 
 def scale(pixels, value_range=(-1, 1)):

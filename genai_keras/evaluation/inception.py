@@ -13,8 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from genai_keras.data.arrays import reason_of
-from genai_keras.errors import UserError
+from genai_keras.errors import UserError, one_line
 from genai_keras.evaluation.bootstrap import Figure
 from genai_keras.evaluation.distances import frechet_distance
 from genai_keras.evaluation.features import checked_images
@@ -46,7 +45,7 @@ def load_inception(path):
         try:
             network.load_weights(path)
         except Exception as error:  # HDF5 and Keras raise errors of many types
-            reason = reason_of(error)
+            reason = one_line(error)
         else:
             pooled = network.layers[-2 if classifier else -1].output
             return keras.Model(network.input, pooled)

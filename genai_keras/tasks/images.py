@@ -9,7 +9,7 @@ from PIL import Image
 from genai_keras.callbacks.images import ImageGrid
 from genai_keras.data.classes import doubts_about_classes, find_classes, frequencies
 from genai_keras.data.datasets import DATASETS
-from genai_keras.data.image_checks import COMPARED, in_unit, warnings_about_images
+from genai_keras.data.image_checks import COMPARED, LOOKED_AT, in_unit, warnings_about_images
 from genai_keras.data.images import load_images, to_pixels
 from genai_keras.errors import UsageError, UserError
 from genai_keras.evaluation.features import load_feature_extractor
@@ -50,10 +50,8 @@ class Images(Task):
 
     def look(self, data, value_range=(0, 1)):
         train, validation, names = data.train, data.validation, data.train.class_names
-        dataset, count = self.options.dataset, SHOWN
-        lines, warnings = [], []
-        if summary := train.summary:
-            lines, warnings = summary.lines(), list(summary.warnings)
+        dataset = self.options.dataset
+        lines, warnings = train.summary.lines() if train.summary else [], []
         height, width, channels = train.element_shape
         lines.append(
             f"images: {train.count:,} for training and {validation.count:,} for validation, each "
@@ -61,15 +59,14 @@ class Images(Task):
         )
         if train.classes:
             lines.append(f"labels for training: {frequencies(train.labels, names)}")
-            root = self.options.data_dir
-            is_named_by_folders = dataset == "folder" and not self.options.labels
-            doubt = doubts_about_classes(train.labels, names, root if is_named_by_folders else None)
+            named_by_folders = dataset == "folder" and not self.options.labels
+            empty = train.summary.empty_folders() if named_by_folders else ()
+            doubt = doubts_about_classes(train.labels, names, empty)
             warnings += [doubt] if doubt else []
+        images = in_unit(train, COMPARED if dataset in OWN else SHOWN, value_range)
         if dataset in OWN:
-            count = COMPARED
-        images = in_unit(train, count, value_range)
-        if dataset in OWN:
-            warnings += warnings_about_images(images, in_unit(validation, count, value_range))
+            others = in_unit(validation, LOOKED_AT, value_range)
+            warnings += warnings_about_images(images, others)
         sheet = image_grid(images[:SHOWN], value_range=(0, 1))
         title = (
             f"{min(SHOWN, len(images))} of {train.count:,} training images, as a model sees them"
@@ -109,7 +106,8 @@ class Images(Task):
     def score(self, run, request):
         # Samples of a VAE are always grey, and so are the real images.
         data = run.load(value_range=(0, 1), binarize=False)
-        return self._score_likelihood(run, request) + score_samples(self, run, request, data)
+        rows = self._score_likelihood(run, request, data.validation)
+        return rows + score_samples(self, run, request, data)
 
     def facts(self, run):
         facts = {**super().facts(run), "size": self.options.image_size}
@@ -121,11 +119,11 @@ class Images(Task):
             facts["labels"] = self.options.conditional
         return facts
 
-    def _score_likelihood(self, run, request):
+    def _score_likelihood(self, run, request, validation):
         model = run.model
         if not hasattr(model, "log_importance_weights"):
             return []  # a GAN has no likelihood
-        validation = run.load().validation
+        validation = dataclasses.replace(validation, binarize=self.options.binarizes)
         x = validation.first(request.likelihoods)
         labels = validation.labels[: len(x)] if model.classes else None
         ladder = None

@@ -14,11 +14,13 @@ import tarfile
 import tracemalloc
 import warnings
 import zipfile
+import zlib
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from helpers import png_chunk, png_file, refused
 from keras.src.utils import file_utils
 from PIL import Image
 
@@ -28,7 +30,6 @@ from genai_keras.data.images import load_images, to_pixels
 from genai_keras.data.pairs import load_pairs
 from genai_keras.data.text import load_text
 from genai_keras.data.tokenizers import load_tokenizer
-from genai_keras.errors import UserError
 from genai_keras.runs import load_run
 
 RANDOM = np.random.default_rng(0)
@@ -39,16 +40,6 @@ LABELS = np.arange(6, dtype="uint8")
 
 def everything(batches):
     return to_pixels(np.concatenate(list(batches.in_order().as_numpy_iterator())))
-
-
-def refused(read, *wanted):
-    """The message of a `UserError` in one line that has all the wanted words."""
-    with pytest.raises(UserError) as failure:
-        read()
-    message = str(failure.value)
-    assert "\n" not in message and len(message) < 800
-    for each in wanted:
-        assert str(each) in message, message
 
 
 @contextlib.contextmanager
@@ -442,16 +433,7 @@ def images(tmp_path):
 
 def png_of(width, height):
     """A PNG of a few bytes that declares to be of any size."""
-    import zlib
-
-    def chunk(kind, data):
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
-
-    header = struct.pack(">2I5B", width, height, 8, 0, 0, 0, 0)
-    data = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(9))) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + data
+    return png_file(width, height, png_chunk(b"IDAT", zlib.compress(bytes(9))))
 
 
 def gif_of(width, height):

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from genai_keras.data import folder as folder_module
 from genai_keras.data.folder import read_folder
 from genai_keras.errors import UserError
 
@@ -75,14 +76,14 @@ def test_equal_images_are_in_one_part_however_they_are_encoded(tmp_path, seed):
     (tmp_path / "once").mkdir()
     for number, image in enumerate(scenes):
         image.save(tmp_path / "once" / f"{number}.png")
-    once = read_folder(tmp_path / "once", SIZE, 3)
+    once = read_folder(tmp_path / "once", SIZE, 3)[0]
     for number, image in enumerate(scenes):
         known = ENCODINGS if number % 2 else {**ENCODINGS, **FOR_GREY}
         for name in random.choice(list(known), 4, replace=False):
             folder = tmp_path / "again" / name
             folder.mkdir(parents=True, exist_ok=True)
             known[name](folder / f"{number}", image)
-    again = read_folder(tmp_path / "again", SIZE, 3)
+    again = read_folder(tmp_path / "again", SIZE, 3)[0]
     assert sum(len(part.paths) for part in again) == 24 * 4
     assert again[0].summary.copies == 24 * 3
     assert [rows(part) for part in again] == [rows(part) for part in once]
@@ -98,7 +99,7 @@ def test_what_is_equal_once_it_is_cropped_is_in_one_part(tmp_path):
             for folder, place in (("one", number), ("other", 2 - number)):
                 (tmp_path / folder).mkdir(exist_ok=True)
                 bordered.save(tmp_path / folder / f"{seed}-{place}.png")
-    one, other = read_folder(tmp_path / "one", SIZE), read_folder(tmp_path / "other", SIZE)
+    one, other = read_folder(tmp_path / "one", SIZE)[0], read_folder(tmp_path / "other", SIZE)[0]
     assert one[0].summary.copies == 60
     assert not rows(one[0]) & rows(one[1])
     assert [rows(part) for part in one] == [rows(part) for part in other]
@@ -107,9 +108,9 @@ def test_what_is_equal_once_it_is_cropped_is_in_one_part(tmp_path):
 def test_the_parts_do_not_depend_on_the_size(tmp_path):
     for seed in range(40):
         Image.fromarray(scene(seed)).save(tmp_path / f"{seed}.png")
-    expected = [part.paths for part in read_folder(tmp_path, 16)]
+    expected = [part.paths for part in read_folder(tmp_path, 16)[0]]
     for size, channels in ((8, 3), (12, 1), (30, 3)):
-        assert [part.paths for part in read_folder(tmp_path, size, channels)] == expected
+        assert [part.paths for part in read_folder(tmp_path, size, channels)[0]] == expected
 
 
 @pytest.mark.parametrize("colour", ["white", "black", "red", (0, 0, 0, 0)])
@@ -125,18 +126,18 @@ def test_equal_images_alone_are_refused_before_training(tmp_path, colour):
 def test_few_images_are_read(tmp_path, count):
     for seed in range(count):
         Image.fromarray(scene(seed)).save(tmp_path / f"{seed}.png")
-    parts = read_folder(tmp_path, 16)
+    parts = read_folder(tmp_path, 16)[0]
     assert [len(part.paths) for part in parts] == [count - 1, 1]
 
 
-def test_grey_and_colour_together_are_kept_up_to_the_memory_that_all_need(tmp_path):
+def test_grey_and_colour_together_are_kept_up_to_the_memory_that_all_need(tmp_path, monkeypatch):
     for seed in range(10):
         Image.fromarray(scene(seed, grey=seed > 0)).save(tmp_path / f"{seed}.png")
     most = 10 * SIZE * SIZE * 3
-    kept, streamed = (
-        read_folder(tmp_path, SIZE, memory=most),
-        read_folder(tmp_path, SIZE, memory=most - 1),
-    )
+    monkeypatch.setattr(folder_module, "MEMORY", most)
+    kept, _, _ = read_folder(tmp_path, SIZE)
+    monkeypatch.setattr(folder_module, "MEMORY", most - 1)
+    streamed, _, _ = read_folder(tmp_path, SIZE)
     for part, other in zip(kept, streamed, strict=True):
         assert part.paths == other.paths and other.pixels is None
         assert np.array_equal(other.fetch(np.arange(len(part.paths))), part.pixels)

@@ -304,7 +304,8 @@ IMAGES = ["png", "jpg", "gif", "bmp", "webp", "tif", "avif", "jp2", "ppm", "qoi"
 
 @pytest.mark.parametrize("kind", IMAGES)
 @pytest.mark.parametrize("mode", ["RGB", "LA", "I;16"])
-def test_images(tmp_path, kind, mode, capfd):
+def test_images(tmp_path, kind, mode, capfd, monkeypatch):
+    monkeypatch.setattr(folder_module, "MEMORY", 0)
     if mode == "LA" and kind not in ("png", "webp", "tif"):
         mode = "RGB" if kind in ("qoi", "ico", "dds", "avif") else "L"
     if mode == "I;16" and kind not in ("png", "tif", "ppm", "jp2"):
@@ -322,7 +323,7 @@ def test_images(tmp_path, kind, mode, capfd):
     expected = []
 
     def read():
-        parts = folder_module.read_folder(tmp_path, 8, memory=0)
+        parts = folder_module.read_folder(tmp_path, 8)[0]
         return {
             each.name: pixels
             for part in parts

@@ -61,6 +61,17 @@ def test_little_contrast_is_told_with_the_values(low):
         assert about(*good) == []
 
 
+@pytest.mark.parametrize(("bits", "most", "factor"), [(4, 15, 17), (1, 1, 255), (2, 3, 85)])
+def test_images_that_look_black_are_told_once_with_the_factor_that_mends_them(bits, most, factor):
+    """As colours of 12 bits in 16, in which only the higher byte is read; or numbers of classes."""
+    levels = np.random.default_rng(0).integers(0, 2**bits, (2, 40, 8, 8, 3))
+    said, *others = about(*(levels / 255).astype("float32"))
+    assert not others or most < 4  # of which thumbnails look alike
+    assert f"values 0 to {most} of 0 to 255" in said and "look black" in said
+    assert f"multiply {factor} out.png" in said
+    assert about(*(levels * factor / 255).astype("float32")) == []
+
+
 def test_a_few_bright_pixels_do_not_hide_little_contrast():
     train = noise(200, 0, 0.4, 0.5)
     train[0, 0, :4] = 1
@@ -111,6 +122,15 @@ def test_one_copy_among_many_is_no_warning():
     assert about(train, new) == []
     new[1:3] = train[6:8]  # now it is more than one in twenty
     assert "8% of the validation images" in the_only_one(train, new)
+
+
+@pytest.mark.parametrize("count", [1, 19])
+def test_among_few_images_one_copy_is_no_warning_and_two_are(count):
+    train, new = noise(100, 0), noise(count, 1)
+    new[0] = train[5]
+    assert about(train, new) == []
+    new = np.concatenate([new, train[6:7]])
+    assert f"{2 / len(new):.0%} of the validation images" in the_only_one(train, new)
 
 
 def test_noise_is_no_warning():

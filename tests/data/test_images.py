@@ -211,22 +211,23 @@ def test_copies_of_a_image_are_in_one_part(images):
     for copy in range(4):
         for path in sorted((images / "a").glob("?.png")):
             (images / "a" / f"copy{copy}-{path.name}").write_bytes(path.read_bytes())
-    train, validation = (part.pixels for part in read_folder(images, 8))
+    train, validation = (part.pixels for part in read_folder(images, 8)[0])
     assert len(train) + len(validation) == 70
     assert not rows(train) & rows(validation)
 
 
 def test_adding_images_moves_few_others(images):
-    before = read_folder(images, 8)[1].pixels
+    before = read_folder(images, 8)[0][1].pixels
     for index in range(100, 110):
         save_image(images / "b" / f"{index}.png", index)
-    train = read_folder(images, 8)[0].pixels
+    train = read_folder(images, 8)[0][0].pixels
     assert len(rows(before) & rows(train)) <= 1  # a tenth of ten more may take one's place
 
 
-def test_a_streamed_folder_gives_the_same_images(images):
-    kept = read_folder(images, 8)
-    streamed = read_folder(images, 8, memory=100)
+def test_a_streamed_folder_gives_the_same_images(images, monkeypatch):
+    kept = read_folder(images, 8)[0]
+    monkeypatch.setattr(folder_module, "MEMORY", 100)
+    streamed = read_folder(images, 8)[0]
     for part, stream in zip(kept, streamed, strict=True):
         assert stream.pixels is None and stream.paths == part.paths
         indices = np.arange(len(stream.paths))[::-1]
@@ -250,11 +251,11 @@ def test_alpha_becomes_white_and_grey_stays_grey(tmp_path):
     assert decode_image(tmp_path / "half.png", (4, 4, 1)) == pytest.approx(
         np.full((4, 4, 1), round(100 * 128 / 255 + 255 * 127 / 255)), abs=1
     )
-    train, _ = read_folder(tmp_path, 4)
+    (train, _), _, _ = read_folder(tmp_path, 4)
     assert train.shape[-1] == 3  # one of the two is in colour
     (tmp_path / "clear.png").unlink()
     save_image(tmp_path / "grey.png", 1, "L")
-    assert read_folder(tmp_path, 4)[0].shape[-1] == 1
+    assert read_folder(tmp_path, 4)[0][0].shape[-1] == 1
 
 
 def test_sixteen_bits_palettes_and_orientation(tmp_path):
