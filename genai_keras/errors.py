@@ -6,6 +6,7 @@ import sys
 import textwrap
 
 LONGEST = 400  # characters of a failure that is told in one line
+NAMED = 8  # names in a message
 # What Keras and TensorFlow say around the message proper of an error: where a graph was made.
 AROUND = re.compile(
     r"Graph execution error|Detected at node|File \"|\[\[\{\{node|Hint: |Traceback \(|<stack trace"
@@ -25,6 +26,12 @@ def one_line(error):
     words = " ".join(" ".join(kept).split()).replace("`", "'")  # backticks are for our arguments
     words = "".join(each if each.isprintable() else "?" for each in words)
     return textwrap.shorten(words, LONGEST, placeholder="...") or type(error).__name__
+
+
+def listed(names):
+    """The first of some names, as a text."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED + 2 else ""
+    return ", ".join(names[: NAMED if more else None]) + more
 
 
 def warn(messages):

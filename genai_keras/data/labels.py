@@ -12,8 +12,8 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
-from genai_keras.data.classes import composed, listed
-from genai_keras.errors import UserError
+from genai_keras.data.classes import composed
+from genai_keras.errors import UserError, listed
 
 TRAINING = {"train", "training"}
 PARTS = TRAINING | {"val", "valid", "validation", "dev", "test", "testing"}

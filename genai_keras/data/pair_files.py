@@ -11,7 +11,7 @@ from pathlib import Path
 from genai_keras.data.decoding import SURROGATES
 from genai_keras.data.reading import normalize_sentence, rows_of
 from genai_keras.data.summaries import are_numbers, shorten
-from genai_keras.errors import UsageError, UserError
+from genai_keras.errors import UsageError, UserError, listed
 
 # A first row names the columns if both of its cells are among these words.
 HEADERS = """
@@ -209,7 +209,7 @@ def _place(wanted, names, path, columns):
         return names.index(wanted)
     if re.fullmatch("[1-9][0-9]{0,3}", wanted):
         return int(wanted) - 1
-    known = ", ".join(shorten(each, 15) for each in names[:8])
+    known = listed([shorten(each, 15) for each in names])
     raise UsageError(f"`columns={columns}`: the columns of {path} are {known}")
 
 

@@ -15,7 +15,6 @@ from genai_keras.data.classes import (
     classes_to_json,
     doubts_about_classes,
     find_classes,
-    listed,
     read_classes,
 )
 from genai_keras.data.images import load_images, to_pixels
@@ -278,7 +277,6 @@ def test_names_of_classes_are_found_and_unknown_ones_listed():
             find_classes([asked], among)
         said = f"`label={asked}` is none of the classes, which are {words}"
         assert str(failure.value) == said
-    assert listed([str(n) for n in range(10)]) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9"
 
 
 def test_few_images_of_a_class_are_told(tmp_path):

@@ -136,6 +136,9 @@ def test_names_choose_in_json():
     assert read(text, "fr, en")[0] == [(target, source) for source, target in PAIRS]
     assert "are id, en, note, fr" in refusal(text, "en,de", error=UsageError)
     assert "line 1 of pairs.tsv has an empty target" in refusal(text, "en,note")
+    wide = json.dumps({f"name {n}": "x" for n in range(11)})
+    said = "are name 0, name 1, name 2, name 3, name 4, name 5, name 6, name 7 and 3 more"
+    assert said in refusal(wide, "en,de", error=UsageError)
 
 
 def test_json_numbers_stay_as_they_are_written():
