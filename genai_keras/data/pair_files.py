@@ -141,23 +141,22 @@ def _read_json(filled, path):
     load = functools.partial(json.loads, parse_int=str, parse_float=str)
     errors = (ValueError, RecursionError)
     try:
-        first = load(filled[0][1])
+        whole = load("\n".join(line for _, line in filled))
     except errors:
-        try:  # a list in several lines
-            first = load("\n".join(line for _, line in filled))
-        except errors:
-            return None
-        if not isinstance(first, list):
-            return None
-    if isinstance(first, list) and any(isinstance(each, list | dict) for each in first):
-        values = [(f"entry {number}", each) for number, each in enumerate(first, 1)]
+        whole = None  # perhaps each line is JSON
+    if any(_are_entries(whole)):
+        values = [(f"entry {number}", each) for number, each in enumerate(whole, 1)]
     else:
         values = []
         for place, line in filled:
             try:
                 values.append((place, load(line)))
             except errors:
+                if not values:
+                    return None
                 raise UserError(f"{place} of {path} is no JSON, but the first line is") from None
+            if (entries := _are_entries(values[-1][1])) and all(entries):
+                raise UserError(f"{place} of {path} is a list of pairs: give each its own line")
     rows = [(place, _fields(value)) for place, value in values]
     names = list(rows[0][1])
     return Table(
@@ -165,6 +164,11 @@ def _read_json(filled, path):
         [(place, [_cell(fields.get(n), place, path) for n in names]) for place, fields in rows],
         names,
     )
+
+
+def _are_entries(value):
+    """Whether each value of a list is a list or an object; nothing for what is no list."""
+    return [isinstance(each, list | dict) for each in value] if isinstance(value, list) else []
 
 
 def _fields(value):

@@ -117,11 +117,13 @@ JSON = [{"en": source, "fr": target} for source, target in PAIRS]
         json.dumps(JSON, indent=2),
         "\n".join(json.dumps({"translation": each}) for each in JSON),
         "\n".join(json.dumps(list(each.values())) for each in JSON),
+        "\n".join(json.dumps([*each.values(), ["tag"], {}]) for each in JSON),
         json.dumps([list(each.values()) for each in JSON], indent=1),
         "\n".join(json.dumps(dict(reversed(each.items())) if i else each)
                   for i, each in enumerate(JSON)),
     ],
-    ids=["lines", "blank", "list", "pretty", "translation", "rows", "list of rows", "any order"],
+    ids=["lines", "blank", "list", "pretty", "translation", "rows", "tags", "list of rows",
+         "any order"],
 )  # fmt: skip
 def test_json(text):
     pairs, form, _ = read(text)
@@ -155,6 +157,10 @@ def test_json_numbers_stay_as_they_are_written():
         ('{"a": "x", "b": ["y"]}\n', "line 1 of pairs.tsv has an empty target"),
         ('{"a": "x", "b": "\\ud83d"}\n', "line 1 of pairs.tsv has half of a character"),
         ('{"only": "x"}\n', "has 1 columns"),
+        ("\n".join(map(json.dumps, [JSON[:3], JSON[3:]])), "line 1 of pairs.tsv is a list of"),
+        ((json.dumps(JSON[:2]) + "\n") * 50, "line 1 of pairs.tsv is a list of pairs: give each"),
+        ('[\n"a",\n"b"\n]', "line 1 of pairs.tsv has no tab"),
+        ('["a", "b"]\n' + json.dumps(JSON), "line 2 of pairs.tsv is a list of pairs"),
         ("[]\n", "has 0 columns"),
         ("{}\n", "has 0 columns"),
         ('{\n"a": 1\n}\n', "no tab"),
