@@ -107,7 +107,7 @@ def _read_table(text, path):
 def _read_csv(text, path):
     """A `Table` of text in which every row has as many columns; None if it is no CSV."""
     excel = re.match(r'\s*"?sep=(.)"?\n', text)  # a line that only Excel reads
-    text = text[excel.end() :] if excel else text
+    text = "\n" * excel[0].count("\n") + text[excel.end() :] if excel else text  # as many lines
     tables, problem = [], None
     for separator in excel[1] if excel else ",;":
         reader = csv.reader(

@@ -103,6 +103,11 @@ def test_csv_that_is_broken_is_named_by_its_line():
         "a,b\nc,d\ne,f,g\n", name="my.csv"
     )
     assert "line 2 of my.csv is no CSV" in refusal('a,b\n"c"d,e\n', name="my.csv")
+    for before in ("sep=,\n", '\n"sep=,"\n'):  # a line for Excel is a line
+        line = before.count("\n") + 2
+        assert f"line {line} of my.csv has an empty" in refusal(before + "a,b\n,d\n", name="my.csv")
+        assert f"line {line} of my.csv is no" in refusal(before + 'a,b\n"c"d,e\n', name="my.csv")
+        assert f"line {line} of my.csv has 3" in refusal(before + "a,b\nc,d,e\n", name="my.csv")
 
 
 JSON = [{"en": source, "fr": target} for source, target in PAIRS]
