@@ -33,13 +33,11 @@ class Table:
         form: how its columns are separated, in words.
         rows: `(place, cells)` of each row that is not blank; a place is such as "line 3".
         names: the names of its columns, for JSON; else None.
-        blank: number of blank rows.
     """
 
     form: str
     rows: list[tuple[str, list[str]]]
     names: list[str] | None = None
-    blank: int = 0
 
     def name(self, column):
         """The name of a column, or its number from 1."""
@@ -83,7 +81,7 @@ def read_pairs(text, path, columns=None):
         pairs[source, target] = None
     if not pairs:
         raise UserError(nothing)
-    skipped = {"header": has_header, "repeated": len(rows) - len(pairs), "blank": table.blank}
+    skipped = {"header": has_header, "repeated": len(rows) - len(pairs)}
     names = " and ".join(map(table.name, chosen))
     return list(pairs), f"{table.form}, columns {names}", skipped
 
@@ -100,8 +98,7 @@ def _read_table(text, path):
         if "\t" not in line:
             raise UserError(f"{place} of {path} has no tab between source and target")
     rows = [(place, list(map(normalize_sentence, line.split("\t")))) for place, line in filled]
-    blank = len(lines) - len(rows) - (lines[-1] == "")
-    return Table("separated by tabs", rows, blank=blank)
+    return Table("separated by tabs", rows)
 
 
 def _read_csv(text, path):

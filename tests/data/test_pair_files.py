@@ -264,7 +264,7 @@ def test_a_header_is_known_by_its_words_and_counted(first, is_header):
 def test_what_is_skipped_is_counted():
     pairs, _, skipped = read("a\tb\n\n \t \na\tb\n a\xa0\tb\nc\td")
     assert pairs == [("a", "b"), ("c", "d")]
-    assert skipped == {"header": 0, "repeated": 2, "blank": 2}
+    assert skipped == {"header": 0, "repeated": 2}
 
 
 def test_sentences_are_read_like_prompts():
