@@ -13,6 +13,7 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from genai_keras.data.classes import composed
+from genai_keras.data.decoding import decode
 from genai_keras.errors import UserError, listed
 
 TRAINING = {"train", "training"}
@@ -60,8 +61,9 @@ def labels_of_folders(paths, root):
 def labels_of_file(file, paths, root):
     """Labels from a CSV file with a file name, relative to a folder, and a label in each line.
 
-    It is in UTF-8 and separated by commas, semicolons or tabs. The first line is a header if its
-    first value is no image and has no suffix. Lines for other files than images have no effect.
+    It is in UTF-8, UTF-16 or UTF-32, and separated by commas, semicolons or tabs. The first line is
+    a header if its first value is no image and has no suffix. Lines for other files than images
+    have no effect.
 
     Args:
         file: path of the CSV file.
@@ -156,15 +158,11 @@ def _numbered(found, root):
 def _rows(file):
     """Yields the number and the values of each line that is not empty."""
     try:
-        text = Path(file).read_bytes().decode("utf-8-sig")  # a mark is not part of the first name
+        data = Path(file).read_bytes()
     except OSError as error:
         raise UserError(f"cannot read {file}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{file} is not in UTF-8 (see byte {error.start}): save it again in UTF-8"
-        ) from None
-    if "\0" in text:  # UTF-16 without a mark
-        raise UserError(f"{file} has NULs, so it is not in UTF-8: save it again in UTF-8")
+    text, _ = decode(data, file, can_be_named=False)
+    text = text.removeprefix("\ufeff")  # a mark is not part of the first name
     first = text.lstrip().partition("\n")[0]
     delimiter = "\t" if "\t" in first else ";" if ";" in first and "," not in first else ","
     rows = csv.reader(
