@@ -32,7 +32,6 @@ class Pairs:
         validation: the same for validation.
         source_tokenizer, target_tokenizer: tokenizers learnt from the training part.
         validation_texts: `(source, target)` of the validation part, in order.
-        left_out: number of pairs in both parts that were too long.
         fingerprint: hash of the file of `pairs`.
         summary: what was read, in a few lines.
     """
@@ -42,7 +41,6 @@ class Pairs:
     source_tokenizer: Tokenizer
     target_tokenizer: Tokenizer
     validation_texts: list[tuple[str, str]]
-    left_out: int = 0
     fingerprint: str | None = None
     summary: PairsSummary | None = None
 
@@ -190,7 +188,7 @@ def _load_file(own, columns, learn, deal, limit, max_length):
         tuple(warnings_about_pairs(own, *parts)),
     )
     fingerprint = fingerprint_of(repr(parts))
-    return Pairs(*batches, *tokenizers, parts[1], left_out, fingerprint, summary)
+    return Pairs(*batches, *tokenizers, parts[1], fingerprint, summary)
 
 
 def _split(pairs, path):
