@@ -12,7 +12,7 @@ from genai_keras.data.batches import Batches
 from genai_keras.data.pair_files import read_pairs
 from genai_keras.data.procedural import WORLDS
 from genai_keras.data.reading import normalize_sentence, read_own, warn_of_unknown
-from genai_keras.data.summaries import PairsSummary, unusual_in, warnings_about_pairs
+from genai_keras.data.summaries import PairsSummary, shorten, unusual_in, warnings_about_pairs
 from genai_keras.data.text import fingerprint_of
 from genai_keras.data.tokenizers import Tokenizer, learn_tokenizer
 from genai_keras.errors import UserError
@@ -120,10 +120,9 @@ def encode_sources(texts, tokenizer, length):
     tokens = [_encode_one(text, tokenizer) for text in texts]
     for text, each in zip(texts, tokens, strict=True):
         if len(each) > length:
-            shown = text if len(text) <= 40 else text[:40] + "..."
             raise UserError(
-                f'"{shown}" is too long: it has {len(each)} tokens with its end, but the model '
-                f"reads at most {length}"
+                f'"{shorten(text)}" is too long: it has {len(each)} tokens with its end, but the '
+                f"model reads at most {length}"
             )
     warn_of_unknown(texts, tokenizer)  # not above an error, which is one line
     return _pad(tokens, length)

@@ -283,3 +283,5 @@ def test_a_sentence_that_is_too_long_is_named():
         encode_sources(["ab", "abc"], tokenizer, 3)
     with pytest.raises(UserError, match=f'"{"a" * 40}..." is too long: it has 91 tokens'):
         encode_sources(["a" * 90], tokenizer, 3)
+    with pytest.raises(UserError, match="\"a 'limit=3' b\" is too long"):  # it is no argument
+        encode_sources(["a `limit=3` b"], tokenizer, 3)
