@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 import unicodedata
 from dataclasses import dataclass
 
@@ -160,10 +161,12 @@ def _load_file(own, columns, learn, deal, limit, max_length):
     train_texts = train_texts[:limit]
     tokenizers = learn(train_texts)
 
-    def is_short(pair):
-        return all(len(tokens) <= max_length for tokens in _encode([pair], tokenizers)[0])
-
-    parts = [list(filter(is_short, part)) for part in (train_texts, validation_texts)]
+    parts, encoded = [], []
+    for texts in (train_texts, validation_texts):
+        rows = zip(texts, _encode(texts, tokenizers), strict=True)
+        kept = [row for row in rows if max(map(len, row[1])) <= max_length]
+        parts.append([pair for pair, _ in kept])
+        encoded.append([tokens for _, tokens in kept])
     whole = len(train_texts) + len(validation_texts)
     left_out = whole - sum(map(len, parts))
     if not all(parts):
@@ -171,8 +174,7 @@ def _load_file(own, columns, learn, deal, limit, max_length):
             f"`max_length={max_length}` leaves no pairs for training or for validation: "
             f"{left_out} of {whole} are longer"
         )
-    train, validation = encoded = [_encode(part, tokenizers) for part in parts]
-    lengths = [max(map(len, side)) for side in zip(*train, *validation, strict=True)]
+    lengths = [max(map(len, side)) for side in zip(*itertools.chain(*encoded), strict=True)]
     shapes = tuple((length,) for length in lengths)
     batches = [deal(_look_up(tokens, lengths), len(tokens), shapes) for tokens in encoded]
     summary = PairsSummary(
@@ -217,10 +219,9 @@ def _learn(kind, sentences, vocabulary_size):
 
 
 def _encode(pairs, tokenizers):
-    return [
-        [_encode_one(text, each) for text, each in zip(pair, tokenizers, strict=True)]
-        for pair in pairs
-    ]
+    """Yields the tokens of the source and the target of each pair."""
+    for pair in pairs:
+        yield [_encode_one(text, each) for text, each in zip(pair, tokenizers, strict=True)]
 
 
 def _encode_one(text, tokenizer):
