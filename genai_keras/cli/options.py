@@ -28,11 +28,12 @@ SHOWING = "saving and showing"
 GROUPS = ("arguments", COMMON, DATA, NETWORK, OPTIMIZATION, IMAGES, TEXT, SAMPLES, SHOWING)
 
 # What a resumed run may change: none of these alters what a training step computes. (The data may
-# move; a checksum of their content shows that they are the same.)
+# move, or be saved in another form; a checksum of their content shows that they are the same.)
 FREE_TO_CHANGE = {
-    "epochs", "max_minutes", "save_every", "data_dir", "labels", "run_dir", "resume", "overwrite",
-    "dry_run", "verbose", "preview", "debug", "histograms", "evaluate", "evaluation_samples",
-    "prompt", "sample_length", "temperature", "top_k", "top_p", "beam_width", "length_penalty",
+    "epochs", "max_minutes", "save_every", "data_dir", "labels", "encoding", "columns", "run_dir",
+    "resume", "overwrite", "dry_run", "verbose", "preview", "debug", "histograms", "evaluate",
+    "evaluation_samples", "prompt", "sample_length", "temperature", "top_k", "top_p", "beam_width",
+    "length_penalty",
 }  # fmt: skip
 
 
@@ -202,8 +203,9 @@ class TrainConfig(Config):
 
     def announce(self):
         if self.verbose:
-            what = f"{self.command}: {self.preset}, learns {self.dataset}, {self.epochs} epochs"
-            print(f"{what}\nfolder: {self.run_dir}", flush=True)
+            epochs = f"{self.epochs} epoch{'s' if self.epochs > 1 else ''}"
+            print(f"{self.command}: {self.preset}, learns {self.dataset}, {epochs}")
+            print(f"folder: {self.run_dir}", flush=True)
 
     def conclude(self):
         if self.verbose and not self.dry_run:
