@@ -28,6 +28,13 @@ def one_line(error):
     return textwrap.shorten(words, LONGEST, placeholder="...") or type(error).__name__
 
 
+def printable(text):
+    """A text in which a line break or a byte that is no character is visible, as an escape."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
+
+
 def listed(names):
     """The first of some names, as a text."""
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED + 2 else ""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from genai_keras.cli.next_steps import say_where
-from genai_keras.errors import UsageError
+from genai_keras.errors import UsageError, printable
 from genai_keras.files import write_text
 
 FORMAT = 1  # of a run folder; raised when an older version cannot use what a newer one wrote
@@ -145,8 +145,12 @@ class Config:
 
     @staticmethod
     def in_flags(text):
-        """Replaces `argument` and `argument=value` in a message by the flags that are typed."""
-        return re.sub(r"`(\w+)(?:=([^`]+))?`", lambda found: flag_of(*found.groups()), text)
+        """A message as a line to print: with the flags that are typed, in printable characters.
+
+        They replace `argument` and `argument=value`. A line break is in the name of a file.
+        """
+        text = re.sub(r"`(\w+)(?:=([^`]+))?`", lambda found: flag_of(*found.groups()), text)
+        return printable(text)
 
 
 @dataclass
