@@ -145,12 +145,9 @@ class Config:
 
     @staticmethod
     def in_flags(text):
-        """A message as a line to print: with the flags that are typed, in printable characters.
-
-        They replace `argument` and `argument=value`. A line break is in the name of a file.
-        """
+        """A message to print, with flags instead of `argument` and `argument=value`."""
         text = re.sub(r"`(\w+)(?:=([^`]+))?`", lambda found: flag_of(*found.groups()), text)
-        return printable(text)
+        return printable(text)  # the name of a file may have a line break
 
 
 @dataclass
@@ -172,10 +169,7 @@ class TrainConfig(Config):
     resume: bool = option(False, "continue the run in --run-dir from its last checkpoint")
     overwrite: bool = option(False, "replace the run in --run-dir")
     dry_run: bool = option(False, "read the data, say what was read, and stop")
-    seed: int = option(
-        0, "seed; the same seed gives the same run",
-        at_least=0, at_most=2**32 - 2,
-    )  # fmt: skip
+    seed: int = option(0, "seed; the same seed gives the same run", at_least=0, at_most=2**32 - 2)
     limit: int | None = option(
         None, "largest number of samples (or characters) to use", DATA, at_least=2
     )
@@ -207,9 +201,8 @@ class TrainConfig(Config):
 
     def announce(self):
         if self.verbose:
-            epochs = f"{self.epochs} epoch{'s' if self.epochs > 1 else ''}"
-            print(f"{self.command}: {self.preset}, learns {self.dataset}, {epochs}")
-            print(f"folder: {self.run_dir}", flush=True)
+            what = f"{self.command}: {self.preset}, learns {self.dataset}, {self.epochs} epoch"
+            print(f"{what}{'s' if self.epochs > 1 else ''}\nfolder: {self.run_dir}", flush=True)
 
     def conclude(self):
         if self.verbose and not self.dry_run:
