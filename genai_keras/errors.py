@@ -5,6 +5,7 @@ import re
 import sys
 
 LONGEST = 400  # characters of a failure that is told in one line
+NAMED = 8  # names in a message
 # What Keras and TensorFlow say around the message proper of an error: where a graph was made.
 AROUND = re.compile(
     r"Graph execution error|Detected at node|File \"|\[\[\{\{node|Hint: |Traceback \(|<stack trace"
@@ -29,6 +30,19 @@ def one_line(error):
             words = words.rsplit(" ", 1)[0]
         words += "..."
     return words or type(error).__name__
+
+
+def printable(text):
+    """A text in which a line break or a byte that is no character is visible, as an escape."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
+
+
+def listed(names):
+    """The first of some names, as a text."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED + 2 else ""
+    return ", ".join(names[: NAMED if more else None]) + more
 
 
 def warn(*messages):
@@ -56,6 +70,9 @@ class UserError(ValueError):
     """A problem that the user can fix; the message says how. Ends a command with exit code 1."""
 
     exit_code = 1
+
+    def __init__(self, message):
+        super().__init__(printable(message))  # the name of a file may have a line break
 
 
 class UsageError(UserError):

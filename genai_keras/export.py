@@ -4,14 +4,13 @@ import sys
 
 from genai_keras.cli.command import command
 from genai_keras.cli.tool_options import ExportConfig
-from genai_keras.errors import UserError
+from genai_keras.errors import UserError, listed
 
 
 @command(ExportConfig)
 def main(config):
     """Exports a run for TensorFlow Serving or any TensorFlow program."""
     # Imported here because TensorFlow takes seconds, and --help should not.
-    from genai_keras.data.classes import listed
     from genai_keras.runs import load_run
     from genai_keras.tasks.serving import describe, export_run
 

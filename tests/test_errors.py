@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from genai_keras.errors import LONGEST, cleaning_up, one_line
+from genai_keras.errors import LONGEST, cleaning_up, listed, one_line
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,14 @@ def test_of_what_keras_and_tensorflow_say_it_is_the_message():
         divide(tf.constant(0.0))
     said = one_line(raised.value)
     assert "no number here" in said and "Detected at" not in said and "[[{{" not in said
+
+
+def test_of_many_names_the_first_are_listed():
+    names = [str(n) for n in range(40)]
+    assert listed([]) == "" and listed(["cats"]) == "cats"
+    assert listed(names[:10]) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9"  # "and 2 more" is no shorter
+    assert listed(names[:11]) == "0, 1, 2, 3, 4, 5, 6, 7 and 3 more"
+    assert listed(names) == "0, 1, 2, 3, 4, 5, 6, 7 and 32 more"
 
 
 def test_clean_up_that_fails_adds_a_line_and_replaces_nothing(capsys):

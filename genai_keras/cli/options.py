@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from genai_keras.cli.next_steps import say_where
-from genai_keras.errors import UsageError
+from genai_keras.errors import UsageError, printable
 from genai_keras.files import write_text
 
 FORMAT = 1  # of a run folder; raised when an older version cannot use what a newer one wrote
@@ -28,11 +28,12 @@ SHOWING = "saving and showing"
 GROUPS = ("arguments", COMMON, DATA, NETWORK, OPTIMIZATION, IMAGES, TEXT, SAMPLES, SHOWING)
 
 # What a resumed run may change: none of these alters what a training step computes. (The data may
-# move; a checksum of their content shows that they are the same.)
+# move, or be saved in another form; a checksum of their content shows that they are the same.)
 FREE_TO_CHANGE = {
-    "epochs", "max_minutes", "save_every", "data_dir", "labels", "run_dir", "resume", "overwrite",
-    "dry_run", "verbose", "preview", "debug", "histograms", "evaluate", "evaluation_samples",
-    "prompt", "sample_length", "temperature", "top_k", "top_p", "beam_width", "length_penalty",
+    "epochs", "max_minutes", "save_every", "data_dir", "labels", "encoding", "columns", "run_dir",
+    "resume", "overwrite", "dry_run", "verbose", "preview", "debug", "histograms", "evaluate",
+    "evaluation_samples", "prompt", "sample_length", "temperature", "top_k", "top_p", "beam_width",
+    "length_penalty",
 }  # fmt: skip
 
 
@@ -144,8 +145,9 @@ class Config:
 
     @staticmethod
     def in_flags(text):
-        """Replaces `argument` and `argument=value` in a message by the flags that are typed."""
-        return re.sub(r"`(\w+)(?:=([^`]+))?`", lambda found: flag_of(*found.groups()), text)
+        """A message to print, with flags instead of `argument` and `argument=value`."""
+        text = re.sub(r"`(\w+)(?:=([^`]+))?`", lambda found: flag_of(*found.groups()), text)
+        return printable(text)  # the name of a file may have a line break
 
 
 @dataclass
@@ -167,10 +169,7 @@ class TrainConfig(Config):
     resume: bool = option(False, "continue the run in --run-dir from its last checkpoint")
     overwrite: bool = option(False, "replace the run in --run-dir")
     dry_run: bool = option(False, "read the data, say what was read, and stop")
-    seed: int = option(
-        0, "seed; the same seed gives the same run",
-        at_least=0, at_most=2**32 - 2,
-    )  # fmt: skip
+    seed: int = option(0, "seed; the same seed gives the same run", at_least=0, at_most=2**32 - 2)
     limit: int | None = option(
         None, "largest number of samples (or characters) to use", DATA, at_least=2
     )
@@ -202,8 +201,8 @@ class TrainConfig(Config):
 
     def announce(self):
         if self.verbose:
-            what = f"{self.command}: {self.preset}, learns {self.dataset}, {self.epochs} epochs"
-            print(f"{what}\nfolder: {self.run_dir}", flush=True)
+            what = f"{self.command}: {self.preset}, learns {self.dataset}, {self.epochs} epoch"
+            print(f"{what}{'s' if self.epochs > 1 else ''}\nfolder: {self.run_dir}", flush=True)
 
     def conclude(self):
         if self.verbose and not self.dry_run:

@@ -76,7 +76,7 @@ def _path(text):
         raise ValueError("it is empty, so it names no file or folder")
     expanded = os.path.expanduser(text)
     no_home = os.environ.get("HOME") == "" or not os.path.isabs(expanded)
-    if expanded.startswith("~") or (text.startswith("~") and no_home):
+    if text.startswith("~") and no_home:
         raise ValueError(f"the home folder in {text!r} is not known: give the whole path")
     # `./~x` names a file here, but would begin with `~` as a path, and be a home folder next time.
     return Path(expanded).absolute() if str(Path(expanded)).startswith("~") else Path(expanded)

@@ -5,11 +5,10 @@ import unicodedata
 
 import numpy as np
 
-from genai_keras.errors import UsageError, UserError
+from genai_keras.errors import UsageError, UserError, listed
 
 CLASSES = "classes.json"  # file with the names of the classes, in a run and in an export
 FEW = 20  # training images of a class that are hardly enough
-NAMED = 8  # names in a message
 
 
 def doubts_about_classes(labels, names, empty=()):
@@ -53,12 +52,6 @@ def find_classes(asked, names):
         if composed(each) not in known:
             raise UsageError(f"`label={each}` is none of the classes, which are {listed(names)}")
     return [known[composed(each)] for each in asked]
-
-
-def listed(names):
-    """The first of some names, as a text."""
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED + 2 else ""
-    return ", ".join(names[: NAMED if more else None]) + more
 
 
 def classes_to_json(names):

@@ -26,6 +26,7 @@ SURROGATES = re.compile("[\ud800-\udfff]")  # halves of characters
 
 UNPACK = "unpack it, for example with "
 AS_TEXT = "save it as plain text in UTF-8"
+AGAIN = "save it again in UTF-8"
 AS_TABLE = "save it as CSV in UTF-8, or as text separated by tabs"
 # How files begin that are no text: a pattern, what they are, and what to do.
 KINDS = [
@@ -53,7 +54,7 @@ KINDS = [
 ]
 
 
-def decode(data, path, encoding=None):
+def decode(data, path, encoding=None, can_be_named=True):
     """The text in a file's bytes, and the name of the encoding.
 
     Without a name it is UTF-8, or UTF-16 or UTF-32 if the bytes have their mark. Without a mark
@@ -64,34 +65,41 @@ def decode(data, path, encoding=None):
         data: the bytes.
         path: of the file, for messages.
         encoding: name of an encoding of Python, or None.
+        can_be_named: whether the user can give this name, for messages.
 
     Raises:
         UserError: the file is no text, or in another encoding. The message shows how each plausible
-            encoding reads it.
+            encoding reads it if the user can name one.
         UsageError: there is no such encoding.
     """
+
+    def refuse(problem, encodings=None):
+        advice = _advise(data, encodings) if can_be_named else AGAIN
+        raise UserError(f"{path} {problem}: {advice}")
+
     for pattern, kind, advice in KINDS:
         if pattern.match(data):
             advice = advice.format(path=shlex.quote(str(path)))
             raise UserError(f"{path} is {kind}, not text: {advice}")
     if encoding is not None:
-        return _decode_as(encoding, data, path, "so name another"), encoding
+        return _decode_as(encoding, data, path, ", so name another `encoding`"), encoding
     marked = next((name for mark, name in MARKS if data.startswith(mark)), None)
     if marked:
-        return _decode_as(marked, data, path, "as its first bytes say: name its"), marked
+        advice = "name its `encoding`" if can_be_named else AGAIN
+        return _decode_as(marked, data, path, f", as its first bytes say: {advice}"), marked
     if b"\0" in data:
         found = next(filter(lambda name: _obeys(name, data), WIDE), None)
         if found:
             return data.decode(found), found
-        _refuse(f"{path} has a NUL (see byte {data.index(0)}), so it is not text in UTF-8", data)
+        refuse(f"has a NUL (see byte {data.index(0)}), so it is not text in UTF-8")
     if b"\x1b$" in data:  # ASCII, which is UTF-8, with commands to change the alphabet
         place = data.index(b"\x1b$")
-        _refuse(f"{path} is not in UTF-8 (see byte {place})", data, ("iso2022_jp", "iso2022_kr"))
+        refuse(f"is not in UTF-8 (see byte {place})", ("iso2022_jp", "iso2022_kr"))
     try:
         return data.decode("utf-8"), "utf-8"
     except UnicodeDecodeError as error:
         place = error.start
-    _refuse(f"{path} is not in UTF-8 (see byte {place})", data)
+    refuse(f"is not in UTF-8 (see byte {place})")
 
 
 def _decode_as(encoding, data, path, advice):
@@ -115,7 +123,7 @@ def _decode_as(encoding, data, path, advice):
         # A byte-order mark that is read the wrong way round is U+FFFE.
         if not SURROGATES.search(text) and "\ufffe" not in text:
             return text
-    raise UserError(f"{path} is not in {encoding}{place}, {advice} `encoding`")
+    raise UserError(f"{path} is not in {encoding}{place}{advice}")
 
 
 def _obeys(wide, data):
@@ -153,19 +161,17 @@ def _try(encoding, data):
     return None if any(found) else text
 
 
-def _refuse(problem, data, encodings=None):
-    """Raises a `UserError` that shows how plausible encodings read the bytes."""
+def _advise(data, encodings=None):
+    """What to do about bytes that are not in UTF-8: how plausible encodings read them."""
     readings = {}
     for name in encodings or _plausible(data):
         text = _try(name, data)
         if text is not None and (sample := _sample(text)) not in readings.values():
             readings[name.replace("_", "-")] = sample
     shown = ", ".join(f'`encoding={name}` "{readings[name]}"' for name in [*readings][:SHOWN])
-    raise UserError(
-        f"{problem}: choose the encoding that reads it right: {shown}"
-        if shown
-        else f"{problem}: it may not be text; if it is, name its encoding with `encoding`"
-    )
+    if shown:
+        return f"choose the encoding that reads it right: {shown}"
+    return "it may not be text; if it is, name its encoding with `encoding`"
 
 
 def _plausible(data):

@@ -9,7 +9,7 @@ import numpy as np
 
 from genai_keras.data.folder_summary import BY_SUFFIX, FolderSummary, kind_of
 from genai_keras.data.image_decoding import is_deep
-from genai_keras.data.image_opening import open_image, shown
+from genai_keras.data.image_opening import open_image
 from genai_keras.errors import UsageError, UserError, one_line
 
 # Names that systems and programs give to their own files, in small letters; and all with a dot.
@@ -60,9 +60,7 @@ def find_images(data_dir, limit=None):
     if len(summary.paths) < 2:
         said = f": {'; '.join(summary.lines()[1:])}" if summary.skipped else ""
         count = "fewer than two images" if summary.paths else "no images"
-        raise UserError(
-            f"there are {count} in {shown(summary.folder)}, but it needs at least two{said}"
-        )
+        raise UserError(f"there are {count} in {summary.folder}, but it needs at least two{said}")
     return summary
 
 
@@ -72,16 +70,16 @@ def _check_folder(data_dir):
     folder = Path(data_dir)
     if folder.is_file():
         raise UserError(
-            f"{shown(folder)} is a file: `data_dir` must name the folder of your images; unpack "
+            f"{folder} is a file: `data_dir` must name the folder of your images; unpack "
             "an archive first"
         )
     if not folder.is_dir():
         raise UserError(
-            f"there is no folder {shown(folder)}: `data_dir` must name the folder of your images"
+            f"there is no folder {folder}: `data_dir` must name the folder of your images"
         )
     if _is_run(folder / "config.json"):
         raise UserError(
-            f"{shown(folder)} is the folder of a run: `data_dir` must name one with your images"
+            f"{folder} is the folder of a run: `data_dir` must name one with your images"
         )
     return folder
 
@@ -135,7 +133,7 @@ def _entries(folder, summary):
             entries = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         if Path(folder) == summary.folder:
-            raise UserError(f"{shown(folder)} cannot be opened: {one_line(error)}") from None
+            raise UserError(f"{folder} cannot be opened: {one_line(error)}") from None
         summary.skipped["folders that cannot be opened"].append(Path(folder))
         return []
     if any(entry.name == "config.json" and _is_run(entry) for entry in entries):

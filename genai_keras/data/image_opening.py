@@ -9,7 +9,7 @@ import zlib
 
 from PIL import Image, UnidentifiedImageError
 
-from genai_keras.errors import UserError
+from genai_keras.errors import UserError, printable
 
 # Those that Pillow knows by their first bytes and decodes by itself, in little memory if they are
 # damaged. For some others it runs external programs.
@@ -120,11 +120,9 @@ def _checked_png(file):
 
 def shown(path):
     """A path as text in which a line break or a byte that is no character is visible."""
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in str(path)
-    )
+    return printable(str(path))
 
 
 def unreadable(path, reason):
     """The `UserError` for a file that is named like an image or begins like one."""
-    return UserError(f"{shown(path)} cannot be read as an image ({reason}): repair or remove it")
+    return UserError(f"{path} cannot be read as an image ({reason}): repair or remove it")

@@ -12,9 +12,9 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
-from genai_keras.data.classes import composed, listed
-from genai_keras.data.image_opening import shown
-from genai_keras.errors import UserError
+from genai_keras.data.classes import composed
+from genai_keras.data.decoding import decode
+from genai_keras.errors import UserError, listed
 
 TRAINING = {"train", "training"}
 PARTS = TRAINING | {"val", "valid", "validation", "dev", "test", "testing"}
@@ -40,17 +40,17 @@ def labels_of_folders(paths, root):
     folders = {parts[0] for parts in places if len(parts) > 1}
     lower = {name.lower(): name for name in sorted(folders)}
     if lower.keys() <= PARTS and (training := TRAINING & lower.keys()):
-        raise _refusal(
+        raise UserError(
             f"the subfolders of {root} are the parts {listed(sorted(folders))}, not classes: use "
             f"`data_dir={root / lower[min(training)]}`, which is divided automatically"
         )
     if not folders:
-        raise _refusal(
+        raise UserError(
             f"{root} has no subfolders with images, which `conditional` takes as classes: make one "
             "for each class, or give `labels`, a CSV file"
         )
     if outside:
-        raise _refusal(
+        raise UserError(
             f"{root} has images beside its subfolders, which `conditional` takes as classes "
             f"({len(outside)} of {len(paths)}, first {outside[0]}): move them into one, or give "
             "`labels`, a CSV file"
@@ -61,8 +61,9 @@ def labels_of_folders(paths, root):
 def labels_of_file(file, paths, root):
     """Labels from a CSV file with a file name, relative to a folder, and a label in each line.
 
-    It is in UTF-8 and separated by commas, semicolons or tabs. The first line is a header if its
-    first value is no image and has no suffix. Lines for other files than images have no effect.
+    It is in UTF-8, UTF-16 or UTF-32, and separated by commas, semicolons or tabs. The first line is
+    a header if its first value is no image and has no suffix. Lines for other files than images
+    have no effect.
 
     Args:
         file: path of the CSV file.
@@ -77,7 +78,7 @@ def labels_of_file(file, paths, root):
             or two; there is no such file; or there is only one class.
     """
     if not Path(file).is_file():
-        raise _refusal(f"there is no file {file}: `labels` must name a CSV file")
+        raise UserError(f"there is no file {file}: `labels` must name a CSV file")
     numbers = {_normal(path): number for number, path in enumerate(paths)}
     found, lines, unknown = [None] * len(paths), {}, []
     for index, (line, cells) in enumerate(_rows(file)):
@@ -86,13 +87,13 @@ def labels_of_file(file, paths, root):
         if index == 0 and number is None and not PurePath(cells[0]).suffix:
             continue  # a header
         if len(cells) != 2 or not all(cells):
-            raise _refusal(f"line {line} of {file} must have two values: a file and its label")
+            raise UserError(f"line {line} of {file} must have two values: a file and its label")
         name, label = cells
         if number is None:
             if not any(map(os.path.isfile, places)):
                 unknown.append((line, name))
         elif number in lines:
-            raise _refusal(
+            raise UserError(
                 f"line {line} of {file} labels {name} again, after line {lines[number]}: an image "
                 "has one label"
             )
@@ -100,13 +101,13 @@ def labels_of_file(file, paths, root):
             found[number], lines[number] = label, line
     if unknown:
         (line, name), *more = unknown
-        raise _refusal(
+        raise UserError(
             f"line {line} of {file} names {name}, but {root} has no such image"
             f"{f' (nor those of {len(more)} more lines)' if more else ''}: names are relative to it"
         )
     missing = [path for path, label in zip(paths, found, strict=True) if label is None]
     if missing:
-        raise _refusal(
+        raise UserError(
             f"{file} has no label for {len(missing)} of {len(paths)} images in {root}, first "
             f"{missing[0].relative_to(root)}: add it, or move the images elsewhere"
         )
@@ -136,13 +137,8 @@ def divided_by_class(keys, labels):
     for each in of_class.values():
         chosen.update(sorted(each)[: len(each) // 10 or len(each) > 1])
     if not chosen:
-        raise _refusal("no class has two different images: validation needs the second one")
+        raise UserError("no class has two different images: validation needs the second one")
     return [key in chosen for key in keys]
-
-
-def _refusal(message):
-    """A `UserError` in one line, whatever the names of files are."""
-    return UserError(shown(message))
 
 
 def _numbered(found, root):
@@ -150,9 +146,9 @@ def _numbered(found, root):
     names = sorted(set(map(composed, found)), key=_natural)
     for name in names:
         if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
-            raise _refusal(f"the class {name!r} in {root} cannot be printed: rename it")
+            raise UserError(f"the class {name!r} in {root} cannot be printed: rename it")
     if len(names) == 1:
-        raise _refusal(
+        raise UserError(
             f"all images in {root} are of one class, {names[0]}: `conditional` needs at least two"
         )
     numbers = {name: number for number, name in enumerate(names)}
@@ -162,15 +158,11 @@ def _numbered(found, root):
 def _rows(file):
     """Yields the number and the values of each line that is not empty."""
     try:
-        text = Path(file).read_bytes().decode("utf-8-sig")  # a mark is not part of the first name
+        data = Path(file).read_bytes()
     except OSError as error:
-        raise _refusal(f"cannot read {file}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise _refusal(
-            f"{file} is not in UTF-8 (see byte {error.start}): save it again in UTF-8"
-        ) from None
-    if "\0" in text:  # UTF-16 without a mark
-        raise _refusal(f"{file} has NULs, so it is not in UTF-8: save it again in UTF-8")
+        raise UserError(f"cannot read {file}: {error.strerror}") from None
+    text, _ = decode(data, file, can_be_named=False)
+    text = text.removeprefix("\ufeff")  # a mark is not part of the first name
     first = text.lstrip().partition("\n")[0]
     delimiter = "\t" if "\t" in first else ";" if ";" in first and "," not in first else ","
     rows = csv.reader(
@@ -182,7 +174,7 @@ def _rows(file):
             if any(cells):
                 yield rows.line_num, cells
     except csv.Error as error:
-        raise _refusal(f"line {rows.line_num} of {file} is not CSV: {error}") from None
+        raise UserError(f"line {rows.line_num} of {file} is not CSV: {error}") from None
 
 
 def _natural(name):

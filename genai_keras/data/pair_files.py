@@ -11,7 +11,7 @@ from pathlib import Path
 from genai_keras.data.decoding import SURROGATES
 from genai_keras.data.reading import normalize_sentence, rows_of
 from genai_keras.data.summaries import are_numbers, shorten
-from genai_keras.errors import UsageError, UserError
+from genai_keras.errors import UsageError, UserError, listed
 
 # A first row names the columns if both of its cells are among these words.
 HEADERS = """
@@ -33,13 +33,11 @@ class Table:
         form: how its columns are separated, in words.
         rows: `(place, cells)` of each row that is not blank; a place is such as "line 3".
         names: the names of its columns, for JSON; else None.
-        blank: number of blank rows.
     """
 
     form: str
     rows: list[tuple[str, list[str]]]
     names: list[str] | None = None
-    blank: int = 0
 
     def name(self, column):
         """The name of a column, or its number from 1."""
@@ -83,7 +81,7 @@ def read_pairs(text, path, columns=None):
         pairs[source, target] = None
     if not pairs:
         raise UserError(nothing)
-    skipped = {"header": has_header, "repeated": len(rows) - len(pairs), "blank": table.blank}
+    skipped = {"header": has_header, "repeated": len(rows) - len(pairs)}
     names = " and ".join(map(table.name, chosen))
     return list(pairs), f"{table.form}, columns {names}", skipped
 
@@ -100,14 +98,13 @@ def _read_table(text, path):
         if "\t" not in line:
             raise UserError(f"{place} of {path} has no tab between source and target")
     rows = [(place, list(map(normalize_sentence, line.split("\t")))) for place, line in filled]
-    blank = len(lines) - len(rows) - (lines[-1] == "")
-    return Table("separated by tabs", rows, blank=blank)
+    return Table("separated by tabs", rows)
 
 
 def _read_csv(text, path):
     """A `Table` of text in which every row has as many columns; None if it is no CSV."""
     excel = re.match(r'\s*"?sep=(.)"?\n', text)  # a line that only Excel reads
-    text = text[excel.end() :] if excel else text
+    text = "\n" * excel[0].count("\n") + text[excel.end() :] if excel else text  # as many lines
     tables, problem = [], None
     for separator in excel[1] if excel else ",;":
         reader = csv.reader(
@@ -141,23 +138,22 @@ def _read_json(filled, path):
     load = functools.partial(json.loads, parse_int=str, parse_float=str)
     errors = (ValueError, RecursionError)
     try:
-        first = load(filled[0][1])
+        whole = load("\n".join(line for _, line in filled))
     except errors:
-        try:  # a list in several lines
-            first = load("\n".join(line for _, line in filled))
-        except errors:
-            return None
-        if not isinstance(first, list):
-            return None
-    if isinstance(first, list) and any(isinstance(each, list | dict) for each in first):
-        values = [(f"entry {number}", each) for number, each in enumerate(first, 1)]
+        whole = None  # perhaps each line is JSON
+    if any(_are_entries(whole)):
+        values = [(f"entry {number}", each) for number, each in enumerate(whole, 1)]
     else:
         values = []
         for place, line in filled:
             try:
                 values.append((place, load(line)))
             except errors:
+                if not values:
+                    return None
                 raise UserError(f"{place} of {path} is no JSON, but the first line is") from None
+            if (entries := _are_entries(values[-1][1])) and all(entries):
+                raise UserError(f"{place} of {path} is a list of pairs: give each its own line")
     rows = [(place, _fields(value)) for place, value in values]
     names = list(rows[0][1])
     return Table(
@@ -165,6 +161,11 @@ def _read_json(filled, path):
         [(place, [_cell(fields.get(n), place, path) for n in names]) for place, fields in rows],
         names,
     )
+
+
+def _are_entries(value):
+    """Whether each value of a list is a list or an object; nothing for what is no list."""
+    return [isinstance(each, list | dict) for each in value] if isinstance(value, list) else []
 
 
 def _fields(value):
@@ -209,7 +210,7 @@ def _place(wanted, names, path, columns):
         return names.index(wanted)
     if re.fullmatch("[1-9][0-9]{0,3}", wanted):
         return int(wanted) - 1
-    known = ", ".join(shorten(each, 15) for each in names[:8])
+    known = listed([shorten(each, 15) for each in names])
     raise UsageError(f"`columns={columns}`: the columns of {path} are {known}")
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 import unicodedata
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from genai_keras.data.batches import Batches
 from genai_keras.data.pair_files import read_pairs
 from genai_keras.data.procedural import WORLDS
 from genai_keras.data.reading import normalize_sentence, read_own, warn_of_unknown
-from genai_keras.data.summaries import PairsSummary, unusual_in, warnings_about_pairs
+from genai_keras.data.summaries import PairsSummary, shorten, unusual_in, warnings_about_pairs
 from genai_keras.data.text import fingerprint_of
 from genai_keras.data.tokenizers import Tokenizer, learn_tokenizer
 from genai_keras.errors import UserError
@@ -32,7 +33,6 @@ class Pairs:
         validation: the same for validation.
         source_tokenizer, target_tokenizer: tokenizers learnt from the training part.
         validation_texts: `(source, target)` of the validation part, in order.
-        left_out: number of pairs in both parts that were too long.
         fingerprint: hash of the file of `pairs`.
         summary: what was read, in a few lines.
     """
@@ -42,7 +42,6 @@ class Pairs:
     source_tokenizer: Tokenizer
     target_tokenizer: Tokenizer
     validation_texts: list[tuple[str, str]]
-    left_out: int = 0
     fingerprint: str | None = None
     summary: PairsSummary | None = None
 
@@ -122,10 +121,9 @@ def encode_sources(texts, tokenizer, length):
     tokens = [_encode_one(text, tokenizer) for text in texts]
     for text, each in zip(texts, tokens, strict=True):
         if len(each) > length:
-            shown = text if len(text) <= 40 else text[:40] + "..."
             raise UserError(
-                f'"{shown}" is too long: it has {len(each)} tokens with its end, but the model '
-                f"reads at most {length}"
+                f'"{shorten(text)}" is too long: it has {len(each)} tokens with its end, but the '
+                f"model reads at most {length}"
             )
     warn_of_unknown(texts, tokenizer)  # not above an error, which is one line
     return _pad(tokens, length)
@@ -163,10 +161,12 @@ def _load_file(own, columns, learn, deal, limit, max_length):
     train_texts = train_texts[:limit]
     tokenizers = learn(train_texts)
 
-    def is_short(pair):
-        return all(len(tokens) <= max_length for tokens in _encode([pair], tokenizers)[0])
-
-    parts = [list(filter(is_short, part)) for part in (train_texts, validation_texts)]
+    parts, encoded = [], []
+    for texts in (train_texts, validation_texts):
+        rows = zip(texts, _encode(texts, tokenizers), strict=True)
+        kept = [row for row in rows if max(map(len, row[1])) <= max_length]
+        parts.append([pair for pair, _ in kept])
+        encoded.append([tokens for _, tokens in kept])
     whole = len(train_texts) + len(validation_texts)
     left_out = whole - sum(map(len, parts))
     if not all(parts):
@@ -174,8 +174,7 @@ def _load_file(own, columns, learn, deal, limit, max_length):
             f"`max_length={max_length}` leaves no pairs for training or for validation: "
             f"{left_out} of {whole} are longer"
         )
-    train, validation = encoded = [_encode(part, tokenizers) for part in parts]
-    lengths = [max(map(len, side)) for side in zip(*train, *validation, strict=True)]
+    lengths = [max(map(len, side)) for side in zip(*itertools.chain(*encoded), strict=True)]
     shapes = tuple((length,) for length in lengths)
     batches = [deal(_look_up(tokens, lengths), len(tokens), shapes) for tokens in encoded]
     summary = PairsSummary(
@@ -190,7 +189,7 @@ def _load_file(own, columns, learn, deal, limit, max_length):
         tuple(warnings_about_pairs(own, *parts)),
     )
     fingerprint = fingerprint_of(repr(parts))
-    return Pairs(*batches, *tokenizers, parts[1], left_out, fingerprint, summary)
+    return Pairs(*batches, *tokenizers, parts[1], fingerprint, summary)
 
 
 def _split(pairs, path):
@@ -220,10 +219,9 @@ def _learn(kind, sentences, vocabulary_size):
 
 
 def _encode(pairs, tokenizers):
-    return [
-        [_encode_one(text, each) for text, each in zip(pair, tokenizers, strict=True)]
-        for pair in pairs
-    ]
+    """Yields the tokens of the source and the target of each pair."""
+    for pair in pairs:
+        yield [_encode_one(text, each) for text, each in zip(pair, tokenizers, strict=True)]
 
 
 def _encode_one(text, tokenizer):

@@ -1,20 +1,18 @@
 """A user's own file, or a prompt, as text: one rule for both, so that a model reads them alike."""
 
 import re
-import sys
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from genai_keras.data.decoding import decode
-from genai_keras.errors import UsageError, UserError
+from genai_keras.errors import UsageError, UserError, listed, warn
 
 # What has no place in a text: byte-order marks, wherever files were joined, and control characters.
 LEFT_OUT = re.compile("[\ufeff\0-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 # All that must end a line by Unicode's rules (UAX 14). In "\r\r\n" a "\n" was translated twice.
 LINE_ENDS = re.compile("\r+\n|[\r\v\f\x85\u2028\u2029]")
-SHOWN = 10  # unknown characters in a warning
 ROW_ENDS = re.compile("\r+\n|\r")
 
 
@@ -95,10 +93,10 @@ def warn_of_unknown(texts, tokenizer):
     """Warns of characters in prompts that the training part does not contain."""
     unknown = tokenizer.unknown_in("".join(texts))
     if unknown and unknown != ["\n"]:
-        shown = " ".join(map(repr, unknown[:SHOWN]))
-        more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""
-        print(
-            f"warning: the text does not contain {shown}{more}, so the model reads it in the "
-            "prompt as an unknown character",
-            file=sys.stderr,
+        shown = listed([*map(repr, unknown)])
+        warn(
+            [
+                f"the text does not contain {shown}, so the model reads it in the prompt as an "
+                "unknown character"
+            ]
         )

@@ -143,7 +143,7 @@ def _warnings_about_characters(own):
             "conversion"
         )
     if found := _misread(own.raw):
-        wrong, right = found
+        wrong, right = map(shorten, found)
         yield (
             f'"{wrong}" and the like look as if text in UTF-8 was once read in another encoding: '
             f'perhaps it was "{right}"'

@@ -37,6 +37,13 @@ class Pixels(Task):
         validation = dataclasses.replace(whole, count=min(whole.count, VALIDATED))
         return Data(train, validation, fingerprint=train.fingerprint(), source=whole)
 
+    def look(self, data, value_range=None):
+        whole, used = data.source.count, data.validation.count
+        line = f"samples: {data.train.count:,} for training and {whole:,} for validation"
+        if used < whole:
+            line += f", {used:,} of them after each epoch"
+        return dataclasses.replace(data, read=(line,)), []
+
     def sequences(self, data):
         """The arguments of a `TransformerDecoder` that depend on the data."""
         (pixels,) = data.train.element_shape

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from genai_keras import backend, generate, train_gan
+from genai_keras import backend, generate, train_gan, train_seq2seq
 from genai_keras.__main__ import main as list_commands
 from genai_keras.cli.image_options import GANConfig
 from genai_keras.cli.tool_options import GenerateConfig
@@ -26,6 +26,18 @@ def test_a_failure_that_nobody_expected_is_one_line_with_its_cause(monkeypatch, 
     assert capsys.readouterr().err == f"error: {said}\n"
     with pytest.raises(LookupError, match="the injected cause"):
         train_gan.main(["--run-dir", "unused", "--debug"])
+
+
+def test_what_is_told_of_a_file_with_an_odd_name_is_one_line(tmp_path, capsys):
+    path, shown = tmp_path / "my\n\x1b[31m 文.tsv", r"my\n\x1b[31m 文.tsv"
+    argv = ["--dataset", "pairs", "--data-dir", str(path), "--run-dir", "unused", "--dry-run"]
+    path.write_text("one\tun\ntwo\n", encoding="utf-8")
+    assert train_seq2seq.main(argv) == 1
+    said = f"line 2 of {tmp_path}/{shown} has no tab between source and target"
+    assert capsys.readouterr().err == f"error: {said}\n"
+    path.write_text("".join(f"{n}.\t{n}!\n" for n in range(100)), encoding="utf-8")
+    assert train_seq2seq.main(argv) == 0
+    assert f"{shown} (utf-8), separated by tabs" in capsys.readouterr().out
 
 
 def at_once(number):

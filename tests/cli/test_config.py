@@ -85,6 +85,23 @@ def test_resume_takes_the_runs_config_and_refuses_contradictions(tmp_path):
     assert "--latent-dim 8 (the run has 64)" in str(failure.value)
 
 
+def test_the_data_of_a_run_may_be_saved_in_another_form(tmp_path):
+    argv = ["--dataset", "pairs", "--data-dir", "x.csv"]
+    first = parse_config(Seq2SeqConfig, argv)
+    first.save(tmp_path / "config.json")
+    changes = ["--data-dir", "y.csv", "--encoding", "cp1252", "--columns", "2,4"]
+    later = parse_config(Seq2SeqConfig, ["--run-dir", str(tmp_path), "--resume", *changes])
+    assert (later.encoding, later.columns) == ("cp1252", "2,4") and later.hash() == first.hash()
+
+
+def test_one_epoch_is_announced_as_one(capsys):
+    for epochs in ("1", "2"):
+        parse_config(GANConfig, ["--epochs", epochs]).announce()
+    first, _, second, _ = capsys.readouterr().out.splitlines()
+    assert first == "train_gan: dcgan, learns mnist5k, 1 epoch"
+    assert second == "train_gan: dcgan, learns mnist5k, 2 epochs"
+
+
 def test_the_length_of_a_cosine_is_part_of_the_run(tmp_path):
     run = ["--run-dir", str(tmp_path)]
     parse_config(GANConfig, ["--schedule", "cosine"]).save(tmp_path / "config.json")

@@ -8,7 +8,6 @@ import lzma
 import re
 import shlex
 import shutil
-import struct
 import subprocess
 import sys
 import tarfile
@@ -280,5 +279,5 @@ def test_bytes_of_any_kind_are_read_or_refused():
             assert "\n" not in str(error) and str(error).isprintable()
         else:
             read += 1
-            assert found.encode(name).removeprefix(struct.pack("<H", 0xFEFF)) in data
+            assert found.encode(name) == data  # with its mark, for UTF-16 and UTF-32
     assert 60 < read < 200

@@ -103,6 +103,11 @@ def test_csv_that_is_broken_is_named_by_its_line():
         "a,b\nc,d\ne,f,g\n", name="my.csv"
     )
     assert "line 2 of my.csv is no CSV" in refusal('a,b\n"c"d,e\n', name="my.csv")
+    for before in ("sep=,\n", '\n"sep=,"\n'):  # a line for Excel is a line
+        line = before.count("\n") + 2
+        assert f"line {line} of my.csv has an empty" in refusal(before + "a,b\n,d\n", name="my.csv")
+        assert f"line {line} of my.csv is no" in refusal(before + 'a,b\n"c"d,e\n', name="my.csv")
+        assert f"line {line} of my.csv has 3" in refusal(before + "a,b\nc,d,e\n", name="my.csv")
 
 
 JSON = [{"en": source, "fr": target} for source, target in PAIRS]
@@ -117,11 +122,13 @@ JSON = [{"en": source, "fr": target} for source, target in PAIRS]
         json.dumps(JSON, indent=2),
         "\n".join(json.dumps({"translation": each}) for each in JSON),
         "\n".join(json.dumps(list(each.values())) for each in JSON),
+        "\n".join(json.dumps([*each.values(), ["tag"], {}]) for each in JSON),
         json.dumps([list(each.values()) for each in JSON], indent=1),
         "\n".join(json.dumps(dict(reversed(each.items())) if i else each)
                   for i, each in enumerate(JSON)),
     ],
-    ids=["lines", "blank", "list", "pretty", "translation", "rows", "list of rows", "any order"],
+    ids=["lines", "blank", "list", "pretty", "translation", "rows", "tags", "list of rows",
+         "any order"],
 )  # fmt: skip
 def test_json(text):
     pairs, form, _ = read(text)
@@ -136,6 +143,9 @@ def test_names_choose_in_json():
     assert read(text, "fr, en")[0] == [(target, source) for source, target in PAIRS]
     assert "are id, en, note, fr" in refusal(text, "en,de", error=UsageError)
     assert "line 1 of pairs.tsv has an empty target" in refusal(text, "en,note")
+    wide = json.dumps({f"name {n}": "x" for n in range(11)})
+    said = "are name 0, name 1, name 2, name 3, name 4, name 5, name 6, name 7 and 3 more"
+    assert said in refusal(wide, "en,de", error=UsageError)
 
 
 def test_json_numbers_stay_as_they_are_written():
@@ -152,6 +162,10 @@ def test_json_numbers_stay_as_they_are_written():
         ('{"a": "x", "b": ["y"]}\n', "line 1 of pairs.tsv has an empty target"),
         ('{"a": "x", "b": "\\ud83d"}\n', "line 1 of pairs.tsv has half of a character"),
         ('{"only": "x"}\n', "has 1 columns"),
+        ("\n".join(map(json.dumps, [JSON[:3], JSON[3:]])), "line 1 of pairs.tsv is a list of"),
+        ((json.dumps(JSON[:2]) + "\n") * 50, "line 1 of pairs.tsv is a list of pairs: give each"),
+        ('[\n"a",\n"b"\n]', "line 1 of pairs.tsv has no tab"),
+        ('["a", "b"]\n' + json.dumps(JSON), "line 2 of pairs.tsv is a list of pairs"),
         ("[]\n", "has 0 columns"),
         ("{}\n", "has 0 columns"),
         ('{\n"a": 1\n}\n', "no tab"),
@@ -250,7 +264,7 @@ def test_a_header_is_known_by_its_words_and_counted(first, is_header):
 def test_what_is_skipped_is_counted():
     pairs, _, skipped = read("a\tb\n\n \t \na\tb\n a\xa0\tb\nc\td")
     assert pairs == [("a", "b"), ("c", "d")]
-    assert skipped == {"header": 0, "repeated": 2, "blank": 2}
+    assert skipped == {"header": 0, "repeated": 2}
 
 
 def test_sentences_are_read_like_prompts():

@@ -41,7 +41,7 @@ def test_dates_are_encoded_on_the_fly(tokenizer):
     for batch, places in zip(batches, indices, strict=False):
         assert texts_of(pairs, batch) == [train_pair(place) for place in places.numpy().tolist()]
     assert texts_of(pairs, pairs.validation.first(5_000)) == pairs.validation_texts
-    assert pairs.left_out == 0
+    assert pairs.summary.skipped == {}
 
 
 def test_the_seed_changes_the_order_and_not_the_split():
@@ -213,7 +213,7 @@ def test_long_pairs_are_left_out_and_counted(own):
     pairs = own(lines, max_length=13)
     kept = in_order(pairs) + pairs.validation_texts
     assert sorted(len(source) for source, _ in kept) == [10, 11, 12]
-    assert pairs.left_out == 18
+    assert pairs.summary.skipped["longer than 13 tokens"] == 18
     assert texts_of(pairs, pairs.validation.first(9)) == pairs.validation_texts
     with pytest.raises(UserError, match=r"`max_length=5` leaves no pairs .* 21 of 21 are longer"):
         own(lines, max_length=5)
@@ -234,7 +234,8 @@ def test_real_sentences(data_dir):
     )
     lines = (data_dir / "cmn-eng.tsv").read_text(encoding="utf-8").splitlines()
     expected = {tuple(each.strip() for each in line.split("\t")[:2]) for line in lines}
-    assert pairs.train.count + pairs.validation.count + pairs.left_out == len(expected)
+    left_out = pairs.summary.skipped["longer than 64 tokens"]
+    assert pairs.train.count + pairs.validation.count + left_out == len(expected)
     seen = [each for batch in islice(pairs.train.shuffled(), 20) for each in texts_of(pairs, batch)]
     assert set(seen) <= expected and set(pairs.validation_texts) <= expected
     assert not {source for source, _ in seen} & {source for source, _ in pairs.validation_texts}
@@ -282,3 +283,5 @@ def test_a_sentence_that_is_too_long_is_named():
         encode_sources(["ab", "abc"], tokenizer, 3)
     with pytest.raises(UserError, match=f'"{"a" * 40}..." is too long: it has 91 tokens'):
         encode_sources(["a" * 90], tokenizer, 3)
+    with pytest.raises(UserError, match="\"a 'limit=3' b\" is too long"):  # it is no argument
+        encode_sources(["a `limit=3` b"], tokenizer, 3)

@@ -72,6 +72,14 @@ def test_text_that_was_misread_once_is_seen(language, misread_as):
     assert set(right) <= set(text)
 
 
+def test_of_misread_text_the_message_shows_a_piece_that_can_be_printed():
+    """480 characters without ASCII; some of their bytes are control characters in latin-1."""
+    for misread_as in ("latin-1", "gb18030"):
+        broken = ("床前明月光，疑是地上霜。" * 40 + "\n").encode().decode(misread_as, "ignore")
+        (warning,) = [each for each in about_text(broken * 9) if "UTF-8" in each]
+        assert warning.isprintable() and len(warning) < 250 and '"床前明月光' in warning
+
+
 def test_a_few_broken_words_in_a_good_text_are_its_own():
     text = "".join(GOOD["german"] + f"{n}\n" for n in range(300))
     assert about_text(text + "Ã¤ Ã¶ Ã¼") == []

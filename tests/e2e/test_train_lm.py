@@ -101,7 +101,7 @@ def test_byte_pairs_have_bits_per_character_too(tmp_path, verse):
 def test_unknown_characters_in_the_prompt_are_named_and_read(tmp_path, verse, capsys):
     folder = tmp_path / "run"
     assert run(folder, verse, "--prompt", "Thé cat sat on ß mat") == 0
-    assert "the text does not contain 'ß' 'é'" in capsys.readouterr().err
+    assert "the text does not contain 'ß', 'é'" in capsys.readouterr().err
     sample = (folder / "samples" / "epoch_0001.txt").read_text(encoding="utf-8")
     assert sample.startswith("Th� cat sat on � mat")
 
@@ -120,7 +120,7 @@ def test_a_text_in_another_encoding_is_learnt_and_prompted_in_any_form(tmp_path,
     assert generate.main([str(folder), "--prompt", "The\tcafe\u0301\xa0", "--length", "3"]) == 0
     written = capsys.readouterr()
     assert written.out.startswith("The�café�")
-    assert r"the text does not contain '\t' '\xa0'" in written.err
+    assert r"the text does not contain '\t', '\xa0'" in written.err
     assert resume(folder) == 0  # with the encoding of the run
 
 

@@ -93,6 +93,11 @@ def test_an_export_is_learnt_by_its_columns_and_asked_with_any_spaces(tmp_path, 
     assert first == second and "does not contain 'ß', so" in err
     for nothing in ("\t\xa0", "\ufeff", prompt + "\r"):
         assert generate.main([str(folder), "--prompt", nothing]) == 2
+    # The run goes on with the same pairs, however they are saved, and with no others.
+    path.write_text("".join(f"{s}\t{t}\t{s}\n" for s, t in SENTENCES), encoding="gb18030")
+    assert resume(folder, "--encoding", "gb18030", "--columns", "1,2") == 0
+    assert resume(folder, "--encoding", "gb18030", "--columns", "2,1") == 1
+    assert "with other data" in capsys.readouterr().err
 
 
 class Parrot:
