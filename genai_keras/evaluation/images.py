@@ -13,7 +13,7 @@ from genai_keras.evaluation.remarks import with_remarks
 from genai_keras.evaluation.report import Row
 
 NEIGHBOURS = 5
-MOST_CLASSES = 20  # with a figure of their own
+CLASSES_SHOWN = 20  # with a figure of their own
 KNOWN = 0.9  # fraction of the real images that a detector must recognize, or it is not asked
 
 
@@ -154,13 +154,13 @@ def measures(features, real, recognized=None):
 def _score_classes(ours, real, seed, names):
     """Recall within the classes: whether samples have as much variety as each has.
 
-    A class with too few real images is left out, and so are those after the first `MOST_CLASSES`.
+    A class with too few real images is left out, and so are those after the first `CLASSES_SHOWN`.
     """
     (features, asked), (real_features, truth) = ours, real
     rows = []
     for label in np.unique(truth):
         members, real_members = features[asked == label], real_features[truth == label]
-        if min(len(members), len(real_members)) <= NEIGHBOURS or len(rows) == MOST_CLASSES:
+        if min(len(members), len(real_members)) <= NEIGHBOURS or len(rows) == CLASSES_SHOWN:
             continue
         name = str(names[label] if names else label)
         _, recalled = distances.precision_recall(members, real_members, NEIGHBOURS)
