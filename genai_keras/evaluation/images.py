@@ -74,7 +74,8 @@ def score_images(
             "precision",
             bootstrap_mean(precise if recognized is None else precise & recognized, seed=seed),
             real_data.get("precision"),
-            "fraction of the samples that lie among the real images",
+            "fraction of the samples that lie among the real images"
+            f"{'' if recognized is None else ', and are recognized'}",
         ),
         Row(
             "recall",

@@ -48,6 +48,8 @@ def test_a_sample_counts_for_precision_if_it_is_near_and_recognized():
     assert seen["recognized"].figure.value == pytest.approx(0.7)
     assert seen["recognized"].real_data == 1
     assert "stamps" in seen["recognized"].meaning
+    assert "are recognized" in seen["precision"].meaning
+    assert "recognized" not in blind["precision"].meaning
     assert seen["precision"].figure.value == pytest.approx(np.mean(near & bright))
     assert blind["precision"].figure.value == pytest.approx(near.mean())
     assert near.mean() > np.mean(near & bright)
