@@ -35,9 +35,7 @@ def score_images(
         ours: generated images, `(n, height, width, channels)` in [0, 1].
         reference: real images that were not used in training.
         training: real images that were used in training.
-        extractor: has a `name`, and `look(images)`, which returns features `(n, d)`, and labels
-            `(n,)` or None. It may have `recognizes(images)`, which returns `(n,)` bool, and then a
-            `kind`, such as "digits".
+        extractor: a `FeatureExtractor`.
         asked: the requested labels, `(n,)`, if the model is conditional.
         reference_labels: the true labels, `(m,)`, if the model is conditional.
         seed: seed of the resampling.
@@ -109,7 +107,7 @@ def score_images(
         rows.append(Row("label_agreement", figure, expected, meaning))
     if asked is not None:
         rows += _score_classes((features, asked), (real, reference_labels), seed, names)
-    return with_remarks(rows, getattr(extractor, "kind", "images")), places
+    return with_remarks(rows, extractor.kind), places
 
 
 def _copies(gaps, real_gaps):
@@ -126,11 +124,10 @@ def recognize(extractor, reference, *samples):
     They are None if there is no detector, or if it does not know such images as the reference,
     for example digits at 8 x 8.
     """
-    recognizes = getattr(extractor, "recognizes", lambda images: None)
-    known = recognizes(reference)
+    known = extractor.recognizes(reference)
     if known is None or known.mean() < KNOWN:
         return [None] * len(samples)
-    return [recognizes(each) for each in samples]
+    return [extractor.recognizes(each) for each in samples]
 
 
 def measures(features, real, recognized=None):
