@@ -15,13 +15,13 @@ def main(config):
     import numpy as np
 
     from genai_keras.data.images import load_images
-    from genai_keras.evaluation.features import LeNetFeatures, checksum, load_lenet, save_lenet
+    from genai_keras.evaluation import features
     from genai_keras.evaluation.lenet_training import train_detector, train_lenet
 
     check_folder(config.out)  # before the minutes that training takes
     train, test = load_images(config.dataset, config.data_dir, value_range=(0, 1))
     for part in (train, test):
-        if part.labels is None:
+        if part.labels is None and not config.detector:
             raise UserError(f"{config.dataset} has no labels here: add its label files")
         if part.element_shape != (28, 28, 1):
             raise UserError(
@@ -34,17 +34,17 @@ def main(config):
         lenet = train_detector(images, config.epochs or 6, **settings)
     else:
         lenet = train_lenet(images, train.labels, config.epochs or 20, **settings)
-    save_lenet(lenet, config.out)
+    features.save_lenet(lenet, config.out)
     # Evaluated after loading, because the weights in the file have fewer digits.
-    loaded, images = load_lenet(config.out), test.first(test.count)
-    extractor = LeNetFeatures(loaded, detector=loaded)
+    loaded, images = features.load_lenet(config.out), test.first(test.count)
     if config.detector:
-        right, what = extractor.recognizes(images), "accepted"
+        right, what = features.accepts(loaded, images), "accepted"
     else:
-        right, what = extractor.classify(images) == test.labels, "accuracy"
+        right = features.LeNetFeatures(loaded).classify(images) == test.labels
+        what = "accuracy"
     print(f"{what}  {100 * np.mean(right):.2f} % of {test.count:,} test images")
     print(f"file      {config.out}, {config.out.stat().st_size:,} bytes")
-    print(f"sha256    {checksum(config.out)}")
+    print(f"sha256    {features.checksum(config.out)}")
 
 
 if __name__ == "__main__":

@@ -5,9 +5,6 @@ The package has two trained LeNets for each of MNIST and Fashion-MNIST, from
 """
 
 import hashlib
-import io
-import zipfile
-import zlib
 from pathlib import Path
 
 import keras
@@ -16,8 +13,8 @@ import tensorflow as tf
 
 from genai_keras.data.datasets import DATASETS
 from genai_keras.errors import UserError
-from genai_keras.files import whole_file
-from genai_keras.networks.lenet import FEATURES, SIDE, build_lenet
+from genai_keras.evaluation.weights import read_arrays, write_arrays
+from genai_keras.networks.lenet import SIDE, build_lenet
 
 BLOCK = 500  # images per batch
 FOLDER = Path(__file__).parent
@@ -34,19 +31,40 @@ IMAGES_OF = {"mnist": "digits", "fashion_mnist": "clothes"}
 LENET_OF = {name: each.features for name, each in DATASETS.items() if each.features}
 
 
-class LeNetFeatures:
+class FeatureExtractor:
+    """What images are compared by: the base of all feature extractors.
+
+    Attributes:
+        name: its name in reports.
+        kind: what the images show, such as "digits".
+        classes: number of classes that it tells apart; None if it gives no labels.
+    """
+
+    name = "features"
+    kind = "images"
+    classes = None
+
+    def look(self, images):
+        """Features `(n, d)` of images `(n, height, width, c)` in [0, 1]; labels `(n,)` or None."""
+        raise NotImplementedError
+
+    def recognizes(self, images):
+        """Which images are of this kind at all, `(n,)` bool; None if it has no detector."""
+
+
+class LeNetFeatures(FeatureExtractor):
     """A feature extractor from a trained LeNet.
 
     Args:
         lenet: a `keras.Model` from `build_lenet`.
-        name: name of the features.
         detector: a `keras.Model` from `train_detector`, or None.
         kind: what the images show, such as "digits".
     """
 
-    def __init__(self, lenet, name="LeNet features", detector=None, kind="images"):
+    name = "LeNet features"
+
+    def __init__(self, lenet, detector=None, kind="images"):
         self.lenet = lenet
-        self.name = name
         self.detector = detector
         self.kind = kind
         self.classes = lenet.output.shape[-1]
@@ -64,28 +82,11 @@ class LeNetFeatures:
         Raises:
             ValueError: the images are not as required.
         """
-        images = checked_images(images)
-        features = np.empty((len(images), FEATURES), "float32")
-        labels = np.empty(len(images), "int64")
-        for start in range(0, len(images), BLOCK):
-            part = slice(start, start + BLOCK)
-            features[part], logits = self.both(resized(images[part]))
-            labels[part] = tf.argmax(logits, axis=1)
-        return features, labels
+        features, logits = in_blocks(self.both, checked_images(images), SIDE)
+        return features, logits.argmax(axis=1)
 
     def recognizes(self, images):
-        """Which images are of this kind at all, `(n,)` bool; None if there is no detector.
-
-        Arguments and errors are those of `look`.
-        """
-        if self.detector is None:
-            return None
-        images = checked_images(images)
-        found = np.empty(len(images), bool)
-        for start in range(0, len(images), BLOCK):
-            part = slice(start, start + BLOCK)
-            found[part] = self.detector(resized(images[part]))[:, 0] >= 0
-        return found
+        return None if self.detector is None else accepts(self.detector, images)
 
     def features(self, images):
         """Features of images, `(n, 84)` float32; see `look`."""
@@ -94,6 +95,26 @@ class LeNetFeatures:
     def classify(self, images):
         """The most likely label of each image, `(n,)` int64; see `look`."""
         return self.look(images)[1]
+
+
+def accepts(detector, images):
+    """Which images a detector takes for those of its kind, `(n,)` bool.
+
+    Args:
+        detector: a `keras.Model` from `train_detector`.
+        images: as in `LeNetFeatures.look`, with the same errors.
+    """
+    return in_blocks(detector, checked_images(images), SIDE)[:, 0] >= 0
+
+
+def lenet_of(dataset, channels=None):
+    """The name of the LeNet for images of a data set, such as "mnist"; None if there is none.
+
+    Args:
+        dataset: name of a data set.
+        channels: channels of the images; None if they are as in the data set.
+    """
+    return LENET_OF.get(dataset) if channels in (None, 1) else None
 
 
 def load_feature_extractor(dataset):
@@ -140,11 +161,34 @@ def checked_images(images, channels=1):
     return images
 
 
-def resized(images):
-    """Resizes images of any size to 28 x 28: bilinear, without aliasing when they shrink."""
-    if images.shape[1:3] == (SIDE, SIDE):
-        return images
-    return tf.image.resize(images, (SIDE, SIDE), antialias=True).numpy()
+def resized(images, side):
+    """Resizes images of any size to `side` x `side`: bilinear, without aliasing when they shrink.
+
+    Returns:
+        A tensor, `(n, side, side, c)`.
+    """
+    return tf.image.resize(images, (side, side), antialias=True)
+
+
+def in_blocks(see, images, side, size=None):
+    """Shows images to a network, resized and some at a time.
+
+    Args:
+        see: a function of images `(batch, side, side, c)` that returns an array, or a list of them.
+        images: `(n, height, width, c)`; n may be 0.
+        side: side in pixels that the function requires.
+        size: images at a time; None is `BLOCK`.
+
+    Returns:
+        The results for all images, as a float32 NumPy array or a list of them.
+    """
+    size = size or BLOCK
+    starts = range(0, max(len(images), 1), size)
+    found = [see(resized(images[start : start + size], side)) for start in starts]
+    several = isinstance(found[0], (list, tuple))
+    parts = zip(*found, strict=True) if several else [found]
+    joined = [np.concatenate(part).astype("float32", copy=False) for part in parts]
+    return joined if several else joined[0]
 
 
 def shipped(dataset, network="lenet"):
@@ -169,8 +213,7 @@ def save_lenet(lenet, path):
         for layer in lenet.layers
         for name, weight in zip(("kernel", "bias"), layer.get_weights(), strict=False)
     }
-    with whole_file(path) as unfinished, open(unfinished, "wb") as file:
-        np.savez_compressed(file, **weights)
+    write_arrays(path, weights)
 
 
 def load_lenet(path):
@@ -185,18 +228,20 @@ def load_lenet(path):
     Raises:
         UserError: the file is of another kind, or damaged.
     """
-    damage = (EOFError, ValueError, KeyError, AttributeError, zipfile.BadZipFile, zlib.error)
-    try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
-            weights = {name: file[name].astype("float32") for name in file.files}
+
+    def build(weights):
         lenet = build_lenet(weights["logits_bias"].size)
         for layer in lenet.layers:
             if layer.weights:
-                layer.set_weights([weights.pop(f"{layer.name}_{n}") for n in ("kernel", "bias")])
+                both = [weights.pop(f"{layer.name}_{name}") for name in ("kernel", "bias")]
+                layer.set_weights([weight.astype("float32") for weight in both])
         if weights:
-            raise ValueError(f"it also contains {sorted(weights)}")
-    except damage as error:
+            raise ValueError(f"it also contains {', '.join(sorted(weights))}")
+        return lenet
+
+    try:
+        return read_arrays(path, build)
+    except ValueError as error:
         raise UserError(
             f"{path} does not contain the weights of a LeNet, or it is damaged: {error}"
         ) from None
-    return lenet

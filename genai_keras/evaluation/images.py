@@ -13,7 +13,7 @@ from genai_keras.evaluation.remarks import with_remarks
 from genai_keras.evaluation.report import Row
 
 NEIGHBOURS = 5
-MOST_CLASSES = 20  # with a figure of their own
+CLASSES_SHOWN = 20  # with a figure of their own
 KNOWN = 0.9  # fraction of the real images that a detector must recognize, or it is not asked
 
 
@@ -35,9 +35,7 @@ def score_images(
         ours: generated images, `(n, height, width, channels)` in [0, 1].
         reference: real images that were not used in training.
         training: real images that were used in training.
-        extractor: has a `name`, and `look(images)`, which returns features `(n, d)`, and labels
-            `(n,)` or None. It may have `recognizes(images)`, which returns `(n,)` bool, and then a
-            `kind`, such as "digits".
+        extractor: a `FeatureExtractor`.
         asked: the requested labels, `(n,)`, if the model is conditional.
         reference_labels: the true labels, `(m,)`, if the model is conditional.
         seed: seed of the resampling.
@@ -74,7 +72,8 @@ def score_images(
             "precision",
             bootstrap_mean(precise if recognized is None else precise & recognized, seed=seed),
             real_data.get("precision"),
-            "fraction of the samples that lie among the real images",
+            "fraction of the samples that lie among the real images"
+            f"{'' if recognized is None else ', and are recognized'}",
         ),
         Row(
             "recall",
@@ -108,7 +107,7 @@ def score_images(
         rows.append(Row("label_agreement", figure, expected, meaning))
     if asked is not None:
         rows += _score_classes((features, asked), (real, reference_labels), seed, names)
-    return with_remarks(rows, getattr(extractor, "kind", "images")), places
+    return with_remarks(rows, extractor.kind), places
 
 
 def _copies(gaps, real_gaps):
@@ -125,11 +124,10 @@ def recognize(extractor, reference, *samples):
     They are None if there is no detector, or if it does not know such images as the reference,
     for example digits at 8 x 8.
     """
-    recognizes = getattr(extractor, "recognizes", lambda images: None)
-    known = recognizes(reference)
+    known = extractor.recognizes(reference)
     if known is None or known.mean() < KNOWN:
         return [None] * len(samples)
-    return [recognizes(each) for each in samples]
+    return [extractor.recognizes(each) for each in samples]
 
 
 def measures(features, real, recognized=None):
@@ -154,13 +152,13 @@ def measures(features, real, recognized=None):
 def _score_classes(ours, real, seed, names):
     """Recall within the classes: whether samples have as much variety as each has.
 
-    A class with too few real images is left out, and so are those after the first `MOST_CLASSES`.
+    A class with too few real images is left out, and so are those after the first `CLASSES_SHOWN`.
     """
     (features, asked), (real_features, truth) = ours, real
     rows = []
     for label in np.unique(truth):
         members, real_members = features[asked == label], real_features[truth == label]
-        if min(len(members), len(real_members)) <= NEIGHBOURS or len(rows) == MOST_CLASSES:
+        if min(len(members), len(real_members)) <= NEIGHBOURS or len(rows) == CLASSES_SHOWN:
             continue
         name = str(names[label] if names else label)
         _, recalled = distances.precision_recall(members, real_members, NEIGHBOURS)

@@ -8,6 +8,7 @@ https://arxiv.org/abs/1706.08500
 """
 
 import functools
+import hashlib
 
 import keras
 import numpy as np
@@ -16,11 +17,12 @@ import tensorflow as tf
 from genai_keras.errors import UserError, one_line
 from genai_keras.evaluation.bootstrap import Figure
 from genai_keras.evaluation.distances import frechet_distance
-from genai_keras.evaluation.features import checked_images
+from genai_keras.evaluation.features import checked_images, in_blocks
 from genai_keras.evaluation.report import Row
 
 SIDE = 299  # side of the network's input images in pixels
 BLOCK = 50  # images per batch: many are large
+_SEEN = {}  # features of real images by their content, for all runs that are compared
 
 
 @functools.cache  # for all runs that are compared
@@ -61,12 +63,12 @@ def inception_features(network, images):
     They are resized to 299 x 299: bilinear, without aliasing when they shrink.
     """
     images = checked_images(images, channels=np.shape(images)[-1])
-    features = np.empty((len(images), network.output.shape[-1]), "float32")
-    for start in range(0, len(images), BLOCK):
-        part = tf.image.resize(images[start : start + BLOCK], (SIDE, SIDE), antialias=True)
+
+    def see(part):
         colours = tf.repeat(part, 3 // part.shape[-1], axis=-1)
-        features[start : start + BLOCK] = network.predict_on_batch(2 * colours - 1)
-    return features
+        return network.predict_on_batch(2 * colours - 1)
+
+    return in_blocks(see, images, SIDE, BLOCK)
 
 
 def score_inception(path, ours, reference, training):
@@ -78,13 +80,21 @@ def score_inception(path, ours, reference, training):
         path: as in `load_inception`.
         ours, reference, training: images in [0, 1], as in `score_images`.
     """
-    features = functools.partial(inception_features, load_inception(path))
-    real, baseline = features(reference), None
+    real, baseline = _features_of_real(path, reference), None
     if len(training) >= len(ours):
-        baseline = frechet_distance(features(training[: len(ours)]), real)
+        baseline = frechet_distance(_features_of_real(path, training[: len(ours)]), real)
+    found = inception_features(load_inception(path), ours)
     return Row(
         "frechet_inception_distance",
-        Figure(frechet_distance(features(ours), real), None, None),
+        Figure(frechet_distance(found, real), None, None),
         baseline,
         "the same distance on features of InceptionV3, as Keras has it; lower is better",
     )
+
+
+def _features_of_real(path, images):
+    """`inception_features` of real images, which are looked at once for all runs on them."""
+    key = path, images.shape, hashlib.sha256(images.tobytes()).digest()
+    if key not in _SEEN:
+        _SEEN[key] = inception_features(load_inception(path), images)
+    return _SEEN[key]

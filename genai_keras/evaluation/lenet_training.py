@@ -125,9 +125,9 @@ def train_detector(images, epochs=6, seed=0, batch_size=128, learning_rate=1e-3,
         for some in np.array_split(generator.permutation(len(learnt)), rounds):
             real = outliers.varied(learnt[some], generator)
             x = np.concatenate([real, outliers.make_outliers(learnt[some], generator)])[..., None]
-            real = np.arange(len(x)) < len(some)
+            is_real = np.arange(len(x)) < len(some)
             order = generator.permutation(len(x))
-            found = detector.fit(x[order], real[order], batch_size, shuffle=False, verbose=0)
+            found = detector.fit(x[order], is_real[order], batch_size, shuffle=False, verbose=0)
             losses += found.history["loss"]
         if verbose:
             print(f"epoch {epoch + 1}/{epochs}  loss {np.mean(losses):.4f}", flush=True)

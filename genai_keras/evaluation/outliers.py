@@ -7,7 +7,8 @@ Reference: Hendrycks et al. 2019, https://arxiv.org/abs/1812.04606
 """
 
 import numpy as np
-import tensorflow as tf
+
+from genai_keras.evaluation.features import resized
 
 CURVE = 40  # points of a stroke
 
@@ -205,6 +206,6 @@ def _white(images, generator, low, high):
 
 def _coarse(images, side, generator):
     """Images at `side` x `side` pixels, half of them black and white, and resized again."""
-    small = tf.image.resize(images[..., None], (side, side), antialias=True).numpy()
+    small = resized(images[..., None], side).numpy()
     small[::2] = small[::2] > generator.random(small[::2].shape)
-    return tf.image.resize(small, images.shape[1:], antialias=True).numpy()[..., 0]
+    return resized(small, images.shape[1]).numpy()[..., 0]

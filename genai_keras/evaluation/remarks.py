@@ -3,6 +3,7 @@
 import dataclasses
 
 GOOD, POOR = 0.8, 0.6  # a figure above the first, or below the second, times its baseline
+NONE, FEW, MOST = 0.05, 0.3, 0.9  # fractions of the samples that are recognized
 
 
 def with_remarks(rows, kind):
@@ -20,15 +21,19 @@ def with_remarks(rows, kind):
     }
     recognized = next((row for row in rows if row.name == "recognized"), None)
     remarks = {}
-    if recognized and recognized.figure.value < POOR * (recognized.real_data or 1):
-        few = "these are no" if recognized.figure.value < 0.05 else "few of these are"
+    known = recognized.figure.value if recognized else 1.0
+    if known <= FEW:
+        few = "these are no" if known < NONE else "few of these are"
         remarks["recognized"] = (
             f"{few} {kind}: precision, recall and class coverage say nothing here"
         )
     elif ratio["precision"] > GOOD and ratio["recall"] < POOR:
         remarks["recall"] = (
-            "the samples are good, but too much alike, or some kinds of real images are missing"
+            "the samples lie among the real images, but they are blurred, too much alike, or some "
+            "kinds are missing"
         )
+    elif known < MOST:
+        remarks["recognized"] = f"many of these are no {kind}, and do not count for precision"
     elif ratio["recall"] > GOOD and ratio["precision"] < POOR:
         remarks["precision"] = "the samples are varied enough, but many are not good"
     return [dataclasses.replace(row, remark=remarks.get(row.name, "")) for row in rows]

@@ -9,17 +9,14 @@ judging images without labels: Morozov et al. 2021, https://openreview.net/forum
 """
 
 import dataclasses
-import io
-import zipfile
-import zlib
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from genai_keras.evaluation.features import BLOCK, checked_images
-from genai_keras.files import whole_file
-from genai_keras.networks.self_supervised import FEATURES, SIDE, build_self_supervised
+from genai_keras.evaluation.features import FeatureExtractor, checked_images, in_blocks, resized
+from genai_keras.evaluation.weights import read_arrays, write_arrays
+from genai_keras.networks.self_supervised import SIDE, build_self_supervised
 
 FILE = "features.npz"  # in the folder of a run
 RECIPE = 1  # to be raised with each change that changes the features
@@ -33,7 +30,7 @@ STANDARDIZED_ON = 5_000  # images
 _KNOWN = {}  # the extractors of this process by their keys: runs that are compared share theirs
 
 
-class SelfSupervisedFeatures:
+class SelfSupervisedFeatures(FeatureExtractor):
     """A feature extractor whose network has learnt from the training images of a data set.
 
     Its figures compare only within this data set. Each feature of the training images has mean 0
@@ -60,17 +57,14 @@ class SelfSupervisedFeatures:
             ValueError: the images are not as required.
         """
         images = checked_images(images, self.network.input.shape[-1])
-        features = np.empty((len(images), FEATURES), "float32")
-        for start in range(0, len(images), BLOCK):
-            part = slice(start, start + BLOCK)
-            features[part] = self.pooled(resized(images[part]))
+        features = in_blocks(self.pooled, images, SIDE)
         return (features - self.mean) / self.deviation, None
 
     def save(self, path, key):
         """Writes the weights to a `.npz` file; `load` with the same key reads it."""
         weights = {f"weight_{i}": each for i, each in enumerate(self.network.get_weights())}
-        with whole_file(path) as unfinished, open(unfinished, "wb") as file:
-            np.savez(file, key=key, mean=self.mean, deviation=self.deviation, **weights)
+        more = {"key": key, "mean": self.mean, "deviation": self.deviation}
+        write_arrays(path, {**weights, **more})
 
 
 def load(path, key):
@@ -80,15 +74,18 @@ def load(path, key):
         path: path of the file.
         key: see `key_of`.
     """
+
+    def build(arrays):
+        if str(arrays["key"]) != key:
+            return None
+        weights = [arrays[f"weight_{number}"] for number in range(len(arrays) - 3)]
+        network = build_self_supervised(weights[0].shape[2])
+        network.set_weights(weights)
+        return SelfSupervisedFeatures(network, arrays["mean"], arrays["deviation"])
+
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
-            if str(file["key"]) != key:
-                return None
-            weights = [file[f"weight_{i}"] for i in range(len(file.files) - 3)]
-            network = build_self_supervised(weights[0].shape[2])
-            network.set_weights(weights)
-            return SelfSupervisedFeatures(network, file["mean"], file["deviation"])
-    except (OSError, EOFError, ValueError, KeyError, IndexError, zipfile.BadZipFile, zlib.error):
+        return read_arrays(path, build)
+    except (OSError, ValueError):
         return None
 
 
@@ -101,27 +98,26 @@ def key_of(images):
 def features_of(images, path):
     """The feature extractor of a data set: one that is known already, or a newly trained one.
 
-    Runs on the same data share it within a process.
+    Runs on the same data share it within a process, also if each has a file of its own.
 
     Args:
         images: the training images, `Batches` in [0, 1].
         path: file of an earlier evaluation, which may be absent.
 
     Returns:
-        A `SelfSupervisedFeatures`, and its key.
+        A `SelfSupervisedFeatures`, and the key to save it with, or None if it has a file.
     """
     key = key_of(images)
+    kept = load(path, key)
     if key not in _KNOWN:
-        found = load(path, key)
-        if found is None:
+        if kept is None:
             print(
                 f"training a feature extractor on the {images.count:,} training images: at most "
                 "about a minute, and only once",
                 flush=True,
             )
-            found = train_features(images, STEPS)
-        _KNOWN[key] = found
-    return _KNOWN[key], key
+        _KNOWN[key] = kept or train_features(images, STEPS)
+    return _KNOWN[key], key if kept is None else None
 
 
 def train_features(images, steps=STEPS, seed=0):
@@ -143,7 +139,7 @@ def train_features(images, steps=STEPS, seed=0):
     )
     changed = plain.shuffled().enumerate()
     changed = changed.map(
-        lambda step, part: change(resized(part), [seed, step]), num_parallel_calls=2
+        lambda step, part: change(resized(part, SIDE), [seed, step]), num_parallel_calls=2
     )
     network = build_self_supervised(images.element_shape[-1], seed)
     network.compile(
@@ -159,11 +155,6 @@ def train_features(images, steps=STEPS, seed=0):
     # A feature that these images do not have should not count much if others do.
     extractor.deviation = np.maximum(deviation, 0.1 * deviation.mean() + 1e-6)
     return extractor
-
-
-def resized(images):
-    """Resizes images of any size to 32 x 32: bilinear, without aliasing when they shrink."""
-    return tf.image.resize(images, (SIDE, SIDE), antialias=True)
 
 
 def change(images, key):

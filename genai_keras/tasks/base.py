@@ -40,6 +40,13 @@ class Data:
         return {"training": self.train.count, "validation": self.validation.count}
 
     @property
+    def unlabelled(self):
+        """Hash of the training samples without their labels; None if there are no labels."""
+        if not self.train.classes:
+            return None
+        return dataclasses.replace(self.train, classes=None).fingerprint()
+
+    @property
     def files(self):
         """Texts for the run folder, by file name."""
         texts = {name: tokenizer.to_json() for name, tokenizer in self.tokenizers.items()}

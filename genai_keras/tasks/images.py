@@ -8,11 +8,10 @@ from PIL import Image
 
 from genai_keras.callbacks.images import ImageGrid
 from genai_keras.data.classes import doubts_about_classes, find_classes, frequencies
-from genai_keras.data.datasets import DATASETS
 from genai_keras.data.image_checks import COMPARED, LOOKED_AT, in_unit, warnings_about_images
 from genai_keras.data.images import load_images, to_pixels
 from genai_keras.errors import UsageError, UserError
-from genai_keras.evaluation.features import load_feature_extractor
+from genai_keras.evaluation.features import lenet_of, load_feature_extractor
 from genai_keras.evaluation.images import NEIGHBOURS, score_images
 from genai_keras.evaluation.inception import score_inception
 from genai_keras.evaluation.scores import score_bounds
@@ -111,9 +110,7 @@ class Images(Task):
 
     def facts(self, run):
         facts = {**super().facts(run), "size": self.options.image_size}
-        if not DATASETS[self.options.dataset].features:  # they are the measure
-            known = read_versions(run.folder)
-            facts["training images"] = known.get("data"), known.get("samples")
+        facts |= facts_of_features(self.options.dataset, self.options.channels, run.folder)
         if hasattr(run.model, "log_importance_weights"):  # samples are compared with grey images
             facts["binarization"] = self.options.binarizes
             facts["labels"] = self.options.conditional
@@ -181,9 +178,25 @@ def score_samples(task, run, request, data):
 
 def _feature_extractor(name, train, folder):
     """The LeNet of a data set, or a network that learns from the training images, `Batches`."""
-    if DATASETS[name].features and train.element_shape[-1] == 1:
+    if lenet_of(name, train.element_shape[-1]):
         return load_feature_extractor(name)
     extractor, key = features_of(train, folder / FILE)
-    with left_in(folder, FILE):
-        extractor.save(folder / FILE, key)
+    if key:
+        with left_in(folder, FILE):
+            extractor.save(folder / FILE, key)
     return extractor
+
+
+def facts_of_features(name, channels, folder):
+    """Facts for `Task.facts`: what the features of `_feature_extractor` depend on.
+
+    Args:
+        name: name of the data set.
+        channels: channels of its images; None if they are as in the data set.
+        folder: folder of the run.
+    """
+    if lenet := lenet_of(name, channels):
+        return {"features": f"LeNet of {lenet}"}
+    known = read_versions(folder)
+    images = known.get("unlabelled", known.get("data"))  # labels are not learnt from
+    return {"features": "learnt", "training images": (images, known.get("samples"))}

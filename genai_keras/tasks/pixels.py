@@ -13,7 +13,7 @@ from genai_keras.plots.images import image_grid
 from genai_keras.plots.pixels import completion_grid
 from genai_keras.sampling.continuation import complete
 from genai_keras.tasks.base import Data, Task
-from genai_keras.tasks.images import score_samples
+from genai_keras.tasks.images import facts_of_features, score_samples
 from genai_keras.tasks.samples import Samples
 
 VALIDATED = 1_000  # images after each epoch; all validation images only at the end
@@ -96,7 +96,8 @@ class Pixels(Task):
         ]
 
     def facts(self, run):
-        return {**super().facts(run), "size": self.options.image_size}
+        features = facts_of_features(self.options.dataset, 1, run.folder)
+        return {**super().facts(run), "size": self.options.image_size, **features}
 
     @staticmethod
     def _nothing(count):

@@ -187,7 +187,12 @@ def _start_folder(config, model, data):
         write_text(folder / name, text)
     if data.sheet is not None:
         save_sheet(data.sheet, folder)
-    facts = {"samples": data.counts, "data": data.fingerprint, "read": data.read}
+    facts = {
+        "samples": data.counts,
+        "data": data.fingerprint,
+        "unlabelled": data.unlabelled,
+        "read": data.read,
+    }
     write_text(folder / "versions.json", json.dumps({**versions(), **facts}, indent=2) + "\n")
     write_start(config, model)
 

@@ -47,7 +47,7 @@ def check_data(folder, counts, files=None, fingerprint=None, doing="resume"):
 
 
 def read_versions(folder):
-    """The `versions.json` of a run: versions, numbers of samples, fingerprint of the data."""
+    """The `versions.json` of a run: versions, numbers of samples, hashes of the data."""
     path = folder / "versions.json"
     try:
         found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

@@ -1,19 +1,26 @@
 """Feature extractors: the shipped LeNets, what they see, and their files."""
 
+import io
 import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from genai_keras.data.images import load_images
 from genai_keras.errors import UserError
 from genai_keras.evaluation import features as features_module
 from genai_keras.evaluation.features import (
     CHECKSUMS,
+    FeatureExtractor,
     LeNetFeatures,
+    accepts,
     checksum,
+    in_blocks,
+    lenet_of,
     load_feature_extractor,
     load_lenet,
+    resized,
     save_lenet,
     shipped,
 )
@@ -25,6 +32,13 @@ ACCEPTED = {"mnist": 99.69, "fashion_mnist": 99.69}  # percent, as train_lenet -
 
 def random_images(count=6, shape=(28, 28, 1), seed=0):
     return np.random.default_rng(seed).uniform(0, 1, (count, *shape)).astype("float32")
+
+
+def npy(array):
+    """The content of a .npy file."""
+    content = io.BytesIO()
+    np.save(content, array)
+    return content.getvalue()
 
 
 def logits_of(lenet, images):
@@ -126,10 +140,40 @@ def test_the_detector_is_asked_of_each_image_and_at_any_size(monkeypatch):
     assert extractor.kind == "digits"
     assert found[:40].mean() > 0.9 and not found[40:].any()
     assert np.array_equal(found, (logits_of(extractor.detector, images) >= 0)[:, 0])
+    assert np.array_equal(accepts(extractor.detector, images), found)
     monkeypatch.setattr(features_module, "BLOCK", 7)
     assert np.array_equal(extractor.recognizes(images), found)
     large = images.repeat(2, axis=1).repeat(2, axis=2)
     assert np.mean(extractor.recognizes(large) == found) > 0.9
+
+
+def test_blocks_are_resized_and_joined_in_their_order():
+    images, sizes = random_images(9, (8, 6, 2)), []
+
+    def see(part):
+        sizes.append(len(part))
+        return [part, np.mean(part, axis=(1, 2, 3))]
+
+    found, means = in_blocks(see, images, 4, 4)
+    assert sizes == [4, 4, 1]
+    assert np.array_equal(found, tf.image.resize(images, (4, 4), antialias=True))
+    assert means == pytest.approx(found.mean(axis=(1, 2, 3)), abs=1e-6)
+    alone = in_blocks(lambda part: part[..., :1], images, 8, 2)
+    assert isinstance(alone, np.ndarray) and alone.shape == (9, 8, 8, 1)
+    assert in_blocks(see, images[:0], 4)[0].shape == (0, 4, 4, 2)
+
+
+def test_an_extractor_has_what_others_ask_it_for():
+    plain = FeatureExtractor()
+    assert (plain.kind, plain.classes, plain.recognizes(random_images())) == ("images", None, None)
+    lenet = load_feature_extractor("fashion_mnist")
+    assert (lenet.kind, lenet.classes, lenet.name) == ("clothes", 10, "LeNet features")
+
+
+def test_a_lenet_is_for_grey_images_of_its_data_set():
+    assert lenet_of("mnist5k") == lenet_of("mnist", 1) == "mnist"
+    assert lenet_of("fashion_mnist", 1) == "fashion_mnist"
+    assert lenet_of("mnist5k", 3) is lenet_of("cifar10", 1) is lenet_of("folder") is None
 
 
 def test_images_of_any_size_are_resized():
@@ -143,7 +187,7 @@ def test_images_of_any_size_are_resized():
     # Every fourth column is white: each small pixel is a mean over all, not a look between them.
     stripes = np.zeros((1, 112, 112, 1), "float32")
     stripes[:, :, ::4] = 1
-    assert features_module.resized(stripes)[:, :, 2:-2] == pytest.approx(0.25, abs=0.1)
+    assert resized(stripes, 28).numpy()[:, :, 2:-2] == pytest.approx(0.25, abs=0.1)
 
 
 @pytest.mark.parametrize(
@@ -193,12 +237,14 @@ def test_what_is_no_lenet_is_named(tmp_path):
     with np.load(path) as file:
         weights = dict(file)
     path.write_bytes(content[: len(content) // 2])
-    others = [None, {}, {**weights, "more": np.zeros(1)}]
+    others = [None, {}, {**weights, "more": np.zeros(1)}, np.zeros(3)]
     others += [{**weights, "conv1_kernel": np.zeros((5, 5, 1, 7))}]
     others += [{**weights, "conv1_kernel": np.array([{}])}]  # would have to be unpickled
     for other in others:
-        if other is not None:
+        if isinstance(other, dict):
             np.savez(path, **other)
+        elif other is not None:  # a single array, as in a .npy file
+            path.write_bytes(npy(other))
         with pytest.raises(UserError, match=r"lenet\.npz does not contain the weights of a LeNet"):
             load_lenet(path)
 

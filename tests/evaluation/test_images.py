@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from genai_keras.evaluation import distances
+from genai_keras.evaluation.features import FeatureExtractor
 from genai_keras.evaluation.images import NEIGHBOURS, measures, recognize, score_images
 
 RNG = np.random.default_rng(0)
 
 
-class Pixels:
+class Pixels(FeatureExtractor):
     """Features are the two pixels of an image; it recognizes those whose third is bright."""
 
     name, kind = "pixels", "stamps"
@@ -21,7 +22,7 @@ class Pixels:
         return images[:, 0, 2, 0] > 0.5
 
 
-class Blind:
+class Blind(FeatureExtractor):
     name, look = "pixels", Pixels.look
 
 
@@ -48,6 +49,8 @@ def test_a_sample_counts_for_precision_if_it_is_near_and_recognized():
     assert seen["recognized"].figure.value == pytest.approx(0.7)
     assert seen["recognized"].real_data == 1
     assert "stamps" in seen["recognized"].meaning
+    assert "are recognized" in seen["precision"].meaning
+    assert "recognized" not in blind["precision"].meaning
     assert seen["precision"].figure.value == pytest.approx(np.mean(near & bright))
     assert blind["precision"].figure.value == pytest.approx(near.mean())
     assert near.mean() > np.mean(near & bright)

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from genai_keras.errors import UserError
 from genai_keras.evaluation import inception
+from genai_keras.evaluation.distances import frechet_distance
 from genai_keras.evaluation.inception import inception_features, load_inception, score_inception
 from genai_keras.evaluation.report import as_json, comparison, table
 
@@ -108,3 +109,29 @@ def test_what_is_no_inception_is_one_line(tmp_path):
     with pytest.raises(UserError, match=r"other\.weights\.h5 does not contain") as failure:
         load_inception(tmp_path / "other.weights.h5")
     assert "\n" not in str(failure.value)
+
+
+def test_real_images_are_looked_at_once_for_all_runs(monkeypatch, tmp_path):
+    looked = []
+
+    def see(network, images):
+        looked.append(len(images))
+        return images.mean(axis=(1, 2))
+
+    monkeypatch.setattr(inception, "load_inception", lambda path: None)
+    monkeypatch.setattr(inception, "inception_features", see)
+    monkeypatch.setattr(inception, "_SEEN", {})
+    ours, others, reference = (random_images(7, (4, 4, 3), seed) for seed in range(3))
+    training = random_images(9, (4, 4, 3), 3)
+    path = tmp_path / "inception.h5"
+    first = score_inception(path, ours, reference, training)
+    assert looked == [7, 7, 7]
+    second = score_inception(path, others, reference.copy(), training.copy())  # read again
+    assert looked == [7, 7, 7, 7]
+    real = see(None, reference)
+    assert second.figure.value == frechet_distance(see(None, others), real) != first.figure.value
+    assert second.real_data == first.real_data == frechet_distance(see(None, training[:7]), real)
+    looked.clear()
+    score_inception(path, ours, training[:8], training)  # other real images
+    score_inception(tmp_path / "other.h5", ours, reference, training)
+    assert looked == [8, 7, 7, 7, 7]

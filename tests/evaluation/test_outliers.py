@@ -129,6 +129,37 @@ def test_noise_and_waves_are_of_all_levels_and_contrasts(digits):
         assert spreads.min() < 0.02 and spreads.max() > 0.4
 
 
+def in_one_frequency(image):
+    """The fraction of an image's power that is within two of its strongest frequency."""
+    window = np.hanning(28)[:, None] * np.hanning(28)
+    power = np.abs(np.fft.fft2((image - image.mean()) * window)) ** 2
+    y, x = np.unravel_index(power.argmax(), power.shape)
+    near = np.zeros(power.shape, bool)
+    near[np.ix_(range(-2, 3), range(-2, 3))] = True
+    both = np.roll(near, (y, x), (0, 1)) | np.roll(near, (-y, -x), (0, 1))  # and its mirror image
+    return power[both].sum() / power.sum()
+
+
+def test_a_wave_has_one_frequency_and_a_product_of_two_may_have_more():
+    found = outliers.waves(np.zeros((400, 28, 28), "float32"), generator())
+    single, product = ([in_one_frequency(each) for each in found[part::2]] for part in (1, 0))
+    assert min(single) > 0.9 and min(product) < 0.7
+    assert in_one_frequency(generator().normal(size=(28, 28))) < 0.5
+
+
+def test_what_is_zoomed_is_much_too_large_or_much_too_small():
+    square = np.zeros((200, 28, 28), "float32")
+    square[:, 10:18, 10:18] = 1
+    found = outliers.zoomed(square, generator())
+
+    def extent(images):
+        """The side of a square as large as all that is bright."""
+        return np.sqrt((images > 0.5).sum(axis=(1, 2)))
+
+    ratio = extent(found) / extent(square)
+    assert ratio[:100].min() > 1.5 and ratio[100:].max() < 0.6
+
+
 def test_a_polygon_is_filled_and_leaves_the_rest_black(digits):
     found = outliers.shapes(digits, generator())
     covered = (found > 0).mean(axis=(1, 2))

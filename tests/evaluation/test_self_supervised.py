@@ -224,8 +224,10 @@ def test_features_are_trained_once_for_a_data_set(trained, tmp_path, monkeypatch
     assert "on the 20 training images" in capsys.readouterr().out
     assert features_of(images, tmp_path / "other.npz")[0] is first and trained == [20]
     first.save(path, key)
+    assert features_of(images, path) == (first, None)  # there is nothing to save
     self_supervised._KNOWN.clear()  # as in a new process
-    again, _ = features_of(images, path)
+    again, unsaved = features_of(images, path)
+    assert unsaved is None and features_of(images, tmp_path / "other.npz")[1] == key
     assert trained == [20] and capsys.readouterr().out == ""
     looked = [each.look(shapes(9, 1))[0] for each in (first, again)]
     assert np.array_equal(*looked)
@@ -258,5 +260,8 @@ def test_a_damaged_file_is_not_read(hardly_trained, tmp_path):
     for damaged in (b"", content[:1000], content[:-100], bytes(flipped), b"a text"):
         path.write_bytes(damaged)
         assert load(path, "key") is None
+    with open(path, "wb") as file:
+        np.save(file, np.zeros(3))  # a single array
+    assert load(path, "key") is None
     np.savez(path, key="key")
     assert load(path, "key") is None and load(tmp_path / "none", "key") is None
