@@ -95,8 +95,6 @@ def warn_of_unknown(texts, tokenizer):
     if unknown and unknown != ["\n"]:
         shown = listed([*map(repr, unknown)])
         warn(
-            [
-                f"the text does not contain {shown}, so the model reads it in the prompt as an "
-                "unknown character"
-            ]
+            f"the text does not contain {shown}, so the model reads it in the prompt as an "
+            "unknown character"
         )

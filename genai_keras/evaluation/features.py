@@ -182,8 +182,11 @@ def in_blocks(see, images, side, size=None):
     Returns:
         The results for all images, as a float32 NumPy array or a list of them.
     """
+    if not len(images):  # layers cannot be asked about no image, only about the shapes of results
+        one = in_blocks(see, np.zeros((1, *images.shape[1:]), "float32"), side)
+        return [each[:0] for each in one] if isinstance(one, list) else one[:0]
     size = size or BLOCK
-    starts = range(0, max(len(images), 1), size)
+    starts = range(0, len(images), size)
     found = [see(resized(images[start : start + size], side)) for start in starts]
     several = isinstance(found[0], (list, tuple))
     parts = zip(*found, strict=True) if several else [found]

@@ -170,7 +170,7 @@ def test_the_summary_tells_what_was_read(own):
         "own.tsv (utf-8), separated by tabs, columns 1 and 2: "
         f"{pairs.train.count} pairs for training and {pairs.validation.count} for validation",
         'the first pair: "sentence 0" -> "Satz 0"',
-        "skipped: 1 header, 40 repeated, 1 blank, 1 longer than 64 tokens",
+        "skipped: 1 header, 40 repeated, 1 longer than 64 tokens",
         "left out: U+FEFF once",
         "unusual: U+200B once",
     ]
