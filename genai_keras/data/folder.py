@@ -133,23 +133,29 @@ def _examine(path, shape, white):
     """A hash of an image's pixels, and its pixels once scaled: one channel if it is grey."""
     height, width, channels = shape
     image = decode(path, white)
-    whole = _digest(image)
-    if channels == 1:
-        image = image.convert("L")  # grey with a profile of colours may not be grey
-    pixels = np.asarray(fitted(image, (width, height))).reshape(height, width, -1)
+    # Grey with a profile of colours may not be grey.
+    kept = image.convert("L") if channels == 1 and image.mode != "L" else image
+    kept = fitted(kept, (width, height))
+    pixels = np.asarray(kept).reshape(height, width, -1)
+    whole = _digest(image.size, [pixels] if kept is image else _strips(image))
     if pixels.shape[-1] == 3 and (pixels == pixels[..., :1]).all():
         pixels = pixels[..., :1].copy()
     return whole, pixels
 
 
-def _digest(image):
-    """A hash of all pixels, equal for a grey image and the same one in RGB."""
+def _strips(image):
     width, height = image.size
-    digest = hashlib.sha256(repr(image.size).encode())
     rows = max(1, STRIP // width)
     for top in range(0, height, rows):
         strip = image.crop((0, top, width, min(height, top + rows)))
-        digest.update(strip.convert("RGB").tobytes())
+        yield np.asarray(strip.convert("RGB"))
+
+
+def _digest(size, strips):
+    """A hash of all pixels, equal for a grey image and the same one in RGB."""
+    digest = hashlib.sha256(repr(size).encode())
+    for strip in strips:
+        digest.update(strip if strip.shape[-1] == 3 else strip.repeat(3))
     return digest.digest()
 
 

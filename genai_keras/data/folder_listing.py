@@ -10,6 +10,7 @@ import numpy as np
 from genai_keras.data.folder_summary import BY_SUFFIX, FolderSummary, kind_of
 from genai_keras.data.image_decoding import is_deep
 from genai_keras.data.image_opening import open_image
+from genai_keras.data.plain_png import read_plain_png
 from genai_keras.errors import UsageError, UserError, one_line
 
 # Names that systems and programs give to their own files, in small letters; and all with a dot.
@@ -46,6 +47,10 @@ def find_images(data_dir, limit=None):
             break
         if BY_SUFFIX.get(path.suffix.lower()) == "camera raw":
             summary.skipped["camera raw"].append(path)
+            continue
+        plain = read_plain_png(path)
+        if plain:
+            summary.add(path, plain.size, plain.mode)
             continue
         try:
             with open_image(path) as image:
@@ -153,9 +158,7 @@ def _is_run(path):
 
 def _add(summary, path, image):
     """Adds an opened image."""
-    summary.paths.append(path)
-    summary.sizes[image.size] += 1
-    summary.modes[image.mode] += 1
+    summary.add(path, image.size, image.mode)
     if is_deep(image):
         summary.deep.append(path)
     if image.format != "MPO":  # a photograph with previews

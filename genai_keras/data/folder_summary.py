@@ -90,6 +90,12 @@ class FolderSummary:
     white: int = 65535
     largest: int | None = None
 
+    def add(self, path, size, mode):
+        """Adds an image by its path, `(width, height)` and mode."""
+        self.paths.append(path)
+        self.sizes[size] += 1
+        self.modes[mode] += 1
+
     @property
     def in_colour(self):
         """Whether any image is in colour, by its mode."""

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
 from genai_keras.data.image_opening import open_image, unreadable
+from genai_keras.data.plain_png import read_plain_png
 from genai_keras.errors import one_line
 
 WHITE = 65535  # of 16 bits
@@ -38,7 +39,8 @@ def decode_image(path, shape, white=WHITE):
     height, width, channels = shape
     try:
         image = decode(path, white)
-        image = fitted(image.convert("L" if channels == 1 else "RGB"), (width, height))
+        mode = "L" if channels == 1 else "RGB"
+        image = fitted(image if image.mode == mode else image.convert(mode), (width, height))
     except Exception as error:  # Pillow raises errors of many types
         raise unreadable(path, one_line(error)) from None
     return np.asarray(image).reshape(shape)
@@ -46,6 +48,10 @@ def decode_image(path, shape, white=WHITE):
 
 def decode(path, white=WHITE):
     """A whole file as a Pillow image of mode "L" or "RGB"; see `standardize`."""
+    plain = read_plain_png(path)
+    image = plain.decode() if plain else None
+    if image is not None:
+        return image
     with open_image(path, whole=True) as image:
         return standardize(image, white)
 

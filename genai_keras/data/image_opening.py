@@ -100,20 +100,29 @@ def is_named_as_image(path):
 
 def _checked_png(file):
     """A PNG whose checksums are right, as a file in memory without its texts."""
-    data, kept, start = file.read(), [PNG], len(PNG)
+    return io.BytesIO(b"".join([PNG, *(part for _, part in png_parts(file.read()))]))
+
+
+def png_parts(data):
+    """Yields the parts of a PNG, given as bytes, without texts: `(kind, bytes of the part)`.
+
+    Raises:
+        ValueError: a checksum is wrong, or the PNG is truncated.
+    """
+    start = len(PNG)
     while start < len(data):
         length = int.from_bytes(data[start : start + 4], "big")
         kind, end = data[start + 4 : start + 8], start + 12 + length
-        content = data[start + 4 : end - 4]
         if end > len(data):
             break
-        turns = content[4:].startswith(TURNING) and length <= MOST_TEXT
+        content = data[start + 4 : end - 4]
+        turns = kind in TEXTS and content[4:].startswith(TURNING) and length <= MOST_TEXT
         if turns or kind not in TEXTS:
             if zlib.crc32(content).to_bytes(4, "big") != data[end - 4 : end]:
                 raise ValueError(f"the checksum of its part {kind!r} is wrong")
-            kept.append(data[start:end])
+            yield kind, data[start:end]
         if kind == b"IEND":
-            return io.BytesIO(b"".join(kept))
+            return
         start = end
     raise ValueError("it is truncated")
 

@@ -1,0 +1,115 @@
+"""What a folder of images costs: to open it, and to stream it beside training.
+
+    python tests/benchmarks/benchmark_folder.py [--count 20000] [--rounds 5] [--steps 40]
+
+Everything is compared with decoding alone: a loop of Pillow over the same files. The two sides of
+each comparison run in turns, in one process.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+from PIL import Image
+
+import genai_keras.cli.quiet  # noqa: F401
+from genai_keras.cli.image_options import GANConfig
+from genai_keras.cli.parsing import parse_config
+from genai_keras.data import folder
+from genai_keras.data.images import load_images, to_pixels
+from genai_keras.models.gan import GAN
+from genai_keras.networks.gan import build_gan_networks
+
+BATCH = 64
+KINDS = {"28 x 28, grey PNG": ("mnist5k", 28, "png"), "64 x 64, colour JPEG": ("photos", 64, "jpg")}
+
+
+def write_images(place, dataset, size, suffix, count):
+    """Real images, moved by some pixels if there are not enough of them."""
+    train, _ = load_images(dataset, image_size=size)
+    pixels = to_pixels(train.first(train.count))
+    for number in range(count):
+        turn, index = divmod(number, len(pixels))
+        image = np.roll(pixels[index], turn, axis=1)
+        Image.fromarray(image.squeeze()).save(place / f"{number}.{suffix}")
+
+
+def decode_all(paths):
+    for path in paths:
+        with Image.open(path) as image:
+            np.asarray(image)
+
+
+def seconds(function, *arguments):
+    """CPU and wall-clock seconds."""
+    begun = time.process_time(), time.perf_counter()
+    function(*arguments)
+    return time.process_time() - begun[0], time.perf_counter() - begun[1]
+
+
+def in_turns(rounds, *calls):
+    """Medians of CPU and wall-clock seconds of each call, `(calls, 2)`, once they are warm."""
+    spans = [[seconds(*call) for call in calls] for _ in range(rounds + 1)]
+    return np.median(spans[1:], axis=0)
+
+
+def trainer(batches, size, steps):
+    """A function that trains the default GAN for some steps."""
+    config = parse_config(GANConfig, ["--image-size", str(size)])
+    gan = GAN(*build_gan_networks(sample_shape=batches.element_shape, **config.networks()))
+    gan.compile(keras.optimizers.Adam(1e-3, 0.5), keras.optimizers.Adam(1e-3, 0.5))
+
+    def train(data):
+        gan.fit(data, steps_per_epoch=steps, epochs=1, shuffle=False, verbose=0)
+
+    return train
+
+
+def measure(place, size, arguments):
+    """Prints the rows of a folder."""
+    paths = sorted(place.iterdir())
+    (decoding, _), (opening, _) = in_turns(
+        arguments.rounds, (decode_all, paths), (folder.read_folder, place, size)
+    )
+    print(f"| open {len(paths):,} files | {decoding:.2f} s | {opening:.2f} s "
+          f"| {opening / decoding:.2f} |")  # fmt: skip
+    kept, _ = load_images("folder", place, BATCH, image_size=size)
+    memory, folder.MEMORY = folder.MEMORY, 0
+    streamed, _ = load_images("folder", place, BATCH, image_size=size)
+    folder.MEMORY = memory
+
+    def stream():
+        for _ in streamed.shuffled().take(arguments.steps):
+            pass
+
+    some = paths[: BATCH * arguments.steps]
+    spans = in_turns(arguments.rounds, (decode_all, some), (stream,)) * 1000 / arguments.steps
+    (decoding, _), (batch, _) = spans
+    print(f"| stream a batch of {BATCH} | {decoding:.2f} ms | {batch:.2f} ms "
+          f"| {batch / decoding:.2f} |")  # fmt: skip
+    train = trainer(kept, size, arguments.steps)
+    calls = [(train, batches.shuffled()) for batches in (kept, streamed)]
+    spans = in_turns(arguments.rounds, *calls) * 1000 / arguments.steps
+    for name, (before, after) in zip(("CPU time", "wall-clock"), spans.T, strict=True):
+        print(f"| train a step, {name} | {before:.1f} ms from memory | {after:.1f} ms streamed "
+              f"| {after / before:.2f} |")  # fmt: skip
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--count", type=int, default=20_000, help="of files")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=40, help="a round")
+    arguments = parser.parse_args()
+    for name, (dataset, size, suffix) in KINDS.items():
+        print(f"\n| {name} | decoding alone | ours | ratio |\n|---|---|---|---|")
+        with tempfile.TemporaryDirectory() as place:
+            write_images(Path(place), dataset, size, suffix, arguments.count)
+            measure(Path(place), size, arguments)
+
+
+if __name__ == "__main__":
+    main()
