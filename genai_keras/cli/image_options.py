@@ -65,6 +65,7 @@ The default learns 4,500 handwritten digits in two minutes on two CPU cores.
             "latent_dim": 100,
             "generator_widths": (256, 128, 64),
             "discriminator_widths": (64, 128, 256),
+            "dense_units": 0,
         },
         "mlp": {
             "network": "dense",
@@ -109,6 +110,7 @@ The default learns 4,500 handwritten digits in two minutes on two CPU cores.
     discriminator_kernel: int = option(
         5, "side of the discriminator's kernels", NETWORK, at_least=2
     )
+    dense_units: int = option(256, "units of the discriminator's dense layer", NETWORK, at_least=0)
     discriminator_learning_rate: float | None = option(
         None, "learning rate of the discriminator (default: --learning-rate)", OPTIMIZATION, above=0
     )
@@ -143,7 +145,7 @@ The default learns 4,500 handwritten digits in two minutes on two CPU cores.
         """The arguments of `build_gan_networks` that are options."""
         return self.named(
             "network", "latent_dim", "generator_widths", "discriminator_widths",
-            "generator_kernel", "discriminator_kernel",
+            "generator_kernel", "discriminator_kernel", "dense_units",
         )  # fmt: skip
 
 
@@ -217,9 +219,7 @@ The default learns 4,500 real digits in about 1.5 minutes on two CPU cores.
     importance_samples: int = option(
         1, "samples of z per image; more than 1 trains the IWAE bound", OPTIMIZATION, at_least=1
     )
-    evaluate: int = option(
-        0, "number of validation images to estimate log p(x) of", SHOWING, at_least=0
-    )
+    evaluate: int = option(0, "validation images to estimate log p(x) of", SHOWING, at_least=0)
     evaluation_samples: int = option(
         200, "samples of z per image for --evaluate", SHOWING, at_least=1
     )

@@ -11,6 +11,7 @@ def build_gan_networks(
     discriminator_widths,
     generator_kernel=4,
     discriminator_kernel=5,
+    dense_units=256,
     classes=0,
 ):
     """Builds a generator and a discriminator that fit each other.
@@ -22,6 +23,7 @@ def build_gan_networks(
         generator_widths, discriminator_widths: channels (dcgan) or units (dense) of each hidden
             layer.
         generator_kernel, discriminator_kernel: side of the convolution kernels.
+        dense_units: units of the dense layer of a dcgan's discriminator; 0 for none.
         classes: number of classes of a second, one-hot input of both; 0 means no such input.
 
     Returns:
@@ -44,6 +46,6 @@ def build_gan_networks(
             latent_dim, sample_shape, generator_widths, generator_kernel, classes
         ),
         dcgan.build_dcgan_discriminator(
-            sample_shape, discriminator_widths, discriminator_kernel, classes
+            sample_shape, discriminator_widths, discriminator_kernel, classes, dense_units
         ),
     )

@@ -121,13 +121,16 @@ def test_labels_that_do_not_fit_are_named(tmp_path):
             load_images("mnist", tmp_path)
 
 
-def test_the_projection_discriminator_adds_the_product_with_the_class():
-    network = dcgan.build_dcgan_discriminator(SHAPE, (4, 6), classes=3)
+@pytest.mark.parametrize("units", [0, 5])
+def test_the_projection_discriminator_adds_the_product_with_the_class(units):
+    network = dcgan.build_dcgan_discriminator(SHAPE, (4, 6), classes=3, dense_units=units)
     x = np.random.default_rng(0).normal(size=(5, *SHAPE)).astype("float32")
     labels = np.array([0, 1, 2, 1, 0])
-    flat = next(each for each in network.layers if isinstance(each, keras.layers.Flatten))
-    features = keras.Model(network.inputs[0], flat.output).predict(x, verbose=0)
+    kind = keras.layers.LeakyReLU if units else keras.layers.Flatten
+    before = [each for each in network.layers if isinstance(each, kind)][-1]
+    features = keras.Model(network.inputs[0], before.output).predict(x, verbose=0)
     last = [each for each in network.layers if isinstance(each, keras.layers.Dense)]
+    last = [each for each in last if each.units != units]
     (of_class,), (unconditional, bias) = sorted((each.get_weights() for each in last), key=len)
     expected = features @ unconditional[:, 0] + bias
     expected += np.sum(features * of_class[labels], axis=1)

@@ -35,7 +35,7 @@ def test_dcgan_makes_and_judges_images_of_the_size(shape, generator_widths, disc
 
 def test_dcgan_follows_the_paper():
     generator = dcgan.build_dcgan_generator(100, (64, 64, 3), (256, 128, 64))
-    discriminator = dcgan.build_dcgan_discriminator((64, 64, 3), (64, 128, 256))
+    discriminator = dcgan.build_dcgan_discriminator((64, 64, 3), (64, 128, 256), dense_units=0)
     assert kinds(generator)[-2:] == ["Conv2DTranspose", "Activation"]
     assert kinds(generator).count("BatchNormalization") == 3
     assert kinds(discriminator)[1:3] == ["Conv2D", "LeakyReLU"]  # no normalization at the input
@@ -58,9 +58,28 @@ def test_dcgan_parameter_counts():
     generator = dcgan.build_dcgan_generator(64, (28, 28, 1), (64, 32), kernel_size=4)
     expected = 64 * 7 * 7 * 64 + 2 * 64 + 4 * 4 * 64 * 32 + 2 * 32 + (4 * 4 * 32 * 1 + 1)
     assert generator.count_params() - 2 * (64 + 32) == expected  # less the running statistics
-    discriminator = dcgan.build_dcgan_discriminator((28, 28, 1), (32, 64), kernel_size=4)
-    expected = (4 * 4 * 32 + 32) + 4 * 4 * 32 * 64 + 2 * 64 + (7 * 7 * 64 + 1)
-    assert sum(int(np.prod(v.shape)) for v in discriminator.trainable_variables) == expected
+    convolutions = (4 * 4 * 32 + 32) + 4 * 4 * 32 * 64 + 2 * 64
+    for units, expected in ((0, 7 * 7 * 64 + 1), (10, 7 * 7 * 64 * 10 + 2 * 10 + 10 + 1)):
+        discriminator = dcgan.build_dcgan_discriminator((28, 28, 1), (32, 64), 4, dense_units=units)
+        count = sum(int(np.prod(v.shape)) for v in discriminator.trainable_variables)
+        assert count == convolutions + expected
+
+
+@pytest.mark.parametrize("units", [0, 16])
+def test_only_a_dense_layer_sees_what_far_apart_parts_have_in_common(units):
+    """Without it, what two parts change in the logit adds up, as no feature sees both."""
+    discriminator = dcgan.build_dcgan_discriminator((28, 28, 1), (4, 8), dense_units=units)
+    for weight in discriminator.trainable_variables:
+        weight.assign(10 * weight)  # from 0.02, with which everything is nearly linear
+    both = np.random.default_rng(0).normal(size=(28, 28, 1)).astype("float32")
+    both[:, 4:-4] = 0
+    left, right = both.copy(), both.copy()
+    left[:, -4:] = right[:, :4] = 0
+    of_both, of_left, of_right, of_none = discriminator.predict(
+        np.stack([both, left, right, np.zeros_like(both)]), verbose=0
+    )[:, 0]
+    together = (of_both - of_none) - (of_left - of_none) - (of_right - of_none)
+    assert (abs(together) < 1e-4 * abs(of_left - of_right)) == (units == 0)
 
 
 @pytest.mark.parametrize(
