@@ -5,7 +5,6 @@ import textwrap
 import keras
 import numpy as np
 import tensorflow as tf
-from scipy.spatial.distance import pdist, squareform
 
 from genai_keras.callbacks import symptoms
 from genai_keras.callbacks.epochs import read_history
@@ -238,6 +237,8 @@ def _looks(images):
 
 def _distances(samples):
     """The mean distance to the nearest neighbour, and the mean distance between all pairs."""
+    from scipy.spatial.distance import pdist, squareform  # here: not every model needs it
+
     pairs = pdist(np.reshape(samples, (len(samples), -1)).astype("float64"))
     distances = squareform(pairs)
     np.fill_diagonal(distances, np.inf)

@@ -2,10 +2,17 @@
 
 import contextlib
 import os
+import platform
 import sys
 import warnings
 
+from genai_keras.backend import import_keras
+from genai_keras.cli.imports import postponed
+
 OURS = {"KERAS_BACKEND": "tensorflow"}
+# Unless the user has chosen. TensorFlow itself leaves oneDNN off on some processors, such as those
+# without AVX-512; docs/benchmarks.md has what was measured.
+USUAL = {"TF_ENABLE_ONEDNN_OPTS": "1"} if platform.machine() in ("x86_64", "AMD64") else {}
 OVERWRITTEN = ("TF_CPP_MIN_LOG_LEVEL",)  # by `quiet`
 # They would shorten every run, choose another Keras, or end the process over an unknown value.
 REMOVED = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH", "TF_USE_LEGACY_KERAS", "TF_CONFIG")
@@ -22,8 +29,10 @@ def own_settings(debug=False):
     Raises:
         UserError: one of the two cannot be imported, or Keras runs with another backend already.
     """
-    former = {name: os.environ.get(name) for name in (*OURS, *OVERWRITTEN, *REMOVED, *POSITIVE)}
+    names = (*OURS, *USUAL, *OVERWRITTEN, *REMOVED, *POSITIVE)
+    former = {name: os.environ.get(name) for name in names}
     os.environ.update(OURS)
+    os.environ.update({name: value for name, value in USUAL.items() if not former[name]})
     useless = [name for name in POSITIVE if former[name] and not _is_positive(former[name])]
     for name in (*REMOVED, *useless):
         os.environ.pop(name, None)
@@ -32,9 +41,11 @@ def own_settings(debug=False):
             if sys.warnoptions and not debug:  # such as PYTHONWARNINGS=error
                 undone.enter_context(warnings.catch_warnings())
                 _show_usual_warnings()
-            if not debug:
-                import genai_keras.cli.quiet  # noqa: F401
-            _set_keras(undone)
+            with postponed():
+                if not debug:
+                    import genai_keras.cli.quiet  # noqa: F401
+                config = import_keras().config
+            _set_keras(config, undone)
             yield
     finally:
         for name, value in former.items():
@@ -43,11 +54,8 @@ def own_settings(debug=False):
                 os.environ[name] = value
 
 
-def _set_keras(undone):
+def _set_keras(config, undone):
     """Sets what ~/.keras/keras.json may have set."""
-    from genai_keras.backend import import_keras
-
-    config = import_keras().config
     for read, write, ours in (
         (config.floatx, config.set_floatx, "float32"),
         (config.epsilon, config.set_epsilon, 1e-7),

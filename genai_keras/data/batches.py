@@ -12,6 +12,9 @@ from genai_keras.errors import UserError
 
 BINARIZATION = 1789  # any constant
 
+# TensorFlow would first rewrite the Python of such a function, for a third of a second.
+as_written = tf.autograph.experimental.do_not_convert
+
 
 @dataclass(frozen=True)
 class Batches:
@@ -65,6 +68,7 @@ class Batches:
                 f"add samples, or use `batch_size={self.count}` or less"
             )
 
+        @as_written
         def indices(step):
             epoch, position = step // self.steps_per_epoch, step % self.steps_per_epoch
             slots = position * self.batch_size + tf.range(self.batch_size, dtype=tf.int64)
@@ -122,6 +126,7 @@ class Batches:
         return bool(self.element_shape) and isinstance(self.element_shape[0], tuple)
 
     def _deal(self, numbered_indices, binarize):
+        @as_written
         def fetch(number, indices):
             samples = self.fetch(indices)
             if self._several:

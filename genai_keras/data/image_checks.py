@@ -4,7 +4,6 @@ import dataclasses
 
 import numpy as np
 import tensorflow as tf
-from sklearn import metrics
 
 LOOKED_AT = 500  # images of each part
 COMPARED = 2_000  # training images among which those of validation are looked for
@@ -51,6 +50,8 @@ def _about_values(images):
 
 def _about_copies(train, validation):
     """Images for validation that a model has seen in training, but for their last bits."""
+    from sklearn import metrics  # here, because the import takes a second
+
     seen, new = _thumbnails(train), _thumbnails(validation)
     _, nearest = metrics.pairwise_distances_argmin_min(new, seen)
     alike = nearest < ALIKE * np.sqrt(new.shape[1])

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
-from scipy import stats
 
 from genai_keras.data.batches import Batches
 
@@ -26,26 +25,33 @@ class GaussianMixture:
 
     def density(self, x):
         """p(x) at every point of an array."""
-        parts = zip(self.weights, self.means, self.deviations, strict=True)
-        return sum(w * stats.norm.pdf(x, mean, deviation) for w, mean, deviation in parts)
+        return sum(w * norm.pdf(x) for w, norm in self._parts())
 
     def quantiles(self, probabilities):
         """The points below which the given fractions of the probability lie, to about 1e-3."""
         low = min(np.subtract(self.means, np.multiply(8, self.deviations)))
         high = max(np.add(self.means, np.multiply(8, self.deviations)))
         grid = np.linspace(low, high, 20_001)
-        parts = zip(self.weights, self.means, self.deviations, strict=True)
-        cumulative = sum(w * stats.norm.cdf(grid, mean, deviation) for w, mean, deviation in parts)
+        cumulative = sum(w * norm.cdf(grid) for w, norm in self._parts())
         return np.interp(probabilities, cumulative, grid)
 
     def wasserstein(self, samples):
         """Wasserstein-1 distance of samples to this distribution, in units of x."""
+        from scipy import stats
+
         points = np.ravel(samples)
         return float(
             stats.wasserstein_distance(
                 points, self.quantiles((np.arange(points.size) + 0.5) / points.size)
             )
         )
+
+    def _parts(self):
+        """Pairs of a weight and its normal distribution."""
+        from scipy import stats  # here, because the import takes a second
+
+        for weight, mean, deviation in zip(self.weights, self.means, self.deviations, strict=True):
+            yield weight, stats.norm(mean, deviation)
 
 
 def load_mixture(batch_size, seed=0, limit=None, mixture=None):

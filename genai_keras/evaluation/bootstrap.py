@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import threadpoolctl
-from scipy import stats
 
 from genai_keras.evaluation import distances
 
@@ -52,6 +51,8 @@ def bootstrap(statistic, *samples, resamples=200, seed=0, least=-np.inf, most=np
     def of_indices(*indices):
         drawn = (sample[index] for sample, index in zip(samples, indices, strict=True))
         return float(statistic(*drawn))
+
+    from scipy import stats  # here, because the import takes a second
 
     found = stats.bootstrap(
         [np.arange(len(sample)) for sample in samples],  # scipy resamples numbers, not rows

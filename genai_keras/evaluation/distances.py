@@ -6,7 +6,6 @@ finite.
 """
 
 import numpy as np
-from sklearn import metrics, neighbors
 
 CHUNK = 2**21  # numbers in a chunk of a matrix of pairs: 16 MB
 
@@ -114,6 +113,8 @@ def precision_recall(ours, reference, neighbours=5):
     if neighbours < 1:
         raise ValueError(f"neighbours must be at least 1, not {neighbours}")
     ours, reference = check_samples(ours, reference, at_least=neighbours + 1)
+    from sklearn import metrics, neighbors  # here, because the import takes a second
+
     search = neighbors.NearestNeighbors(n_neighbors=neighbours, algorithm="brute")
     our_radii, radii = (search.fit(each).kneighbors()[0][:, -1] for each in (ours, reference))
     precise, recalled, start = [], np.zeros(len(reference), bool), 0
@@ -134,6 +135,8 @@ def nearest(ours, reference):
         `(n,)` float64 and `(n,)` integers.
     """
     ours, reference = check_samples(ours, reference)
+    from sklearn import metrics
+
     indices = metrics.pairwise_distances_argmin(ours, reference)
     # Computed again, because |x|^2 + |y|^2 - 2xy in the search is rounded and not exactly 0.
     return np.linalg.norm(ours - reference[indices], axis=1), indices

@@ -2,7 +2,6 @@
 
 import numpy as np
 import tensorflow as tf
-from scipy.special import logsumexp
 
 from genai_keras.layers.reparameterization import Reparameterization
 
@@ -67,6 +66,8 @@ def importance_weighted_bound(log_weights, k):
     Raises:
         ValueError: k does not divide the number of draws.
     """
+    from scipy.special import logsumexp  # here: no training needs it before its end
+
     draws, n = log_weights.shape
     if draws % k:
         raise ValueError(f"k={k} does not divide the {draws} draws")

@@ -5,7 +5,6 @@ import json
 from dataclasses import dataclass
 
 import numpy as np
-import sacrebleu
 
 from genai_keras.evaluation.bootstrap import Figure
 
@@ -42,6 +41,8 @@ def evaluate_translations(model, pairs, batch_size=250, beam_width=1, length_pen
         if source not in targets:
             rows.append(row)
         targets.setdefault(source, []).append(target)
+    import sacrebleu  # here, because the import takes half a second
+
     tokens, _ = pairs.validation.first(pairs.validation.count)
     written = []
     for part in np.array_split(tokens[rows], -(-len(rows) // batch_size)):
@@ -60,6 +61,8 @@ def evaluate_translations(model, pairs, batch_size=250, beam_width=1, length_pen
 
 def bootstrap_chrf(translations, resamples=200):
     """chrF of translations, 0 to 100, as a `Figure`; sacrebleu resamples sentences."""
+    import sacrebleu
+
     written, metric = [each.written for each in translations], sacrebleu.CHRF()
     score = metric.corpus_score(written, _references(translations), resamples)
     facts = score.format(width=6, signature=metric.get_signature().format(), is_json=True)

@@ -59,7 +59,8 @@ class Numbers:
         pairs = list(zip(self.variables, bounds, strict=True))
         # Comparisons with NaN are false, so this is false for NaN, too.
         self._within = tf.function(
-            lambda: tf.stack([tf.reduce_all(tf.abs(v.value) <= bound) for v, bound in pairs])
+            lambda: tf.stack([tf.reduce_all(tf.abs(v.value) <= bound) for v, bound in pairs]),
+            autograph=False,  # it has no Python to rewrite
         )
 
     def lost(self):

@@ -5,7 +5,9 @@ import json
 import os
 import platform
 
+import numpy as np
 import tensorflow as tf
+from tensorflow.python.util import _pywrap_util_port
 
 from genai_keras.errors import UserError, warn
 
@@ -66,18 +68,29 @@ def device():
 
 
 def versions():
-    """The versions of the packages now, and the system."""
+    """The versions of the packages now, the system, and what chooses the kernels.
+
+    `onednn` is whether TensorFlow itself says that it uses it, whatever was set; `instructions`
+    are those beyond the usual that NumPy finds in the processor.
+    """
     packages = {}
     for name in PACKAGES:
         try:
             packages[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:  # run from a checkout, not installed
             packages[name] = "not installed"
-    return {"python": platform.python_version(), **packages, "platform": platform.platform()}
+    found = np.show_config(mode="dicts").get("SIMD Extensions", {}).get("found", [])
+    return {
+        "python": platform.python_version(),
+        **packages,
+        "platform": platform.platform(),
+        "instructions": " ".join(found) or platform.machine(),
+        "onednn": "on" if _pywrap_util_port.IsMklEnabled() else "off",
+    }
 
 
 def warn_of_other_versions(folder):
-    """Warns if a run continues with other versions of packages."""
+    """Warns if a run continues with other versions of packages, or with other kernels."""
     former = read_versions(folder)
     changes = [
         f"{name} {former.get(name)} -> {version}"

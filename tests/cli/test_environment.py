@@ -13,11 +13,18 @@ import pytest
 from helpers import DIGITS, assert_same_bits
 
 from genai_keras import train_gan
-from genai_keras.cli.environment import OURS, OVERWRITTEN, POSITIVE, REMOVED, own_settings
+from genai_keras.cli.environment import (
+    OURS,
+    OVERWRITTEN,
+    POSITIVE,
+    REMOVED,
+    USUAL,
+    own_settings,
+)
 
 
 def test_ours_win_inside_and_the_environment_is_as_it_was_outside(monkeypatch):
-    names = (*OURS, *OVERWRITTEN, *REMOVED, *POSITIVE)
+    names = (*OURS, *USUAL, *OVERWRITTEN, *REMOVED, *POSITIVE)
     for name in names:
         monkeypatch.setenv(name, "nonsense")
     before = dict(os.environ)
@@ -33,6 +40,18 @@ def test_ours_win_inside_and_the_environment_is_as_it_was_outside(monkeypatch):
     with own_settings():
         assert os.environ["KERAS_BACKEND"] == "tensorflow"
     assert dict(os.environ) == before
+
+
+def test_onednn_is_on_unless_the_user_has_chosen_and_the_choice_is_undone(monkeypatch):
+    (name,) = USUAL or pytest.skip("not measured on this kind of processor")
+    for chosen, inside in ((None, "1"), ("", "1"), ("0", "0"), ("1", "1")):
+        if chosen is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, chosen)
+        with own_settings():
+            assert os.environ[name] == inside
+        assert os.environ.get(name) == chosen
 
 
 @pytest.mark.parametrize(
