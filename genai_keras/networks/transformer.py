@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from genai_keras.layers.transformer import DecoderBlock, EncoderBlock
-from genai_keras.networks.transformer_stack import TransformerStack
+from genai_keras.networks.transformer_stack import GPT_DEVIATION, TransformerStack
 
 
 @keras.saving.register_keras_serializable(package="genai_keras")
@@ -53,6 +53,9 @@ class TransformerDecoder(TransformerStack):
 
     The last matrix is the embedding table (tied weights). The initialization is that of GPT:
     N(0, 0.02), divided by the square root of the number of branches for matrices that end a branch.
+    Unlike there, the gain of the last norm begins at 1 / (0.02 width), so that the first logits are
+    near 0 at any width. A state contains the row of its own token, whose logit is otherwise as large
+    as the width: an untrained network would be sure that each token is repeated.
 
     Args:
         vocabulary_size, context_length, ...: as in `TransformerEncoder`.
@@ -84,6 +87,10 @@ class TransformerDecoder(TransformerStack):
     @property
     def rows(self):
         return self.vocabulary_size + self.has_start_token
+
+    @property
+    def first_gain(self):
+        return min(1.0, 1.0 / (GPT_DEVIATION * self.width))
 
     def call(
         self,

@@ -14,6 +14,7 @@ class TransformerStack(keras.Model):
     """Token embeddings, positions, a stack of blocks, and a last norm for a pre-norm stack."""
 
     branches_per_block = 2
+    first_gain = 1.0  # of the last norm
 
     def __init__(
         self,
@@ -56,6 +57,8 @@ class TransformerStack(keras.Model):
         self.last_norm = (
             keras.layers.LayerNormalization(epsilon=1e-5, dtype=dtype) if norm_first else None
         )
+        last = self.last_norm or self.blocks[-1].feed_forward_norm
+        last.gamma_initializer = keras.initializers.Constant(self.first_gain)
         self.build((None, None))
 
     @property

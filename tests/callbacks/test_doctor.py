@@ -430,9 +430,9 @@ def test_log_variances_at_their_clip_are_told(tmp_path, capsys, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["train_lm", "train_seq2seq"])
 def test_a_first_loss_far_from_log_v_is_told(command, tmp_path, capsys, monkeypatch):
-    from genai_keras.networks import transformer_stack
+    from genai_keras.networks.transformer import TransformerDecoder
 
-    monkeypatch.setattr(transformer_stack, "GPT_DEVIATION", 2.0)
+    monkeypatch.setattr(TransformerDecoder, "first_gain", 100.0)
     argv = [*FOUR[command], *write_data(command, tmp_path), "--epochs", "1"]
     sick(MAINS[command], argv, tmp_path, capsys, "The first loss is", "chapter6_writing")
 
