@@ -2,7 +2,9 @@
 
 import keras
 
+from genai_keras.layers.activations import ACTIVATIONS
 from genai_keras.layers.attention import MultiHeadAttention
+from genai_keras.layers.normalization import LayerNormalization
 
 
 class _Block(keras.layers.Layer):
@@ -34,7 +36,7 @@ class _Block(keras.layers.Layer):
         self.feed_forward_norm = self._norm("feed_forward_norm")
         self.hidden = keras.layers.Dense(
             hidden_units,
-            activation,
+            ACTIVATIONS.get(activation, activation),
             kernel_initializer=self.kernel_initializer.clone(),
             name="hidden",
             dtype=self.dtype_policy,
@@ -65,7 +67,7 @@ class _Block(keras.layers.Layer):
         )
 
     def _norm(self, name):
-        return keras.layers.LayerNormalization(epsilon=1e-5, name=name, dtype=self.dtype_policy)
+        return LayerNormalization(epsilon=1e-5, name=name, dtype=self.dtype_policy)
 
     def _enter(self, norm, x):
         """The input of a branch."""

@@ -5,6 +5,7 @@ import math
 import keras
 from keras import ops
 
+from genai_keras.layers.normalization import LayerNormalization
 from genai_keras.layers.positions import LearnedPositions, SinusoidalPositions
 
 GPT_DEVIATION = 0.02  # standard deviation of initial weights
@@ -53,9 +54,7 @@ class TransformerStack(keras.Model):
         )
         self.drop = keras.layers.Dropout(dropout, dtype=dtype)
         self.blocks = [self._block(f"block_{index}") for index in range(num_layers)]
-        self.last_norm = (
-            keras.layers.LayerNormalization(epsilon=1e-5, dtype=dtype) if norm_first else None
-        )
+        self.last_norm = LayerNormalization(epsilon=1e-5, dtype=dtype) if norm_first else None
         self.build((None, None))
 
     @property
