@@ -11,7 +11,7 @@ def gelu(x):
 
     Its derivative is the density of x times x, plus that probability, which is kept from the way
     forward. Derived automatically, it takes twice as many passes over the hidden units, the largest
-    arrays of a Transformer: 5 % of a step's CPU time (`benchmark_transformer.py`).
+    arrays of a Transformer.
 
     Reference: Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415
     """

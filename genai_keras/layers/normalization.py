@@ -9,8 +9,7 @@ class LayerNormalization(keras.layers.LayerNormalization):
     """`keras.layers.LayerNormalization` over the last axis, with gain and offset.
 
     The mean is subtracted once, and the variance is that of the result. Keras subtracts it twice,
-    and its gradients take more small operations: a training step of `train_lm` takes 6 % more CPU
-    time with it (`benchmark_transformer.py`).
+    and the gradients of that take more operations.
 
     Call arguments:
         x: `(..., width)`; statistics are always computed in float32.
