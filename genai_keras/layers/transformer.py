@@ -2,7 +2,6 @@
 
 import keras
 
-from genai_keras.layers.activations import ACTIVATIONS
 from genai_keras.layers.attention import MultiHeadAttention
 from genai_keras.layers.normalization import LayerNormalization
 
@@ -36,7 +35,7 @@ class _Block(keras.layers.Layer):
         self.feed_forward_norm = self._norm("feed_forward_norm")
         self.hidden = keras.layers.Dense(
             hidden_units,
-            ACTIVATIONS.get(activation, activation),
+            activation,
             kernel_initializer=self.kernel_initializer.clone(),
             name="hidden",
             dtype=self.dtype_policy,
