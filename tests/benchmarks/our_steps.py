@@ -95,6 +95,7 @@ def products(model, batch):
 
 def write(pipe):
     """Generates text with the default network of `train_lm`; a step is a token for 32 texts."""
+    import genai_keras.cli.quiet  # noqa: F401, I001
     import numpy as np
 
     from genai_keras.models.language_model import LanguageModel
