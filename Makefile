@@ -14,7 +14,7 @@ help:
 	@echo "make test       run every test"
 	@echo "make quick      run the tests that take seconds"
 	@echo "make lint       check style"
-	@echo "make benchmark  measure what fit, attention and the cache cost, and what full trainings reach"
+	@echo "make benchmark  compare steps with PyTorch's; measure fit, attention and full trainings"
 
 gan: $(VENV)/ready
 	$(IN_VENV)/python -m genai_keras.train_gan
@@ -44,6 +44,7 @@ lint: $(VENV)/ready-dev
 	$(IN_VENV)/ruff format --check .
 
 benchmark: $(VENV)/ready-dev
+	$(IN_VENV)/python tests/benchmarks/benchmark_steps.py
 	$(IN_VENV)/python tests/benchmarks/benchmark_gan_step.py
 	$(IN_VENV)/python tests/benchmarks/benchmark_transformer.py
 	$(IN_VENV)/python tests/benchmarks/benchmark_training.py

@@ -31,7 +31,7 @@ def declared():
     config.read(ROOT / "setup.cfg", encoding="utf-8")
     extras = config["options.extras_require"]
     texts = (config["options"]["install_requires"], extras["notebooks"], extras["dev"])
-    assert extras.keys() == {"notebooks", "dev"}
+    assert extras.keys() == {"notebooks", "dev", "benchmark"}
     lists = [[Requirement(line) for line in lines(text)] for text in texts]
     return dict(zip(LOCKS, lists, strict=True))
 

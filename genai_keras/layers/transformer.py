@@ -3,6 +3,7 @@
 import keras
 
 from genai_keras.layers.attention import MultiHeadAttention
+from genai_keras.layers.normalization import LayerNormalization
 
 
 class _Block(keras.layers.Layer):
@@ -65,7 +66,7 @@ class _Block(keras.layers.Layer):
         )
 
     def _norm(self, name):
-        return keras.layers.LayerNormalization(epsilon=1e-5, name=name, dtype=self.dtype_policy)
+        return LayerNormalization(epsilon=1e-5, name=name, dtype=self.dtype_policy)
 
     def _enter(self, norm, x):
         """The input of a branch."""

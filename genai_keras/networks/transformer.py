@@ -54,8 +54,8 @@ class TransformerDecoder(TransformerStack):
     The last matrix is the embedding table (tied weights). The initialization is that of GPT:
     N(0, 0.02), divided by the square root of the number of branches for matrices that end a branch.
     Unlike there, the gain of the last norm begins at 1 / (0.02 width), so that the first logits are
-    near 0 at any width. A state contains the row of its own token, whose logit is otherwise as large
-    as the width: an untrained network would be sure that each token is repeated.
+    near 0 at any width. A state contains the row of its own token, whose logit otherwise grows with
+    the width: a wide network would begin by being sure that each token is repeated.
 
     Args:
         vocabulary_size, context_length, ...: as in `TransformerEncoder`.

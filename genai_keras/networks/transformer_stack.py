@@ -5,6 +5,7 @@ import math
 import keras
 from keras import ops
 
+from genai_keras.layers.normalization import LayerNormalization
 from genai_keras.layers.positions import LearnedPositions, SinusoidalPositions
 
 GPT_DEVIATION = 0.02  # standard deviation of initial weights
@@ -54,9 +55,7 @@ class TransformerStack(keras.Model):
         )
         self.drop = keras.layers.Dropout(dropout, dtype=dtype)
         self.blocks = [self._block(f"block_{index}") for index in range(num_layers)]
-        self.last_norm = (
-            keras.layers.LayerNormalization(epsilon=1e-5, dtype=dtype) if norm_first else None
-        )
+        self.last_norm = LayerNormalization(epsilon=1e-5, dtype=dtype) if norm_first else None
         last = self.last_norm or self.blocks[-1].feed_forward_norm
         last.gamma_initializer = keras.initializers.Constant(self.first_gain)
         self.build((None, None))

@@ -25,7 +25,7 @@ def make_gan(network="dense"):
     if network == "dcgan":
         networks = (
             dcgan.build_dcgan_generator(4, SHAPE, (8, 8), classes=3),
-            dcgan.build_dcgan_discriminator(SHAPE, (8, 8), classes=3),
+            dcgan.build_dcgan_discriminator(SHAPE, (8, 8), classes=3, dense_units=0),
         )
     else:
         networks = (
