@@ -123,7 +123,7 @@ print(f"{generator.count_params():,} weights in all; the dense one of chapter 2 
 # comes one logit:
 
 # %%
-discriminator = build_dcgan_discriminator((28, 28, 1), widths=(16, 32))
+discriminator = build_dcgan_discriminator((28, 28, 1), widths=(16, 32), dense_units=0)
 for layer in discriminator.layers:
     shape = " x ".join(map(str, layer.output.shape[1:]))
     print(f"{type(layer).__name__:20} -> {shape:14} {layer.count_params():7,} weights")
@@ -274,7 +274,7 @@ show_images(gan.generate(60, seed=1), columns=12)
 # Unlike in chapter 2, the strokes are sharp and the black is black, and this generator has a
 # fourteenth of the weights. Most digits are readable. Some are blots, or half of one digit and half
 # of another. A network this small gets no further in a training this short; `make gan` has twice
-# the widths and twice the epochs.
+# the widths, and a discriminator with a layer that sees the whole digit.
 #
 # ### What the average is good for
 #
@@ -399,8 +399,11 @@ show_tensorboard(run / "tensorboard")
 #    look like?
 # 4. Leave out LeakyReLU's slope or the batch normalization: copy a builder from the package, change
 #    it, and pass the result to `GAN`. Which of the rules can you do without?
-# 5. Do the exercises in `exercises/chapter3.ipynb`, then run
+# 5. Leave out `dense_units=0`. The discriminator then has a dense layer after its convolutions, which
+#    is the default of the package. Without it, the logit is a sum over places, and no place sees the
+#    whole digit. What happens to the samples that are half of one digit and half of another?
+# 6. Do the exercises in `exercises/chapter3.ipynb`, then run
 #    `python -m genai_keras.check chapter3`.
-# 6. Do all this from the command line: `python -m genai_keras.train_gan`, or `make gan`, with twice
-#    the widths and 50 epochs. For the settings of this chapter, run
-#    `python -m genai_keras.train_gan --epochs 40 --learning-rate 2e-3 --generator-widths 32 16 --discriminator-widths 16 32`.
+# 7. Do all this from the command line: `python -m genai_keras.train_gan`, or `make gan`, with twice
+#    the widths, a dense layer and 50 epochs. For the settings of this chapter, run
+#    `python -m genai_keras.train_gan --epochs 40 --learning-rate 2e-3 --generator-widths 32 16 --discriminator-widths 16 32 --dense-units 0`.
