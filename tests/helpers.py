@@ -225,7 +225,7 @@ def grid_in(path, columns, rows, side):
 
 def newest_manifest(folder):
     """What the newest checkpoint of a run says of itself."""
-    return json.loads(max((folder / "checkpoints").glob("*.json")).read_text())
+    return json.loads(max((folder / "checkpoints").glob("step_*.json")).read_text())
 
 
 def raise_signal_at(monkeypatch, number, step, callback=ImageGrid):

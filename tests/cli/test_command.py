@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
-from genai_keras import backend, generate, train_gan, train_seq2seq
+from genai_keras import generate, train_gan, train_seq2seq
 from genai_keras.__main__ import main as list_commands
+from genai_keras.cli import environment
 from genai_keras.cli.image_options import GANConfig
 from genai_keras.cli.tool_options import GenerateConfig
 
@@ -77,9 +78,9 @@ def swallowed(number):
     [
         ("genai_keras.cli.command", "parse_config", at_once),
         (GANConfig, "announce", at_once),
-        (backend, "import_keras", at_once),
-        (backend, "import_keras", as_another),
-        (backend, "import_keras", swallowed),
+        (environment, "import_keras", at_once),
+        (environment, "import_keras", as_another),
+        (environment, "import_keras", swallowed),
         (GANConfig, "task", at_once),
         (GANConfig, "task", as_another),
         ("genai_keras.tasks.images", "load_images", at_once),

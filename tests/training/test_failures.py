@@ -199,7 +199,11 @@ TENSOR = "OOM when allocating tensor with shape[64,28,28,32] and type float on /
 @pytest.mark.parametrize(
     ("config", "smaller"),
     [
-        (GANConfig, "`batch_size`, `generator_widths`, `discriminator_widths` or `latent_dim`"),
+        (
+            GANConfig,
+            "`batch_size`, `generator_widths`, `discriminator_widths`, `dense_units` or "
+            "`latent_dim`",
+        ),
         (VAEConfig, "`batch_size`, `widths`, `dense_units` or `latent_dim`"),
         (LanguageModelConfig, "`batch_size`, `width`, `hidden_units` or `context_length`"),
     ],
