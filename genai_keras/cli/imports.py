@@ -22,9 +22,8 @@ def postponed():
     In the end `sys.modules` has none of them, so whoever imports one gets the usual module. In
     Keras they stay, and work.
     """
-    absent = {name: Postponed(name) for name in POSTPONED if name not in sys.modules}
-    if "keras" in sys.modules:
-        absent = {}
+    names = () if "keras" in sys.modules else POSTPONED
+    absent = {name: Postponed(name) for name in names if name not in sys.modules}
     sys.modules.update(absent)
     try:
         yield

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from genai_keras.data.image_opening import TooLarge, is_named_as_image, shown, unreadable
+from genai_keras.data.image_opening import TooLarge, is_named_as_image, unreadable
 from genai_keras.errors import UserError
 
 # Many of these are TIFFs, from which Pillow would read a thumbnail.
@@ -113,9 +113,7 @@ class FolderSummary:
             f"{count:,} {'1-bit' if mode == '1' else mode}"
             for mode, count in self.modes.most_common()
         )
-        lines = [
-            f"{len(self.paths):,} images in {shown(self.folder)}: {', '.join(sizes)}; mode: {modes}"
-        ]
+        lines = [f"{len(self.paths):,} images in {self.folder}: {', '.join(sizes)}; mode: {modes}"]
         if self.copies:
             lines.append(f"copies of others: {self.copies:,}")
         if self.unseen:
@@ -139,7 +137,7 @@ class FolderSummary:
         """
         places = [*self.paths, *self.unseen, *self.skipped.get("folders of runs", [])]
         used = {path.relative_to(self.folder).parts[0] for path in places}
-        return sorted(shown(folder.name) for folder in self.folders if folder.name not in used)
+        return sorted(folder.name for folder in self.folders if folder.name not in used)
 
     def check_broken(self, broken):
         """Raises a `UserError` if there are files that cannot be read: `(path, reason)` pairs."""
@@ -147,17 +145,17 @@ class FolderSummary:
             raise unreadable(*broken[0])
         if broken:
             some = ", ".join(
-                f"{shown(path.relative_to(self.folder))} ({reason[:80]})"
+                f"{path.relative_to(self.folder)} ({reason[:80]})"
                 for path, reason in broken[:NAMED]
             )
             more = f" and {len(broken) - NAMED:,} more" if len(broken) > NAMED else ""
             raise UserError(
-                f"{len(broken):,} files in {shown(self.folder)} cannot be read as images: "
+                f"{len(broken):,} files in {self.folder} cannot be read as images: "
                 f"{some}{more}: repair or remove them"
             )
 
     def _some(self, paths):
-        names = [shown(path.relative_to(self.folder)) for path in paths[:NAMED]]
+        names = [str(path.relative_to(self.folder)) for path in paths[:NAMED]]
         return ", ".join(names) + (" ..." if len(paths) > NAMED else "")
 
 

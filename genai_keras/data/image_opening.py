@@ -9,7 +9,7 @@ import zlib
 
 from PIL import Image, UnidentifiedImageError
 
-from genai_keras.errors import UserError, printable
+from genai_keras.errors import UserError
 
 # Those that Pillow knows by their first bytes and decodes by itself, in little memory if they are
 # damaged. For some others it runs external programs.
@@ -125,11 +125,6 @@ def png_parts(data):
             return
         start = end
     raise ValueError("it is truncated")
-
-
-def shown(path):
-    """A path as text in which a line break or a byte that is no character is visible."""
-    return printable(str(path))
 
 
 def unreadable(path, reason):

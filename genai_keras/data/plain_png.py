@@ -41,9 +41,8 @@ def read_plain_png(path):
     """The `PlainPNG` in a file, or None if the file is anything else, damaged or missing."""
     try:
         with open(path, "rb", buffering=0) as file:
-            data = file.read(LARGEST)
-        if data.startswith(PNG):
-            return _parse(data)
+            if file.read(len(PNG)) == PNG:
+                return _parse(PNG + file.read(LARGEST))
     except (OSError, ValueError):  # it is left to `open_image`, which says what is wrong
         pass
     return None

@@ -135,10 +135,9 @@ def _room_of(error):
     """The first room in `NEEDS` on the way to where an error was raised, or None."""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         package, _, rest = frame.f_globals.get("__name__", "").partition(".")
-        if package == "genai_keras":
-            for room in NEEDS:
-                if f"{rest}.".startswith(f"{room}."):
-                    return room
+        for room in (rest, rest.split(".")[0]):
+            if package == "genai_keras" and room in NEEDS:
+                return room
     return None
 
 

@@ -7,7 +7,6 @@ import platform
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.util import _pywrap_util_port
 
 from genai_keras.errors import UserError, warn
 
@@ -85,8 +84,17 @@ def versions():
         **packages,
         "platform": platform.platform(),
         "instructions": " ".join(found) or platform.machine(),
-        "onednn": "on" if _pywrap_util_port.IsMklEnabled() else "off",
+        "onednn": _onednn(),
     }
+
+
+def _onednn():
+    try:  # it is no part of the public API, and may move
+        from tensorflow.python.util import _pywrap_util_port
+
+        return "on" if _pywrap_util_port.IsMklEnabled() else "off"
+    except (ImportError, AttributeError):
+        return "unknown"
 
 
 def warn_of_other_versions(folder):

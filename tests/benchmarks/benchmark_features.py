@@ -8,11 +8,11 @@ compared with training images that it has not seen.
 
 import argparse
 import dataclasses
-import time
 
 import numpy as np
 import tensorflow as tf
 from scipy import ndimage
+from timing import clocks, since
 
 import genai_keras.cli.quiet  # noqa: F401
 from genai_keras.data.images import load_images
@@ -53,10 +53,12 @@ def main():
     arguments = parser.parse_args()
     for dataset, options in (("mnist5k", {"channels": 3}), ("photos", {"image_size": 32})):
         learn, clean, reference, labels = sets(dataset, 750, **options)
-        begun = time.process_time(), time.perf_counter()
+        start = clocks()
         extractor = train_features(learn, arguments.steps)
-        cpu, wall = time.process_time() - begun[0], time.perf_counter() - begun[1]
-        print(f"{dataset}: trained on {learn.count} in {wall:.0f} s, {cpu:.0f} s of CPU time")
+        wall, cpu = since(start)
+        print(
+            f"{dataset}: trained on {learn.count} in {wall / 1000:.0f} s, {cpu / 1000:.0f} of CPU"
+        )
         samples = {"as they are": clean}
         for name, (strengths, corrupt) in CORRUPTIONS.items():
             samples |= {f"{name} {strength}": corrupt(clean, strength) for strength in strengths}

@@ -8,12 +8,12 @@ each comparison run in turns, in one process.
 
 import argparse
 import tempfile
-import time
 from pathlib import Path
 
 import keras
 import numpy as np
 from PIL import Image
+from timing import cost
 
 import genai_keras.cli.quiet  # noqa: F401
 from genai_keras.cli.image_options import GANConfig
@@ -43,16 +43,9 @@ def decode_all(paths):
             np.asarray(image)
 
 
-def seconds(function, *arguments):
-    """CPU and wall-clock seconds."""
-    begun = time.process_time(), time.perf_counter()
-    function(*arguments)
-    return time.process_time() - begun[0], time.perf_counter() - begun[1]
-
-
 def in_turns(rounds, *calls):
-    """Medians of CPU and wall-clock seconds of each call, `(calls, 2)`, once they are warm."""
-    spans = [[seconds(*call) for call in calls] for _ in range(rounds + 1)]
+    """Medians of wall-clock and CPU milliseconds of each call, `(calls, 2)`, once they are warm."""
+    spans = [[cost(*call) for call in calls] for _ in range(rounds + 1)]
     return np.median(spans[1:], axis=0)
 
 
@@ -71,10 +64,10 @@ def trainer(batches, size, steps):
 def measure(place, size, arguments):
     """Prints the rows of a folder."""
     paths = sorted(place.iterdir())
-    (decoding, _), (opening, _) = in_turns(
+    (_, decoding), (_, opening) = in_turns(
         arguments.rounds, (decode_all, paths), (folder.read_folder, place, size)
     )
-    print(f"| open {len(paths):,} files | {decoding:.2f} s | {opening:.2f} s "
+    print(f"| open {len(paths):,} files | {decoding / 1000:.2f} s | {opening / 1000:.2f} s "
           f"| {opening / decoding:.2f} |")  # fmt: skip
     kept, _ = load_images("folder", place, BATCH, image_size=size)
     memory, folder.MEMORY = folder.MEMORY, 0
@@ -86,14 +79,14 @@ def measure(place, size, arguments):
             pass
 
     some = paths[: BATCH * arguments.steps]
-    spans = in_turns(arguments.rounds, (decode_all, some), (stream,)) * 1000 / arguments.steps
-    (decoding, _), (batch, _) = spans
+    spans = in_turns(arguments.rounds, (decode_all, some), (stream,)) / arguments.steps
+    (_, decoding), (_, batch) = spans
     print(f"| stream a batch of {BATCH} | {decoding:.2f} ms | {batch:.2f} ms "
           f"| {batch / decoding:.2f} |")  # fmt: skip
     train = trainer(kept, size, arguments.steps)
     calls = [(train, batches.shuffled()) for batches in (kept, streamed)]
-    spans = in_turns(arguments.rounds, *calls) * 1000 / arguments.steps
-    for name, (before, after) in zip(("CPU time", "wall-clock"), spans.T, strict=True):
+    spans = in_turns(arguments.rounds, *calls) / arguments.steps
+    for name, (before, after) in zip(("wall-clock", "CPU time"), spans.T, strict=True):
         print(f"| train a step, {name} | {before:.1f} ms from memory | {after:.1f} ms streamed "
               f"| {after / before:.2f} |")  # fmt: skip
 

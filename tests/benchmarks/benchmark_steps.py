@@ -29,7 +29,8 @@ import os
 import statistics
 import tempfile
 
-from our_steps import clocks, product_rate, since, train, write
+from our_steps import product_rate, train, write
+from timing import clocks, since
 
 # The command of each row, its arguments, and PyTorch's program.
 # `writing` adds tokens to 32 texts at once, with the default network of `train_lm`.

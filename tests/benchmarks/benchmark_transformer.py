@@ -11,11 +11,11 @@ Without it, the loop reads no more than the tokens written so far. Then with the
 
 import argparse
 import statistics
-import time
 
 import keras
 import numpy as np
 from keras import ops
+from timing import cost
 
 from genai_keras.cli.parsing import parse_config
 from genai_keras.cli.text_options import LanguageModelConfig
@@ -59,19 +59,12 @@ class KerasAttention(keras.layers.Layer):
         return self.attention(query, query, use_causal_mask=causal, training=training), None
 
 
-def cost(work):
-    """CPU and wall-clock milliseconds of a call."""
-    cpu, wall = time.process_time(), time.perf_counter()
-    work()
-    return 1000 * (time.process_time() - cpu), 1000 * (time.perf_counter() - wall)
-
-
 def in_turns(title, first, second, rounds):
     """Calls both in turns and prints what they cost, and how many times as much the second."""
     print(f"{title}\nround      CPU ms               wall ms              ratio CPU, wall")
     ratios = []
     for index in range(rounds + 1):
-        (cpu, wall), (other_cpu, other_wall) = cost(first), cost(second)
+        (wall, cpu), (other_wall, other_cpu) = cost(first), cost(second)
         if not index:
             continue  # it compiles
         ratios.append((other_cpu / cpu, other_wall / wall))

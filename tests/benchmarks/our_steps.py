@@ -4,8 +4,9 @@ import contextlib
 import importlib
 import math
 import os
-import time
 from pathlib import Path
+
+from timing import clocks, cost, since
 
 NEW_TOKENS = 128
 
@@ -126,18 +127,7 @@ def product_rate(pipe, size=2048):
 
     matrix = tf.random.normal((size, size))
 
-    def once():
-        start = time.perf_counter()
+    def multiply():
         tf.matmul(matrix, matrix).numpy()
-        return time.perf_counter() - start
 
-    pipe.send(2 * size**3 / min(once() for _ in range(20)) / 1e9)
-
-
-def clocks():
-    """Milliseconds by the wall and by the CPU."""
-    return 1000 * time.perf_counter(), 1000 * time.process_time()
-
-
-def since(start):
-    return [now - then for now, then in zip(clocks(), start, strict=True)]
+    pipe.send(2 * size**3 / min(cost(multiply)[0] for _ in range(20)) / 1e6)

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from tensorflow.python.util import _pywrap_util_port
 
-from genai_keras.training import versions as module
 from genai_keras.training.versions import versions, warn_of_other_versions
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -47,11 +47,16 @@ def test_a_run_that_continues_with_other_kernels_is_told_so(monkeypatch, tmp_pat
     warn_of_other_versions(tmp_path)
     assert capsys.readouterr().err == ""
     now = versions()["onednn"]
-    monkeypatch.setattr(module._pywrap_util_port, "IsMklEnabled", lambda: now == "off")
     other = {"on": "off", "off": "on"}[now]
+    monkeypatch.setattr(_pywrap_util_port, "IsMklEnabled", lambda: other == "on")
     assert versions() == {**versions(), "onednn": other}
     warn_of_other_versions(tmp_path)
     assert capsys.readouterr().err == (
         f"warning: the run began with other versions (onednn {now} -> {other}), so its results may "
         "differ in the last bits\n"
     )
+
+
+def test_a_tensorflow_that_does_not_say_it_ends_no_run(monkeypatch):
+    monkeypatch.delattr(_pywrap_util_port, "IsMklEnabled")
+    assert versions()["onednn"] == "unknown"
