@@ -8,7 +8,9 @@ import keras
 from keras import ops
 
 from genai_keras.layers.transformer import DecoderBlock, EncoderBlock
-from genai_keras.networks.transformer_stack import GPT_DEVIATION, TransformerStack
+from genai_keras.networks.transformer_stack import TransformerStack
+
+USUAL_WIDTH = 128  # up to here, the logit of the own token is below 2
 
 
 @keras.saving.register_keras_serializable(package="genai_keras")
@@ -53,9 +55,9 @@ class TransformerDecoder(TransformerStack):
 
     The last matrix is the embedding table (tied weights). The initialization is that of GPT:
     N(0, 0.02), divided by the square root of the number of branches for matrices that end a branch.
-    Unlike there, the gain of the last norm begins at 1 / (0.02 width), so that the first logits are
-    near 0 at any width. A state contains the row of its own token, whose logit otherwise grows with
-    the width: a wide network would begin by being sure that each token is repeated.
+    Unlike there, the gain of the last norm begins at 128 / width if the width is larger than 128. A
+    state contains the row of its own token, whose logit otherwise grows with the width: a wide
+    network would begin by being sure that each token is repeated.
 
     Args:
         vocabulary_size, context_length, ...: as in `TransformerEncoder`.
@@ -90,7 +92,8 @@ class TransformerDecoder(TransformerStack):
 
     @property
     def first_gain(self):
-        return min(1.0, 1.0 / (GPT_DEVIATION * self.width))
+        # Not less at smaller widths: with 0.4 instead of 1, the default dates were not learnt.
+        return min(1.0, USUAL_WIDTH / self.width)
 
     def call(
         self,

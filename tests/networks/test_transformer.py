@@ -218,8 +218,7 @@ def test_initial_weights_are_gpts_and_no_two_alike():
     for weight in decoder.trainable_weights:
         value = weight.numpy()
         if value.ndim < 2:
-            gain = 1 / (0.02 * 64) if weight is decoder.last_norm.gamma else 1.0
-            assert value == pytest.approx(gain if "gamma" in weight.path else 0.0)
+            assert set(np.unique(value)) <= ({1.0} if "gamma" in weight.path else {0.0})
             continue
         ends_a_branch = "output" in weight.path
         assert value.std() == pytest.approx(small if ends_a_branch else 0.02, rel=0.1)
@@ -228,10 +227,20 @@ def test_initial_weights_are_gpts_and_no_two_alike():
         seen.add(key)
 
 
+def test_an_untrained_decoder_knows_nothing():
+    decoder = TransformerDecoder(65, 32, 128, 4, 4)
+    sequence = rng.integers(0, 65, (16, 33))
+    loss = keras.losses.sparse_categorical_crossentropy(
+        sequence[:, 1:], decoder(sequence[:, :-1]), from_logits=True
+    )
+    assert np.mean(loss) == pytest.approx(math.log(65), abs=0.1)
+
+
 @pytest.mark.parametrize("norm_first", [True, False])
 @pytest.mark.parametrize("positions", ["learned", "sinusoidal"])
 @pytest.mark.parametrize(("width", "layers"), [(16, 1), (128, 4), (512, 1), (1024, 1)])
-def test_an_untrained_decoder_knows_nothing_at_any_width(width, layers, positions, norm_first):
+def test_no_width_makes_an_untrained_decoder_sure(width, layers, positions, norm_first):
+    """With a gain of 1, it would be 4 nats above log V at a width of 512, and 10 at 1,024."""
     decoder = TransformerDecoder(
         14, 32, width, layers, 4, norm_first=norm_first, positions=positions
     )
@@ -239,7 +248,7 @@ def test_an_untrained_decoder_knows_nothing_at_any_width(width, layers, position
     loss = keras.losses.sparse_categorical_crossentropy(
         sequence[:, 1:], decoder(sequence[:, :-1]), from_logits=True
     )
-    assert np.mean(loss) == pytest.approx(math.log(14), abs=0.1)
+    assert np.mean(loss) == pytest.approx(math.log(14), abs=0.3)
 
 
 @pytest.mark.parametrize("positions", ["learned", "sinusoidal"])
