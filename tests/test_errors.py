@@ -1,11 +1,13 @@
 """What a failure says, in one line, whatever raised it."""
 
+import sys
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from genai_keras.errors import LONGEST, cleaning_up, listed, one_line
+from genai_keras.errors import LONGEST, cleaning_up, listed, one_line, warn
 
 
 @pytest.mark.parametrize(
@@ -78,3 +80,11 @@ def test_clean_up_that_fails_adds_a_line_and_replaces_nothing(capsys):
             with cleaning_up("the door did not close"):
                 raise ZeroDivisionError("division by zero")
     assert capsys.readouterr().err == "warning: the door did not close: division by zero\n"
+
+
+def test_each_message_of_a_warning_is_a_line_for_those_who_can_read_it(capsys, monkeypatch):
+    warn("one", "two")
+    assert capsys.readouterr() == ("", "warning: one\nwarning: two\n")
+    monkeypatch.setattr(sys, "stderr", None)  # so under pythonw, or with `2>&-`
+    warn("nobody reads this")
+    assert capsys.readouterr() == ("", "")

@@ -383,3 +383,11 @@ def test_only_a_run_whose_learning_rate_does_not_end_at_0_may_be_longer(schedule
     assert "tensorboard --logdir 'my runs'" in said and "generate 'my runs/a'" in said
     longer = "train_gan --run-dir 'my runs/a' --resume --epochs 60"
     assert (longer in said) == config.may_be_longer == (schedule == "constant")
+
+
+def test_a_run_that_is_only_looked_at_has_not_begun(tmp_path):
+    config = parse_config(GANConfig, ["--run-dir", str(tmp_path)])
+    assert not config.has_begun()
+    config.save(tmp_path / "config.json")
+    assert config.has_begun()
+    assert not dataclasses.replace(config, dry_run=True).has_begun()

@@ -295,3 +295,14 @@ def test_a_network_comes_back_in_its_own_precision(tmp_path):
     again = keras.saving.load_model(tmp_path / "decoder.keras")
     np.testing.assert_array_equal(before, again(sequence))
     assert again.blocks[0].attention.compute_dtype == "bfloat16"
+
+
+@pytest.mark.parametrize("norm_first", [True, False])
+@pytest.mark.parametrize(("width", "gain"), [(64, 1.0), (128, 1.0), (512, 0.25)])
+def test_the_first_gain_is_small_in_wide_decoders_only(norm_first, width, gain):
+    decoder = make_decoder(width=width, num_layers=1, norm_first=norm_first)
+    last = decoder.last_norm if norm_first else decoder.blocks[-1].feed_forward_norm
+    np.testing.assert_array_equal(last.gamma, np.full(width, gain))
+    encoder = make_encoder(width=width, num_layers=1, norm_first=norm_first)
+    last = encoder.last_norm if norm_first else encoder.blocks[-1].feed_forward_norm
+    np.testing.assert_array_equal(last.gamma, np.ones(width))
