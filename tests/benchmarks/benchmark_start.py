@@ -1,9 +1,11 @@
-"""How long commands take to start: each in a process of its own, in turns.
+"""What it costs to start: time and memory, each in a process of its own, in turns.
 
     python tests/benchmarks/benchmark_start.py [--rounds 5]
+    PYTHONPATH=OTHER python tests/benchmarks/benchmark_start.py  # of the package in OTHER
 
 The three rows are `import tensorflow` alone, `train_gan` from its start to the end of its first
 training step, and what `generate` needs for 64 images beyond importing TensorFlow and Keras.
+The memory is the largest that the process had.
 """
 
 import argparse
@@ -14,32 +16,33 @@ import sys
 import tempfile
 import time
 
-# Each prints the CPU time of its process, and the clock.
-IMPORT = """
+# Each prints the CPU time of its process, the clock, and the largest memory in KiB.
+MEMORY = "__import__('resource').getrusage(0).ru_maxrss"
+IMPORT = f"""
 import time
 import tensorflow
-print(time.process_time(), time.time())
+print(time.process_time(), time.time(), {MEMORY})
 """
-FIRST_STEP = """
+FIRST_STEP = f"""
 import os, sys, time
 from genai_keras import train_gan
 from genai_keras.cli.environment import own_settings
 with own_settings():
     from genai_keras.training.divergence import DivergenceStop
 def end(self, batch, logs=None):
-    print(time.process_time(), time.time(), flush=True)
+    print(time.process_time(), time.time(), {MEMORY}, flush=True)
     os._exit(0)
 DivergenceStop.on_train_batch_end = end
 train_gan.main(["--run-dir", sys.argv[1], "--verbose", "0"])
 """
-GENERATE = """
+GENERATE = f"""
 import sys, time
 from genai_keras import generate
 from genai_keras.cli.environment import own_settings
 with own_settings():
     begun = time.process_time(), time.time()
     assert generate.main([sys.argv[1]]) == 0
-print(time.process_time() - begun[0], time.time() - begun[1])
+print(time.process_time() - begun[0], time.time() - begun[1], {MEMORY})
 """
 ROWS = {
     "import tensorflow": (IMPORT, ""),
@@ -49,15 +52,15 @@ ROWS = {
 
 
 def measure(script, folder):
-    """CPU and wall-clock seconds of a process."""
+    """CPU and wall-clock seconds of a process, and its memory in MiB."""
     quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     begun = time.time()
     ended = subprocess.run(
         [sys.executable, "-c", script, folder],
         env=quiet, check=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    cpu, clock = map(float, ended.stdout.split()[-2:])
-    return cpu, clock - begun if clock > begun else clock
+    cpu, clock, kib = map(float, ended.stdout.split()[-3:])
+    return cpu, clock - begun if clock > begun else clock, kib / 1024
 
 
 def main():
@@ -72,10 +75,10 @@ def main():
             for name, (script, where) in ROWS.items():
                 where = f"{folder}/{where}{number if where == 'new' else ''}"
                 found[name].append(measure(script, where))
-    print(f"{'':30}  CPU s  wall s   (medians of {rounds})")
+    print(f"{'':30}  CPU s  wall s     MiB   (medians of {rounds})")
     for name, times in found.items():
-        cpu, wall = map(statistics.median, zip(*times, strict=True))
-        print(f"{name:30} {cpu:6.1f} {wall:7.1f}")
+        cpu, wall, memory = map(statistics.median, zip(*times, strict=True))
+        print(f"{name:30} {cpu:6.1f} {wall:7.1f} {memory:7.0f}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Training steps and generation of text, ours and PyTorch's, in turns.
 
     python tests/benchmarks/benchmark_steps.py [--rounds 9] [--threads 2] [--rows train_lm writing]
+    python tests/benchmarks/benchmark_steps.py --beside no-onednn  # ours, without oneDNN
 
 Ours are steps of `fit` as the commands run it, with data, metrics and callbacks; what follows an
 epoch is left out. PyTorch's are the eager programs of `pytorch_images.py` and
@@ -65,6 +66,17 @@ def theirs(pipe, row, threads, given):
         pipe.send(since(start))
 
 
+def ours(pipe, row, folder, onednn=None):
+    """The process of our steps; `onednn` is "0" or "1", or None for what commands choose."""
+    if onednn:
+        os.environ["TF_ENABLE_ONEDNN_OPTS"] = onednn  # before TensorFlow is imported
+    command, argv, _ = ROWS[row]
+    if command:
+        train(pipe, command, argv, folder)
+    else:
+        write(pipe)
+
+
 @contextlib.contextmanager
 def process(work, *arguments):
     """A process that runs `work`, and the pipe to it."""
@@ -80,8 +92,8 @@ def process(work, *arguments):
         child.join()
 
 
-def measure(row, threads, rounds):
-    """Rounds of `(wall, CPU)` ms a step, ours and PyTorch's or None, and the facts of the row."""
+def measure(row, threads, rounds, beside):
+    """Rounds of `(wall, CPU)` ms a step, ours and the other's or None, and the facts of the row."""
 
     def turn(pipe):
         if pipe is None:
@@ -90,13 +102,16 @@ def measure(row, threads, rounds):
         return [span / given["steps"] for span in pipe.recv()]
 
     with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
-        command, argv, _ = ROWS[row]
-        first = (train, command, argv, folder) if command else (write,)
-        first = stack.enter_context(process(*first))
-        given = first.recv()
-        second = None
-        if importlib.util.find_spec("torch"):
+
+        def of_ours(*arguments):
+            folder = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
+            pipe = stack.enter_context(process(ours, row, folder, *arguments))
+            return pipe, pipe.recv()
+
+        (first, given), second = of_ours(), None
+        if beside == "no-onednn":
+            second, _ = of_ours("0")
+        elif importlib.util.find_spec("torch"):
             second = stack.enter_context(process(theirs, row, threads, given))
         return [[turn(first), turn(second)] for _ in range(rounds + 1)][1:], given
 
@@ -110,9 +125,9 @@ def line(row, found, given, rate):
     else:
         cells.append(" " * 8)
     if found[0][1]:
-        wall, cpu = map(statistics.median, zip(*(theirs for _, theirs in found), strict=True))
+        wall, cpu = map(statistics.median, zip(*(other for _, other in found), strict=True))
         ratios = [
-            statistics.median(ours[clock] / theirs[clock] for ours, theirs in found)
+            statistics.median(ours[clock] / other[clock] for ours, other in found)
             for clock in (0, 1)
         ]
         cells.append(f"{wall:10.2f}{cpu:8.2f}{ratios[0]:10.2f}{ratios[1]:6.2f}")
@@ -124,6 +139,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
+    parser.add_argument("--beside", choices=["pytorch", "no-onednn"], default="pytorch")
     arguments = parser.parse_args()
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
         os.environ[name] = str(arguments.threads)  # for the processes to come
@@ -132,10 +148,13 @@ def main():
     print(f"products of float32 matrices: {rate:.0f} GFLOP/s with {arguments.threads} threads")
     print(
         f"{'ms a step':26}{'ours':>8}{'CPU':>8}{'of rate':>8}"
-        f"{'PyTorch':>10}{'CPU':>8}{'ratio':>10}{'CPU':>6}"
+        f"{arguments.beside:>10}{'CPU':>8}{'ratio':>10}{'CPU':>6}"
     )
     for row in arguments.rows:
-        print(line(row, *measure(row, arguments.threads, arguments.rounds), rate), flush=True)
+        print(
+            line(row, *measure(row, arguments.threads, arguments.rounds, arguments.beside), rate),
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
