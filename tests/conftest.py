@@ -16,12 +16,17 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 import keras
 import portalocker
 import pytest
+import tensorflow as tf
 from children import collect_seldom
 from tensorflow.python.framework import ops
 
 from genai_keras.data import procedural
 
 pytest.register_assert_rewrite("helpers")
+# Four devices that share the CPU, for tests of several; all others use the first.
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 4
+)
 # What a shell starts in the background ignores Ctrl-C, but some tests press it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -11,7 +11,7 @@ PACKAGE = ROOT / "genai_keras"
 # A room imports from those above it only. The command line and what is behind it come last.
 LEVELS = (
     {"errors"},
-    {"files", "backend", "losses", "likelihoods"},
+    {"files", "backend", "losses", "likelihoods", "replicas"},
     {"data", "layers"},
     {"networks", "sampling"},
     {"models"},

@@ -36,7 +36,8 @@ def command(config_class):
                     with own_settings(config.debug):
                         if received:  # an import may have taken the exception for one of its own
                             raise KeyboardInterrupt
-                        body(config)
+                        with config.scope():
+                            body(config)
                     config.conclude()
                     return 0
             except SystemExit as stop:  # argparse's: 0 after --help, 2 for unusable arguments

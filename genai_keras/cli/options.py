@@ -1,9 +1,9 @@
 """Options: how a dataclass declares them, and those that every training command shares."""
 
+import contextlib
 import dataclasses
 import hashlib
 import json
-import math
 import re
 import shlex
 from dataclasses import dataclass, field, fields
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from genai_keras.cli.next_steps import say_where
+from genai_keras.cli.values import Devices, Interval
 from genai_keras.errors import UsageError, printable
 from genai_keras.files import write_text
 
@@ -33,7 +34,7 @@ FREE_TO_CHANGE = {
     "epochs", "max_minutes", "save_every", "data_dir", "labels", "encoding", "columns", "run_dir",
     "resume", "overwrite", "dry_run", "verbose", "preview", "debug", "histograms", "evaluate",
     "evaluation_samples", "prompt", "sample_length", "temperature", "top_k", "top_p", "beam_width",
-    "length_penalty",
+    "length_penalty", "devices",
 }  # fmt: skip
 
 
@@ -83,33 +84,6 @@ def option(
     )
 
 
-class Interval:
-    """A number of steps, written `500`, or of minutes, written `5m`; 0 means never."""
-
-    def __init__(self, text):
-        text = str(text)
-        self.text = text
-        in_minutes = text.endswith("m")
-        number = float(text.removesuffix("m")) if in_minutes else int(text)
-        if not 0 <= number < math.inf:
-            raise ValueError(f"{text} is not a number of steps or minutes")
-        self.steps = 0 if in_minutes else number
-        self.seconds = 60 * number if in_minutes else 0
-
-    def is_over(self, steps, seconds):
-        """Whether this many steps, or seconds, reach the interval."""
-        return 0 < self.steps <= steps or 0 < self.seconds <= seconds
-
-    def __str__(self):
-        return self.text
-
-    def __eq__(self, other):
-        return isinstance(other, Interval) and self.text == other.text
-
-    def __hash__(self):
-        return hash(self.text)
-
-
 @dataclass
 class Config:
     """The options that every command has."""
@@ -139,6 +113,10 @@ class Config:
 
     def announce(self):
         """Prints what the command will do, if that takes long."""
+
+    def scope(self):
+        """A context manager for all that the command does, once TensorFlow is imported."""
+        return contextlib.nullcontext()
 
     def conclude(self):
         """Prints what to do next, after the command has done its work."""
@@ -187,6 +165,11 @@ class TrainConfig(Config):
         OPTIMIZATION,
         choices=("float32", "mixed_bfloat16"),
     )
+    devices: Devices = option(
+        Devices("1"),
+        "number of GPUs, or of parts of the CPU, that share each batch; or all; or cpu for no GPU",
+        OPTIMIZATION,
+    )
     save_every: Interval = option(
         Interval("5m"),
         "how often to save within an epoch, in steps (500) or minutes (5m); 0 for never",
@@ -203,6 +186,11 @@ class TrainConfig(Config):
         if self.verbose:
             what = f"{self.command}: {self.preset}, learns {self.dataset}, {self.epochs} epoch"
             print(f"{what}{'s' if self.epochs > 1 else ''}\nfolder: {self.run_dir}", flush=True)
+
+    def scope(self):
+        from genai_keras.training.devices import on_devices
+
+        return on_devices(self.devices)
 
     def conclude(self):
         if self.verbose and not self.dry_run:

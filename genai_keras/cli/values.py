@@ -7,6 +7,42 @@ import typing
 from pathlib import Path
 
 
+class Interval:
+    """A number of steps, written `500`, or of minutes, written `5m`; 0 means never."""
+
+    def __init__(self, text):
+        text = str(text)
+        self.text = text
+        in_minutes = text.endswith("m")
+        number = float(text.removesuffix("m")) if in_minutes else int(text)
+        if not 0 <= number < math.inf:
+            raise ValueError(f"{text} is not a number of steps or minutes")
+        self.steps = 0 if in_minutes else number
+        self.seconds = 60 * number if in_minutes else 0
+
+    def is_over(self, steps, seconds):
+        """Whether this many steps, or seconds, reach the interval."""
+        return 0 < self.steps <= steps or 0 < self.seconds <= seconds
+
+    def __str__(self):
+        return self.text
+
+    def __eq__(self, other):
+        return isinstance(other, Interval) and self.text == other.text
+
+    def __hash__(self):
+        return hash(self.text)
+
+
+class Devices(str):
+    """`all`, `cpu`, or a number of devices."""
+
+    def __new__(cls, text):
+        if text not in ("all", "cpu") and not (text.isascii() and text.isdigit() and int(text)):
+            raise ValueError(f"{text} is neither a number of devices nor `all` or `cpu`")
+        return super().__new__(cls, text)
+
+
 def value_type(annotation):
     """The type of one value, and `nargs` for argparse: `tuple[int, ...]` -> `(int, "+")`."""
     if isinstance(annotation, types.UnionType):

@@ -57,10 +57,16 @@ class Batches:
         full = self.count // self.batch_size
         return full if self.epoch_steps is None else min(self.epoch_steps, full)
 
-    def shuffled(self, start_step=0):
+    def shuffled(self, start_step=0, replicas=1, first=0, here=1):
         """An infinite `tf.data.Dataset` of full batches, starting at global step `start_step`.
 
         Batch `s` depends only on the seed and on `s`, so no shuffle buffer needs to be saved.
+
+        Args:
+            start_step: the step of the first batch.
+            replicas: number of equal parts into which each batch is cut.
+            first, here: the first part to return, and how many: part `first` of the first batch,
+                and so on; then those of the second batch.
         """
         if self.count < self.batch_size:
             raise UserError(
@@ -68,20 +74,32 @@ class Batches:
                 f"add samples, or use `batch_size={self.count}` or less"
             )
 
-        @as_written
-        def indices(step):
-            epoch, position = step // self.steps_per_epoch, step % self.steps_per_epoch
-            slots = position * self.batch_size + tf.range(self.batch_size, dtype=tf.int64)
-            key = tf.cast(tf.stack([tf.cast(self.seed, tf.int64), epoch]), tf.uint32)
-            return step, tf.random.experimental.index_shuffle(slots, key, max_index=self.count - 1)
+        if self.batch_size % replicas:
+            nearest = self.batch_size // replicas * replicas or replicas
+            raise UserError(
+                f"a batch of {self.batch_size} samples cannot be divided among {replicas} devices: "
+                f"use a multiple, such as `batch_size={nearest}`"
+            )
+        size = self.batch_size // replicas
 
-        def binarize(step, indices, values):
+        @as_written
+        def indices(number):  # of a part
+            step, part = number // here, first + number % here
+            epoch, position = step // self.steps_per_epoch, step % self.steps_per_epoch
+            slots = position * self.batch_size + part * size + tf.range(size, dtype=tf.int64)
+            key = tf.cast(tf.stack([tf.cast(self.seed, tf.int64), epoch]), tf.uint32)
+            return number, tf.random.experimental.index_shuffle(slots, key, self.count - 1)
+
+        def binarize(number, indices, values):
+            step, part = number // here, first + number % here
             # A separate key, because a model with the same seed also draws noise with (seed, step).
             key = tf.random.fold_in([tf.cast(self.seed, tf.int64), step], BINARIZATION)
-            return values > tf.random.stateless_uniform(tf.shape(values), key)
+            # Drawn for the whole batch, so that a sample gets the same in any number of parts.
+            drawn = tf.random.stateless_uniform((self.batch_size, *self.element_shape), key)
+            return values > tf.gather(drawn, part * size + tf.range(size, dtype=tf.int64))
 
-        steps = tf.data.Dataset.range(start_step, tf.int64.max)
-        return self._deal(steps.map(indices), binarize)
+        numbers = tf.data.Dataset.range(start_step * here, tf.int64.max)
+        return self._deal(numbers.map(indices), binarize)
 
     def in_order(self):
         """One pass over all samples as a `tf.data.Dataset`; the last batch may be smaller."""

@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras import ops
 
 from genai_keras.errors import UserError
+from genai_keras.layers.dropout import Dropout
 
 
 @keras.saving.register_keras_serializable(package="genai_keras")
@@ -63,7 +64,7 @@ class MultiHeadAttention(keras.layers.Layer):
             keras.initializers.get(output_initializer) or self.kernel_initializer.clone()
         )
         self.seed = seed
-        self.drop = keras.layers.Dropout(dropout, seed=seed, dtype=self.dtype_policy)
+        self.drop = Dropout(dropout, seed=seed, dtype=self.dtype_policy)
 
     def build(self, query_shape):
         width = query_shape[-1]

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from genai_keras import replicas
+
 
 @keras.saving.register_keras_serializable(package="genai_keras")
 class Reparameterization(keras.layers.Layer):
@@ -12,6 +14,8 @@ class Reparameterization(keras.layers.Layer):
         seed: seed of epsilon.
         low: the lowest log-variance; smaller ones are clipped to it. exp(-14 / 2) = 0.0009.
         high: the highest log-variance; exp(14 / 2) = 1,097.
+        own_part: whether replicas of a model, if there are several, have different rows (training),
+            or all of them the same (validation).
 
     Call arguments:
         mean: `(batch, latent_dim)`.
@@ -24,20 +28,24 @@ class Reparameterization(keras.layers.Layer):
     Reference: Kingma and Welling 2014, https://arxiv.org/abs/1312.6114
     """
 
-    def __init__(self, seed=0, low=-14.0, high=14.0, **kwargs):
+    def __init__(self, seed=0, low=-14.0, high=14.0, own_part=True, **kwargs):
         kwargs.setdefault("dtype", "float32")  # densities of z are differences of large numbers
         super().__init__(**kwargs)
         self.seed = seed
         self.low = low
         self.high = high
+        self.own_part = own_part
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def build(self, *input_shapes):
         """Does nothing, because there are no weights."""
 
     def call(self, mean, log_variance, samples=1):
-        shape = (samples, *ops.shape(mean))
-        epsilon = keras.random.normal(shape, seed=self.seed_generator, dtype=mean.dtype)
+        def draw(shape):
+            return keras.random.normal(shape, seed=self.seed_generator, dtype=mean.dtype)
+
+        shape = samples, *ops.shape(mean)
+        epsilon = replicas.own_part(draw, shape, axis=1) if self.own_part else draw(shape)
         return mean + ops.exp(0.5 * self.clip(log_variance)) * epsilon
 
     def clip(self, log_variance):
@@ -45,4 +53,5 @@ class Reparameterization(keras.layers.Layer):
         return ops.clip(log_variance, self.low, self.high)
 
     def get_config(self):
-        return {**super().get_config(), "seed": self.seed, "low": self.low, "high": self.high}
+        names = "seed", "low", "high", "own_part"
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

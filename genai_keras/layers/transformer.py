@@ -3,6 +3,7 @@
 import keras
 
 from genai_keras.layers.attention import MultiHeadAttention
+from genai_keras.layers.dropout import Dropout
 from genai_keras.layers.normalization import LayerNormalization
 
 
@@ -40,7 +41,7 @@ class _Block(keras.layers.Layer):
             name="hidden",
             dtype=self.dtype_policy,
         )
-        self.drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+        self.drop = Dropout(dropout, dtype=self.dtype_policy)
 
     def build(self, x_shape):
         width = x_shape[-1]

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from genai_keras import losses
+from genai_keras import losses, replicas
 from genai_keras.models.base import FromFile, check_no_loss
 from genai_keras.models.inputs import TakesImages
 from genai_keras.models.metrics import Means
@@ -125,7 +125,7 @@ class GAN(TakesImages, FromFile, FromNoise, keras.Model):
     def train_step(self, data):
         """Updates both networks once, with the gradients of the same batch."""
         real, label, _ = keras.utils.unpack_x_y_sample_weight(data)  # (batch, *sample_shape)
-        noise = self._noise(real, self.seed_generator)
+        noise = replicas.own_part(self._noise, (ops.shape(real)[0], self.latent_dim))
         with tf.GradientTape(persistent=True) as tape:
             fake = self.generator(conditioned(noise, label), training=True)
             real_logits = self.discriminator(conditioned(real, label), training=True)
@@ -135,14 +135,17 @@ class GAN(TakesImages, FromFile, FromNoise, keras.Model):
         discriminator_weights = self.discriminator.trainable_variables
         generator_gradients = tape.gradient(generator_loss, generator_weights)
         discriminator_gradients = tape.gradient(discriminator_loss, discriminator_weights)
-        self.discriminator_optimizer.apply(discriminator_gradients, discriminator_weights)
-        self.generator_optimizer.apply(generator_gradients, generator_weights)
+        replicas.apply_gradients(
+            self.discriminator_optimizer, discriminator_gradients, discriminator_weights
+        )
+        replicas.apply_gradients(self.generator_optimizer, generator_gradients, generator_weights)
         self._average()
         return self._record(generator_loss, discriminator_loss, real_logits, fake_logits)
 
     def test_step(self, data):
         real, label, _ = keras.utils.unpack_x_y_sample_weight(data)
-        noise = self._noise(real, self.validation_seed_generator)
+        shape = ops.shape(real)[0], self.latent_dim
+        noise = keras.random.normal(shape, seed=self.validation_seed_generator)
         fake = self.averaged_generator(conditioned(noise, label))
         # As in training, each batch is normalized with its own statistics. The running averages mix
         # real and generated batches, so they would give a discriminator that never existed. They
@@ -157,8 +160,8 @@ class GAN(TakesImages, FromFile, FromNoise, keras.Model):
     def _decode(self, inputs):
         return self.averaged_generator.predict_on_batch(inputs)
 
-    def _noise(self, real, seed_generator):
-        return keras.random.normal((ops.shape(real)[0], self.latent_dim), seed=seed_generator)
+    def _noise(self, shape):
+        return keras.random.normal(shape, seed=self.seed_generator)
 
     def _both_losses(self, real_logits, fake_logits):
         return (

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from genai_keras import losses
+from genai_keras import losses, replicas
 from genai_keras.models.base import OneOptimizer
 from genai_keras.models.metrics import Means
 from genai_keras.networks import transformer  # noqa: F401  saved models need its classes
@@ -60,7 +60,7 @@ class LanguageModel(OneOptimizer):
         with tf.GradientTape() as tape:
             terms = self.terms(tokens, training=True)
         gradients = tape.gradient(terms["loss"], self.trainable_variables)
-        self.optimizer.apply(gradients, self.trainable_variables)
+        replicas.apply_gradients(self.optimizer, gradients, self.trainable_variables)
         return self._record(terms, tokens)
 
     def test_step(self, data):

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from genai_keras import losses
+from genai_keras import losses, replicas
 from genai_keras.models.base import OneOptimizer
 from genai_keras.models.metrics import Means
 from genai_keras.networks import transformer  # noqa: F401  saved models need its classes
@@ -77,8 +77,9 @@ class Seq2Seq(OneOptimizer):
         source, target, _ = keras.utils.unpack_x_y_sample_weight(data)
         with tf.GradientTape() as tape:
             terms = self.terms(source, target, training=True)
-        gradients = tape.gradient(terms["loss"], self.trainable_variables)
-        self.optimizer.apply(gradients, self.trainable_variables)
+            loss = terms["loss"] * replicas.weight(terms["tokens"])
+        gradients = tape.gradient(loss, self.trainable_variables)
+        replicas.apply_gradients(self.optimizer, gradients, self.trainable_variables)
         return self._record(terms)
 
     def test_step(self, data):

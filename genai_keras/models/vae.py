@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from genai_keras import losses
+from genai_keras import losses, replicas
 from genai_keras.layers.reparameterization import Reparameterization
 from genai_keras.likelihoods import LIKELIHOODS
 from genai_keras.models.base import OneOptimizer
@@ -97,7 +97,7 @@ class VAE(TakesImages, FromNoise, OneOptimizer):
             encoder, decoder, self.likelihood, self.sample_shape, encoded, decoded, self.latent_dim
         )
         self.reparameterize = Reparameterization(seed)
-        self.validation_reparameterize = Reparameterization(seed + 1)
+        self.validation_reparameterize = Reparameterization(seed + 1, own_part=False)
         self.means = Means(("loss", "elbo", "reconstruction", "kl"))
         self.active_units = ActiveUnits(self.latent_dim)
         self.build(encoder.input_shape if inputs_of(encoder) else (None, *self.sample_shape))
@@ -117,7 +117,7 @@ class VAE(TakesImages, FromNoise, OneOptimizer):
         with tf.GradientTape() as tape:
             terms = self.terms(x, self.reparameterize, label, training=True)
         gradients = tape.gradient(terms["loss"], self.trainable_variables)
-        self.optimizer.apply(gradients, self.trainable_variables)
+        replicas.apply_gradients(self.optimizer, gradients, self.trainable_variables)
         return self._record(terms)
 
     def test_step(self, data):
@@ -148,7 +148,8 @@ class VAE(TakesImages, FromNoise, OneOptimizer):
             log_weights = log_likelihood + _log_prior_ratio(z, mean, log_variance)
             loss = -ops.mean(losses.importance_weighted_bound(log_weights))
         else:
-            spent = ops.maximum(ops.mean(kl, axis=0), self.free_bits)  # (latent_dim,)
+            mean_kl = replicas.mean(ops.mean(kl, axis=0))  # (latent_dim,)
+            spent = ops.maximum(mean_kl, self.free_bits)
             loss = ops.mean(reconstruction) + self._kl_weight() * ops.sum(spent)
         kl = ops.sum(kl, axis=-1)
         return {

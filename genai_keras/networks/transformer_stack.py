@@ -5,6 +5,7 @@ import math
 import keras
 from keras import ops
 
+from genai_keras.layers.dropout import Dropout
 from genai_keras.layers.normalization import LayerNormalization
 from genai_keras.layers.positions import LearnedPositions, SinusoidalPositions
 
@@ -53,7 +54,7 @@ class TransformerStack(keras.Model):
             if positions == "learned"
             else SinusoidalPositions(context_length, name="positions", dtype=dtype)
         )
-        self.drop = keras.layers.Dropout(dropout, dtype=dtype)
+        self.drop = Dropout(dropout, dtype=dtype)
         self.blocks = [self._block(f"block_{index}") for index in range(num_layers)]
         self.last_norm = LayerNormalization(epsilon=1e-5, dtype=dtype) if norm_first else None
         last = self.last_norm or self.blocks[-1].feed_forward_norm

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from genai_keras.errors import TrainingDiverged
+from genai_keras.training.devices import training_batches
 
 INTERVAL = 50  # steps between two checks of all numbers
 LOST = 1e5  # a larger weight will not recover, even if all numbers are finite
@@ -96,7 +97,7 @@ def where_it_began(model, train, first_step, last_step):
         occur again.
     """
     numbers = Numbers(model)
-    data, again = iter(train.shuffled(first_step)), iter(train.shuffled(first_step))
+    data, again = iter(train.shuffled(first_step)), iter(training_batches(train, first_step))
     for step in range(first_step + 1, last_step + 1):
         parts = [part for part in tf.nest.flatten(next(data)) if part.dtype.is_floating]
         if not all(tf.reduce_all(tf.math.is_finite(part)) for part in parts):

@@ -7,6 +7,7 @@ import textwrap
 import keras
 from PIL import Image
 
+from genai_keras import replicas
 from genai_keras.errors import UserError, warn
 from genai_keras.files import whole_file
 from genai_keras.training.checkpoints import Checkpoints
@@ -53,7 +54,8 @@ def prepare_run(config, task, value_range=None):
         folder.mkdir(parents=True, exist_ok=True)
         save_sheet(data.sheet, folder)
         print(f"{folder / SHEET} shows what a model would see", flush=True)
-    data.train.shuffled()  # too few samples should fail before a network is built
+    # Batches that cannot be made should fail before a network is built.
+    data.train.shuffled(replicas=replicas.count())
     return data
 
 

@@ -10,6 +10,7 @@ import keras
 from genai_keras.errors import UserError
 from genai_keras.files import write_text
 from genai_keras.training.checkpoints import CheckpointCallback, Checkpoints, save_whole
+from genai_keras.training.devices import device, training_batches, validation_batches
 from genai_keras.training.divergence import DivergenceStop
 from genai_keras.training.failures import told_in_one_line
 from genai_keras.training.lock import is_free_of_files, locked
@@ -17,7 +18,7 @@ from genai_keras.training.prepare import SHEET, check_contents, made_of, save_sh
 from genai_keras.training.stops import SignalStop, TimeLimit
 from genai_keras.training.tensorboard import EVENTS, PROJECTOR, EpochTensorBoard, write_start
 from genai_keras.training.terminal import Terminal
-from genai_keras.training.versions import check_data, device, versions, warn_of_other_versions
+from genai_keras.training.versions import check_data, versions, warn_of_other_versions
 
 # Everything that a run writes into its folder, so everything that `overwrite` removes. Folders of
 # data are called `train` and `validation`, too: of these, only its own files.
@@ -136,9 +137,9 @@ def _train(model, train, validation, checkpoint, config, callbacks):
 def _fit(model, train, validation, start_step, config, callbacks):
     """`fit` from any step on; the rest of a stopped epoch is a separate `fit`."""
     epoch, position = divmod(start_step, train.steps_per_epoch)
-    train_dataset = train.shuffled(start_step)
+    train_dataset = training_batches(train, start_step)
     shared = {
-        "validation_data": validation.in_order(),
+        **validation_batches(validation),
         "callbacks": callbacks,
         "verbose": 0,  # `Terminal` shows what happens
         "shuffle": False,  # the batches are already shuffled
@@ -154,7 +155,7 @@ def _fit(model, train, validation, start_step, config, callbacks):
         if model.stop_training:
             return
         epoch += 1
-        train_dataset = train.shuffled(epoch * train.steps_per_epoch)
+        train_dataset = training_batches(train, epoch * train.steps_per_epoch)
     if epoch < config.epochs:
         model.fit(
             train_dataset,

@@ -2,12 +2,11 @@
 
 import importlib.metadata
 import json
-import os
 import platform
 
 import numpy as np
-import tensorflow as tf
 
+from genai_keras import replicas
 from genai_keras.errors import UserError, warn
 
 PACKAGES = ("genai_keras", "keras", "tensorflow", "numpy")
@@ -57,20 +56,12 @@ def read_versions(folder):
         raise UserError(f"{path} is damaged ({error}): restore it, or start a new run") from None
 
 
-def device():
-    """What TensorFlow computes on, in a few words."""
-    gpus = tf.config.get_visible_devices("GPU")
-    if not gpus:
-        return f"CPU, {os.cpu_count()} cores"
-    details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
-    return ", ".join(each.get("device_name", "a GPU") for each in details)
-
-
 def versions():
     """The versions of the packages now, the system, and what chooses the kernels.
 
     `onednn` is whether TensorFlow itself says that it uses it, whatever was set; `instructions`
-    are those beyond the usual that NumPy finds in the processor.
+    are those beyond the usual that NumPy finds in the processor. `devices` is the number of parts
+    of a batch.
     """
     packages = {}
     for name in PACKAGES:
@@ -85,6 +76,7 @@ def versions():
         "platform": platform.platform(),
         "instructions": " ".join(found) or platform.machine(),
         "onednn": _onednn(),
+        "devices": replicas.count(),
     }
 
 
@@ -99,7 +91,7 @@ def _onednn():
 
 def warn_of_other_versions(folder):
     """Warns if a run continues with other versions of packages, or with other kernels."""
-    former = read_versions(folder)
+    former = {"devices": 1, **read_versions(folder)}
     changes = [
         f"{name} {former.get(name)} -> {version}"
         for name, version in versions().items()

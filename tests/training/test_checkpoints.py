@@ -207,7 +207,7 @@ def test_thousands_of_mutated_manifests_give_the_checkpoint_before_or_the_same(t
 
 
 def test_a_save_within_an_epoch_every_so_many_steps_or_minutes(tmp_path, monkeypatch):
-    from genai_keras.cli.options import Interval
+    from genai_keras.cli.values import Interval
     from genai_keras.training import checkpoints as module
 
     now = 0.0

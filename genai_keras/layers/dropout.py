@@ -1,0 +1,24 @@
+"""Dropout whose masks do not depend on the number of devices."""
+
+import keras
+from keras import ops
+
+from genai_keras import replicas
+
+
+@keras.saving.register_keras_serializable(package="genai_keras")
+class Dropout(keras.layers.Dropout):
+    """`keras.layers.Dropout`, with masks of their own for the samples of each replica.
+
+    Reference: Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html
+    """
+
+    def call(self, inputs, training=False):
+        if not training or not self.rate or replicas.count() == 1:
+            return super().call(inputs, training=training)
+
+        def draw(shape):
+            ones = ops.ones(shape, inputs.dtype)
+            return keras.random.dropout(ones, self.rate, seed=self.seed_generator)
+
+        return inputs * replicas.own_part(draw, ops.shape(inputs))
