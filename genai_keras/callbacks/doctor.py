@@ -246,4 +246,4 @@ def _distances(samples):
 
 
 def _steps(model):
-    return int(model.optimizer.iterations)
+    return int(model.optimizer.iterations.numpy())

@@ -39,7 +39,7 @@ class Devices(str):
 
     def __new__(cls, text):
         if text not in ("all", "cpu") and not (text.isascii() and text.isdigit() and int(text)):
-            raise ValueError(f"{text} is neither a number of devices nor `all` or `cpu`")
+            raise ValueError(f"{text} is no number of devices")
         return super().__new__(cls, text)
 
 

@@ -158,7 +158,7 @@ class GAN(TakesImages, FromFile, FromNoise, keras.Model):
         return self._record(*self._both_losses(real_logits, fake_logits), real_logits, fake_logits)
 
     def _decode(self, inputs):
-        return self.averaged_generator.predict_on_batch(inputs)
+        return self.averaged_generator(inputs)
 
     def _noise(self, shape):
         return keras.random.normal(shape, seed=self.seed_generator)

@@ -1,5 +1,7 @@
 """The base of models that decode noise: sampling in parts, labels, walks between samples."""
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
@@ -50,8 +52,13 @@ class FromNoise:
         for start in range(0, len(noise), BLOCK):
             part = slice(start, start + BLOCK)
             label = None if one_hot is None else one_hot[part]
-            made.append(np.array(self._decode(conditioned(noise[part], label))))
+            made.append(self._compiled(conditioned(noise[part], label)).numpy())
         return np.concatenate(made)
+
+    @functools.cached_property
+    def _compiled(self):
+        """`_decode` as one graph. `predict_on_batch` would run it once for each replica."""
+        return tf.function(self._decode, reduce_retracing=True, autograph=False)
 
     def walks(self, n, steps=10, seed=0, labels=None):
         """Yields decoded walks from one noise vector to the next, `(steps, *sample_shape)`.

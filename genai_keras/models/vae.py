@@ -201,7 +201,7 @@ class VAE(TakesImages, FromNoise, OneOptimizer):
         return self.decode(interpolation(first, last, steps, method), labels)
 
     def _decode(self, inputs):
-        return self.likelihood.mean(self.decoder.predict_on_batch(inputs))
+        return self.likelihood.mean(self.decoder(inputs))
 
     def _log_likelihood(self, x, z, label=None, training=False):
         k, batch = ops.shape(z)[0], ops.shape(z)[1]

@@ -121,7 +121,9 @@ class EpochTensorBoard(keras.callbacks.Callback):
         Of several, constant ones are left out.
         """
         return {
-            name.replace("optimizer", "learning_rate"): float(each.learning_rate)
+            name.replace("optimizer", "learning_rate"): float(
+                keras.ops.convert_to_numpy(each.learning_rate)
+            )
             for name, each in vars(self.model).items()
             if isinstance(each, keras.optimizers.Optimizer)
             and (name == "optimizer" or isinstance(each.get_config()["learning_rate"], dict))

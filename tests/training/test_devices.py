@@ -1,11 +1,15 @@
 """The law of several devices: N replicas compute what one computes, to rounding."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from genai_keras import replicas
 from genai_keras.data.batches import Batches
+from genai_keras.errors import UserError
 from genai_keras.models.gan import GAN
 from genai_keras.models.language_model import LanguageModel
 from genai_keras.models.seq2seq import Seq2Seq
@@ -61,7 +65,7 @@ def dense_gan():
 
 def vae(**kwargs):
     encoder = build_conv_encoder((8, 8, 1), 4, (4, 6))
-    vae = VAE(encoder, build_conv_decoder(4, (8, 8, 1), (4, 6)), **kwargs)
+    vae = VAE(encoder, build_conv_decoder(4, (8, 8, 1), widths=(4, 6)), **kwargs)
     vae.compile(keras.optimizers.SGD(0.003, momentum=0.9))
     return vae
 
@@ -90,7 +94,7 @@ FAMILIES = {
     "conditional dcgan": (lambda: dcgan(3), batches(IMAGES, labels=LABELS, classes=3)),
     "dense gan": (dense_gan, batches(IMAGES)),
     "vae": (vae, BINARY),
-    "vae with free bits": (lambda: vae(free_bits=0.05), BINARY),
+    "vae with free bits": (lambda: vae(free_bits=0.01), BINARY),
     "iwae": (lambda: vae(importance_samples=3), BINARY),
     "language model": (language_model, batches(TOKENS)),
     "encoder-decoder": (seq2seq, batches(TOKENS, TARGETS)),
@@ -135,8 +139,74 @@ def alone():
 @pytest.mark.parametrize("family", FAMILIES)
 def test_replicas_compute_what_one_computes(alone, family, devices):
     (weights, history), (others, of_others) = alone(family), trained(family, devices)
-    print(family, devices, difference(weights, others))
     assert difference(weights, others) < 1e-4
     assert history.keys() == of_others.keys()
     for name in history:
         np.testing.assert_allclose(of_others[name], history[name], rtol=2e-4, atol=2e-4)
+
+
+def added_up(optimizer, gradients, weights):
+    """The gradients of undivided losses."""
+    optimizer.apply(gradients, weights)
+
+
+def clipped_first(optimizer, gradients, weights):
+    """The mean of the gradients, each of them clipped."""
+    parts = [gradient / replicas.count() for gradient in gradients]
+    optimizer.global_clipnorm /= replicas.count()  # so that the scale of all parts is right
+    optimizer.apply(parts, weights)
+    optimizer.global_clipnorm *= replicas.count()
+
+
+def same_for_all(draw, shape, axis=0):
+    return draw(shape)
+
+
+WRONG = {
+    "undivided losses": ("dense gan", "apply_gradients", added_up),
+    "clipping before the sum": ("language model", "apply_gradients", clipped_first),
+    "identical noise": ("dense gan", "own_part", same_for_all),
+    "identical noise of a VAE": ("vae", "own_part", same_for_all),
+    "identical dropout": ("language model", "own_part", same_for_all),
+    "unsynchronized statistics": ("dense gan", "count", lambda: 1),
+    "means that do not count tokens": ("encoder-decoder", "weight", lambda samples: 1.0),
+    "free bits of each part": ("vae with free bits", "mean", lambda values: values),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_what_would_break_the_law(monkeypatch, alone, wrong):
+    family, name, function = WRONG[wrong]
+    weights, _ = alone(family)
+    if name == "count":  # only while the networks are built
+        monkeypatch.setattr(
+            "genai_keras.networks.dense.replicas", types.SimpleNamespace(count=function)
+        )
+    elif wrong == "free bits of each part":
+        monkeypatch.setattr(
+            "genai_keras.models.vae.replicas",
+            types.SimpleNamespace(mean=function, apply_gradients=replicas.apply_gradients),
+        )
+    else:
+        monkeypatch.setattr(replicas, name, function)
+    others, _ = trained(family, 2)
+    print(wrong, difference(weights, others))
+    assert difference(weights, others) > 1e-5
+
+
+def test_a_batch_that_cannot_be_divided_is_told():
+    with pytest.raises(
+        UserError, match=r"8 samples cannot be divided among 3 devices.*batch_size=6"
+    ):
+        batches(IMAGES).shuffled(replicas=3)
+
+
+def test_a_batch_in_parts_is_the_batch():
+    for data in (batches(IMAGES), BINARY):
+        whole = list(data.shuffled(1).take(3).as_numpy_iterator())
+        halves = [
+            list(data.shuffled(1, 4, first, 2).take(6).as_numpy_iterator()) for first in (0, 2)
+        ]
+        for step, batch in enumerate(whole):
+            parts = [part for half in halves for part in half[2 * step : 2 * step + 2]]
+            np.testing.assert_array_equal(np.concatenate(parts), batch)
