@@ -8,10 +8,11 @@ from pathlib import Path
 
 import keras
 
-from genai_keras.cli.image_options import GANConfig, VAEConfig
+from genai_keras.cli.gan_options import GANConfig
 from genai_keras.cli.options import TrainConfig
 from genai_keras.cli.parsing import load_config
 from genai_keras.cli.text_options import LanguageModelConfig, Seq2SeqConfig
+from genai_keras.cli.vae_options import VAEConfig
 from genai_keras.data.classes import CLASSES, read_classes
 from genai_keras.data.tokenizers import load_tokenizer
 from genai_keras.errors import UserError, one_line

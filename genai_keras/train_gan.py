@@ -3,7 +3,7 @@
 import sys
 
 from genai_keras.cli.command import command
-from genai_keras.cli.image_options import GANConfig
+from genai_keras.cli.gan_options import GANConfig
 
 
 @command(GANConfig)
@@ -26,7 +26,7 @@ def main(config):
     generator, discriminator = build_gan_networks(
         sample_shape=data.train.element_shape, classes=data.train.classes or 0, **config.networks()
     )
-    gan = GAN(generator, discriminator, ema_decay=config.ema, seed=config.seed)
+    gan = GAN(generator, discriminator, config.ema, config.instance_noise, seed=config.seed)
     steps = config.epochs * data.train.steps_per_epoch
     rates = config.learning_rate, config.discriminator_learning_rate or config.learning_rate
     gan.compile(

@@ -3,7 +3,7 @@
 import sys
 
 from genai_keras.cli.command import command
-from genai_keras.cli.image_options import VAEConfig
+from genai_keras.cli.vae_options import VAEConfig
 
 
 @command(VAEConfig)

@@ -9,7 +9,7 @@ import pytest
 from mkdocs.commands.build import build
 from mkdocs.config import load_config
 
-from genai_keras.cli.image_options import GANConfig, VAEConfig
+from genai_keras.cli.gan_options import GANConfig
 from genai_keras.cli.parsing import make_parser
 from genai_keras.cli.text_options import LanguageModelConfig, Seq2SeqConfig
 from genai_keras.cli.tool_options import (
@@ -20,6 +20,7 @@ from genai_keras.cli.tool_options import (
     GenerateConfig,
     LeNetConfig,
 )
+from genai_keras.cli.vae_options import VAEConfig
 
 TRAINING = (GANConfig, VAEConfig, LanguageModelConfig, Seq2SeqConfig)
 TOOLS = (EvaluateConfig, GenerateConfig, ExportConfig, AugmentConfig, CheckConfig, LeNetConfig)

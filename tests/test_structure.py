@@ -72,7 +72,7 @@ def test_a_wrong_import_would_be_seen(tmp_path):
     wrong.write_text("def f():\n    from genai_keras.models.gan import GAN\n")
     with pytest.raises(AssertionError, match="losses imports models"):
         check(wrong, "losses")
-    wrong.write_text("from genai_keras.cli.image_options import GANConfig\n")
+    wrong.write_text("from genai_keras.cli.gan_options import GANConfig\n")
     with pytest.raises(AssertionError, match="models imports cli"):
         check(wrong, "models")
 

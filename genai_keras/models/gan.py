@@ -27,6 +27,9 @@ class GAN(TakesImages, FromFile, FromNoise, keras.Model):
         ema_decay: decay rate of the averaged generator weights, which `generate` and `test_step`
             use; 0 keeps them equal to the generator's own weights. The decay starts lower, with
             `(1 + step) / (10 + step)`, so that the first random weights are soon forgotten.
+        instance_noise: standard deviation of the noise that is added to all samples, real and
+            generated, before the discriminator sees them. It cannot learn the training samples by
+            heart, nor tell both apart by details that do not matter.
         seed: seed of the training noise; validation has its own seed generator.
         latent_dim: length of the noise, needed if the generator is subclassed.
 
@@ -48,7 +51,8 @@ class GAN(TakesImages, FromFile, FromNoise, keras.Model):
     Reference:
         Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661;
         conditional: Mirza and Osindero 2014, https://arxiv.org/abs/1411.1784;
-        averaging: Yazici et al. 2019, https://arxiv.org/abs/1806.04498
+        averaging: Yazici et al. 2019, https://arxiv.org/abs/1806.04498;
+        instance noise: Sønderby et al. 2017, https://arxiv.org/abs/1610.04490
     """
 
     # The figures to watch.
@@ -56,12 +60,20 @@ class GAN(TakesImages, FromFile, FromNoise, keras.Model):
     value_range = (-1, 1)  # of images, the range of tanh
 
     def __init__(
-        self, generator, discriminator, ema_decay=0.999, seed=0, latent_dim=None, **kwargs
+        self,
+        generator,
+        discriminator,
+        ema_decay=0.999,
+        instance_noise=0.0,
+        seed=0,
+        latent_dim=None,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.generator = generator
         self.discriminator = discriminator
         self.ema_decay = ema_decay
+        self.instance_noise = instance_noise
         self.seed = seed
         self.latent_dim = latent_dim_of(generator, "generator", latent_dim)
         (self.sample_shape,) = run_once(generator, (self.latent_dim,))
@@ -125,11 +137,11 @@ class GAN(TakesImages, FromFile, FromNoise, keras.Model):
     def train_step(self, data):
         """Updates both networks once, with the gradients of the same batch."""
         real, label, _ = keras.utils.unpack_x_y_sample_weight(data)  # (batch, *sample_shape)
-        noise = replicas.own_part(self._noise, (ops.shape(real)[0], self.latent_dim))
+        z = self._noise((ops.shape(real)[0], self.latent_dim))
         with tf.GradientTape(persistent=True) as tape:
-            fake = self.generator(conditioned(noise, label), training=True)
-            real_logits = self.discriminator(conditioned(real, label), training=True)
-            fake_logits = self.discriminator(conditioned(fake, label), training=True)
+            fake = self.generator(conditioned(z, label), training=True)
+            real_logits = self._logits(real, label, self._noise)
+            fake_logits = self._logits(fake, label, self._noise)
             generator_loss, discriminator_loss = self._both_losses(real_logits, fake_logits)
         generator_weights = self.generator.trainable_variables
         discriminator_weights = self.discriminator.trainable_variables
@@ -144,15 +156,14 @@ class GAN(TakesImages, FromFile, FromNoise, keras.Model):
 
     def test_step(self, data):
         real, label, _ = keras.utils.unpack_x_y_sample_weight(data)
-        shape = ops.shape(real)[0], self.latent_dim
-        noise = keras.random.normal(shape, seed=self.validation_seed_generator)
-        fake = self.averaged_generator(conditioned(noise, label))
+        z = self._validation_noise((ops.shape(real)[0], self.latent_dim))
+        fake = self.averaged_generator(conditioned(z, label))
         # As in training, each batch is normalized with its own statistics. The running averages mix
         # real and generated batches, so they would give a discriminator that never existed. They
         # stay unchanged here.
         kept = [ops.copy(v) for v in self.discriminator.non_trainable_variables]
-        real_logits = self.discriminator(conditioned(real, label), training=True)
-        fake_logits = self.discriminator(conditioned(fake, label), training=True)
+        real_logits = self._logits(real, label, self._validation_noise)
+        fake_logits = self._logits(fake, label, self._validation_noise)
         for variable, value in zip(self.discriminator.non_trainable_variables, kept, strict=True):
             variable.assign(value)
         return self._record(*self._both_losses(real_logits, fake_logits), real_logits, fake_logits)
@@ -160,8 +171,19 @@ class GAN(TakesImages, FromFile, FromNoise, keras.Model):
     def _decode(self, inputs):
         return self.averaged_generator(inputs)
 
+    def _logits(self, samples, label, noise):
+        if self.instance_noise:
+            samples = samples + self.instance_noise * noise(ops.shape(samples))
+        return self.discriminator(conditioned(samples, label), training=True)
+
     def _noise(self, shape):
-        return keras.random.normal(shape, seed=self.seed_generator)
+        def draw(shape):
+            return keras.random.normal(shape, seed=self.seed_generator)
+
+        return replicas.own_part(draw, shape)
+
+    def _validation_noise(self, shape):
+        return keras.random.normal(shape, seed=self.validation_seed_generator)
 
     def _both_losses(self, real_logits, fake_logits):
         return (
@@ -194,6 +216,7 @@ class GAN(TakesImages, FromFile, FromNoise, keras.Model):
             "generator": keras.saving.serialize_keras_object(self.generator),
             "discriminator": keras.saving.serialize_keras_object(self.discriminator),
             "ema_decay": self.ema_decay,
+            "instance_noise": self.instance_noise,
             "seed": self.seed,
             "latent_dim": self.latent_dim,
         }

@@ -16,7 +16,7 @@ from PIL import Image
 from timing import cost
 
 import genai_keras.cli.quiet  # noqa: F401
-from genai_keras.cli.image_options import GANConfig
+from genai_keras.cli.gan_options import GANConfig
 from genai_keras.cli.parsing import parse_config
 from genai_keras.data import folder
 from genai_keras.data.images import load_images, to_pixels

@@ -18,7 +18,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from genai_keras.cli.image_options import GANConfig
+from genai_keras.cli.gan_options import GANConfig
 from genai_keras.cli.parsing import parse_config
 from genai_keras.data.images import load_images
 from genai_keras.models.gan import GAN

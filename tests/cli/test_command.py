@@ -11,7 +11,7 @@ import pytest
 from genai_keras import generate, train_gan, train_seq2seq
 from genai_keras.__main__ import main as list_commands
 from genai_keras.cli import environment
-from genai_keras.cli.image_options import GANConfig
+from genai_keras.cli.gan_options import GANConfig
 from genai_keras.cli.tool_options import GenerateConfig
 
 INTERRUPTIONS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]

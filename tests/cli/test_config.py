@@ -17,7 +17,7 @@ import pytest
 from helpers import mutated
 
 from genai_keras.__main__ import main
-from genai_keras.cli.image_options import GANConfig, VAEConfig
+from genai_keras.cli.gan_options import GANConfig
 from genai_keras.cli.options import GROUPS, OPTIMIZATION
 from genai_keras.cli.parsing import load_config, make_parser, parse_config
 from genai_keras.cli.text_options import LanguageModelConfig, Seq2SeqConfig
@@ -29,6 +29,7 @@ from genai_keras.cli.tool_options import (
     GenerateConfig,
     LeNetConfig,
 )
+from genai_keras.cli.vae_options import VAEConfig
 from genai_keras.errors import UserError
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from genai_keras.cli import image_options, text_options, tool_options
-from genai_keras.cli.image_options import GANConfig
+from genai_keras.cli import gan_options, text_options, tool_options, vae_options
+from genai_keras.cli.gan_options import GANConfig
 from genai_keras.cli.options import Config
 from genai_keras.cli.parsing import make_parser, parse_config
 from genai_keras.cli.tool_options import EvaluateConfig, GenerateConfig
@@ -20,7 +20,7 @@ from genai_keras.cli.values import value_type
 # Every command's, also of those that will be added.
 CONFIGS = {
     each
-    for module in (image_options, text_options, tool_options)
+    for module in (gan_options, vae_options, text_options, tool_options)
     for each in vars(module).values()
     if isinstance(each, type) and issubclass(each, Config) and hasattr(each, "command")
 }

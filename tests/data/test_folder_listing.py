@@ -9,7 +9,7 @@ import pytest
 from helpers import png_chunk, png_file, refused
 from PIL import Image
 
-from genai_keras.cli.image_options import GANConfig
+from genai_keras.cli.gan_options import GANConfig
 from genai_keras.data import folder as folder_module
 from genai_keras.data.folder import read_folder
 from genai_keras.data.folder_listing import find_images

@@ -27,12 +27,12 @@ ERRORS = (
 # What is of one command only, on its way to the first step.
 BUILDING = {
     "train_gan": [
-        "cli.image_options.GANConfig.task", "tasks.images.Images.load", "tasks.images.load_images",
+        "cli.gan_options.GANConfig.task", "tasks.images.Images.load", "tasks.images.load_images",
         "networks.gan.build_gan_networks", "models.gan.GAN.__init__", "models.gan.GAN.compile",
         "callbacks.doctor.gan_doctor", "tasks.images.Images.callbacks", "models.gan.GAN.train_step",
     ],
     "train_vae": [
-        "cli.image_options.VAEConfig.task", "tasks.images.Images.load",
+        "cli.vae_options.VAEConfig.task", "tasks.images.Images.load",
         "networks.vae.build_vae_networks", "models.vae.VAE.__init__", "models.vae.VAE.train_step",
         "callbacks.latents.vae_callbacks", "callbacks.latents.LatentSpace.draw",
     ],
@@ -58,7 +58,7 @@ STARTING = [
 ]  # fmt: skip
 # What comes after the first step: it takes longer to get there.
 ENDING = {
-    "train_gan": ["callbacks.images.save_animation", "cli.image_options.GANConfig.conclude"],
+    "train_gan": ["callbacks.images.save_animation", "cli.gan_options.GANConfig.conclude"],
     "train_vae": ["models.vae.VAE.test_step", "callbacks.latents.Projector.on_train_end"],
     "train_lm": ["training.run.EpochTensorBoard.on_epoch_end", "training.run.save_whole"],
     "train_seq2seq": ["tasks.pairs.evaluate_translations", "callbacks.epochs.EachEpoch._show"],

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from genai_keras.cli.image_options import GANConfig
+from genai_keras.cli.gan_options import GANConfig
 from genai_keras.cli.parsing import parse_config
 from genai_keras.data.toy import GaussianMixture
 from genai_keras.networks.gan import build_gan_networks

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import pytest
 
-from genai_keras.cli.image_options import GANConfig
+from genai_keras.cli.gan_options import GANConfig
 from genai_keras.export import main
 from genai_keras.models.noise import conditioned
 from genai_keras.runs import load_run

@@ -10,7 +10,7 @@ from helpers import make_gan
 from scipy import stats
 
 from genai_keras import augment
-from genai_keras.cli.image_options import GANConfig
+from genai_keras.cli.gan_options import GANConfig
 from genai_keras.data.images import load_images
 from genai_keras.errors import UserError
 from genai_keras.evaluation import augmentation

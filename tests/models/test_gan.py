@@ -17,7 +17,7 @@ def flat(network):
     return np.concatenate([weight.ravel() for weight in network.get_weights()])
 
 
-def linear_gan(generator_rate, discriminator_rate, smoothing=0.0):
+def linear_gan(generator_rate, discriminator_rate, smoothing=0.0, instance_noise=0.0):
     """G(z) = 0.5 z + 1 and D(x) = 2 x - 0.3 as logit, with plain gradient descent."""
     noise = keras.Input((1,))
     generator = keras.Model(noise, keras.layers.Dense(1)(noise))
@@ -25,7 +25,7 @@ def linear_gan(generator_rate, discriminator_rate, smoothing=0.0):
     sample = keras.Input((1,))
     discriminator = keras.Model(sample, keras.layers.Dense(1)(sample))
     discriminator.set_weights([np.array([[2.0]]), np.array([-0.3])])
-    gan = GAN(generator, discriminator, ema_decay=0.75, seed=11)
+    gan = GAN(generator, discriminator, 0.75, instance_noise, seed=11)
     gan.compile(
         keras.optimizers.SGD(generator_rate),
         keras.optimizers.SGD(discriminator_rate),
@@ -34,13 +34,17 @@ def linear_gan(generator_rate, discriminator_rate, smoothing=0.0):
     return gan
 
 
-@pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_a_step_is_the_one_worked_out_by_hand(smoothing):
-    gan = linear_gan(0.1, 0.2, smoothing)
-    x = np.array([[0.3], [-1.0], [2.0], [0.7]])
-    z = np.array(keras.random.normal((4, 1), seed=keras.random.SeedGenerator(11)))
+@pytest.mark.parametrize(
+    ("smoothing", "instance_noise"), [(0.0, 0.0), (0.1, 0.0), (0.0, 0.7), (0.1, 0.3)]
+)
+def test_a_step_is_the_one_worked_out_by_hand(smoothing, instance_noise):
+    gan = linear_gan(0.1, 0.2, smoothing, instance_noise)
+    real = np.array([[0.3], [-1.0], [2.0], [0.7]])
+    seed = keras.random.SeedGenerator(11)
+    z, of_real, of_fake = (np.array(keras.random.normal((4, 1), seed=seed)) for _ in range(3))
     c, d, a, b = 0.5, 1.0, 2.0, -0.3
-    fake = c * z + d
+    # What the discriminator sees.
+    x, fake = real + instance_noise * of_real, c * z + d + instance_noise * of_fake
     real_logit, fake_logit = a * x + b, a * fake + b
     # d softplus(l) / dl = sigmoid(l); real samples' target is 1 - smoothing, fakes' is 0.
     real_slope, fake_slope = sigmoid(real_logit) - (1 - smoothing), sigmoid(fake_logit)
@@ -51,7 +55,7 @@ def test_a_step_is_the_one_worked_out_by_hand(smoothing):
     new_c = c - 0.1 * np.mean(through * z)
     new_d = d - 0.1 * np.mean(through)
 
-    logs = gan.train_on_batch(x.astype("float32"), return_dict=True)
+    logs = gan.train_on_batch(real.astype("float32"), return_dict=True)
 
     assert flat(gan.discriminator) == pytest.approx([new_a, new_b], rel=1e-5)
     assert flat(gan.generator) == pytest.approx([new_c, new_d], rel=1e-5)

@@ -11,9 +11,10 @@ from helpers import make_gan
 
 from genai_keras import train_gan
 from genai_keras.callbacks.images import ImageGrid
-from genai_keras.cli.image_options import GANConfig, VAEConfig
+from genai_keras.cli.gan_options import GANConfig
 from genai_keras.cli.text_options import LanguageModelConfig
 from genai_keras.cli.tool_options import ExportConfig, GenerateConfig
+from genai_keras.cli.vae_options import VAEConfig
 from genai_keras.data import images
 from genai_keras.data.images import to_pixels
 from genai_keras.errors import TrainingDiverged, UserError

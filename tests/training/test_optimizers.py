@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from genai_keras.cli.image_options import VAEConfig
 from genai_keras.cli.parsing import parse_config
 from genai_keras.cli.text_options import LanguageModelConfig
+from genai_keras.cli.vae_options import VAEConfig
 from genai_keras.training.optimizers import adamw, learning_rate
 
 

@@ -14,7 +14,7 @@ from tensorboard.plugins.hparams import metadata
 
 from genai_keras.callbacks.epochs import is_kept
 from genai_keras.callbacks.images import EpochImage
-from genai_keras.cli.image_options import GANConfig
+from genai_keras.cli.gan_options import GANConfig
 from genai_keras.runs import TRAINED
 from genai_keras.training import tensorboard
 from genai_keras.training.guides import GUIDES, guide_to
