@@ -22,6 +22,7 @@ class Data:
         tokenizers: tokenizers by the names of their files in a run folder.
         fingerprint: hash of the data.
         source: the result of the loader, which may contain more.
+        units: what the speed of training is told in, and how many of these a sample has.
         read: what was read, as lines to print.
         sheet: samples as a model sees them, an image `(height, width, 3)` uint8, or None.
     """
@@ -31,6 +32,7 @@ class Data:
     tokenizers: dict = field(default_factory=dict)
     fingerprint: str | None = None
     source: object = None
+    units: tuple[str, int] = ("samples", 1)
     read: tuple[str, ...] = ()
     sheet: np.ndarray | None = None
 

@@ -45,7 +45,7 @@ class Images(Task):
     def load(self, value_range=(0, 1), **changes):
         arguments = self.loader_arguments(**{"binarize": self.options.binarizes, **changes})
         train, validation = load_images(value_range=value_range, **arguments)
-        return Data(train, validation, fingerprint=train.fingerprint())
+        return Data(train, validation, fingerprint=train.fingerprint(), units=("images", 1))
 
     def look(self, data, value_range=(0, 1)):
         train, validation, names = data.train, data.validation, data.train.class_names

@@ -31,7 +31,9 @@ class Pairs(Task):
     def load(self, value_range=None, **changes):
         pairs = load_pairs(**self.loader_arguments(**changes))
         files = {SOURCE: pairs.source_tokenizer, TARGET: pairs.target_tokenizer}
-        return Data(pairs.train, pairs.validation, files, pairs.fingerprint, pairs)
+        return Data(
+            pairs.train, pairs.validation, files, pairs.fingerprint, pairs, units=("pairs", 1)
+        )
 
     def callbacks(self, data):
         run_dir, pairs = self.options.run_dir, data.source

@@ -35,7 +35,8 @@ class Pixels(Task):
         """`Data` whose `source` is the whole validation part."""
         train, whole = load_pixels(**self.loader_arguments(**changes))
         validation = dataclasses.replace(whole, count=min(whole.count, VALIDATED))
-        return Data(train, validation, fingerprint=train.fingerprint(), source=whole)
+        units = "pixels", train.element_shape[0]
+        return Data(train, validation, fingerprint=train.fingerprint(), source=whole, units=units)
 
     def look(self, data, value_range=None):
         whole, used = data.source.count, data.validation.count

@@ -31,7 +31,8 @@ class Text(Task):
     def load(self, value_range=None, **changes):
         text = load_text(**self.loader_arguments(**changes))
         files = {TOKENIZER: text.tokenizer}
-        return Data(text.train, text.validation, files, text.fingerprint, text)
+        units = "tokens", text.train.element_shape[0]
+        return Data(text.train, text.validation, files, text.fingerprint, text, units)
 
     def sequences(self, data):
         """The arguments of a `TransformerDecoder` that depend on the data."""

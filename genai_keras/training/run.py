@@ -71,7 +71,7 @@ def run_training(model, data, config, callbacks=()):
         if not config.resume and not is_free_of_files(folder, SHEET):
             check_contents(config)  # again, because another process may have used it
         checkpoint = _begin(model, data, config)
-        _train(model, data.train, data.validation, checkpoint, config, callbacks)
+        _train(model, data, checkpoint, config, callbacks)
 
 
 def _begin(model, data, config):
@@ -98,8 +98,8 @@ def _begin(model, data, config):
     return checkpoint
 
 
-def _train(model, train, validation, checkpoint, config, callbacks):
-    folder = config.run_dir
+def _train(model, data, checkpoint, config, callbacks):
+    folder, train, validation = config.run_dir, data.train, data.validation
     stop = SignalStop(checkpoint, config.resume_command())
     divergence = DivergenceStop()
     checkpoint.check = divergence.check
@@ -113,6 +113,7 @@ def _train(model, train, validation, checkpoint, config, callbacks):
         live=config.verbose == 1,
         previews=config.preview is not False,
         max_minutes=config.max_minutes,
+        units=data.units,
     )
     callbacks = [
         divergence,

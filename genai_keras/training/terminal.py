@@ -48,12 +48,17 @@ class Pace:
             self.last = None  # the first step of an epoch also waits for its data
             self.steps -= 1
 
+    @property
+    def seconds_per_step(self):
+        """The mean so far, without what is between epochs; None if unknown."""
+        measured = self.steps - WARM_UP
+        return self.seconds / measured if measured > 0 else None
+
     def left(self, steps, epochs):
         """Seconds that so many steps, and so many ends of epochs, will take; None if unknown."""
-        measured = self.steps - WARM_UP
-        if measured < 1:
+        step = self.seconds_per_step
+        if step is None:
             return None
-        step = self.seconds / measured
         # A validation step needs no gradient, so it takes about half as long.
         pause = self.validation_steps * step / 2
         if self.between:  # the first one also compiles
@@ -74,13 +79,24 @@ class Terminal(keras.callbacks.Callback):
         live: whether to use a progress bar if there is a terminal.
         previews: whether to show samples.
         max_minutes: time limit of the run, or None.
+        units: what the speed is told in, and how many of these a sample has.
     """
 
     def __init__(
-        self, epochs, train, validation, checkpoint, shows, live, previews, max_minutes=None
+        self,
+        epochs,
+        train,
+        validation,
+        checkpoint,
+        shows,
+        live,
+        previews,
+        max_minutes=None,
+        units=("samples", 1),
     ):
         super().__init__()
         self.epochs = epochs
+        self.unit, self.units_per_step = units[0], units[1] * train.batch_size
         self.steps_per_epoch = train.steps_per_epoch
         self.checkpoint = checkpoint
         self.previews = [each for each in shows if hasattr(each, "preview")] if previews else []
@@ -125,7 +141,8 @@ class Terminal(keras.callbacks.Callback):
         known = len(self.pace.between) >= 2 or now - self.begun > LONG_EPOCH
         if not self.told and known and self.pace.steps >= TOLD_AFTER:
             self.told = True
-            self._print(f"about {duration(self._left())} to go, measured on the first steps")
+            left = duration(self._left())
+            self._print(f"about {left} to go, measured on the first steps: {self._speed()}")
 
     def on_epoch_end(self, epoch, logs=None):
         if self.names is None:
@@ -161,6 +178,9 @@ class Terminal(keras.callbacks.Callback):
             return left
         return min(left, max(0.0, self.limit - time.monotonic()))
 
+    def _speed(self):
+        return f"{self.units_per_step / self.pace.seconds_per_step:,.0f} {self.unit}/s"
+
     def _frame(self):
         """What moves: samples, and a line with a bar. Called from another thread."""
         step, total = self.checkpoint.step, self.epochs * self.steps_per_epoch
@@ -169,9 +189,9 @@ class Terminal(keras.callbacks.Callback):
         line = Table.grid(padding=(0, 2))
         line.add_row(
             f"epoch {epoch}/{self.epochs}",
-            ProgressBar(total, step, width=24),
+            ProgressBar(total, step, width=16),
             f"step {step - (epoch - 1) * self.steps_per_epoch}/{self.steps_per_epoch}",
-            "" if left is None else f"{duration(left)} left",
+            *(() if left is None else (self._speed(), f"{duration(left)} left")),
         )
         return Group(*self.shown, line)
 

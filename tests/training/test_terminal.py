@@ -37,7 +37,8 @@ def paced(steps, step=0.1, pause=3.0, per_epoch=10, validation_steps=4, warm_up=
 
 def test_the_time_left_is_that_of_the_steps_and_of_what_lies_between_epochs():
     assert paced(1).left(10, 1) is None
-    assert paced(2).left(10, 1) is None
+    assert paced(2).left(10, 1) is None and paced(2).seconds_per_step is None
+    assert paced(25).seconds_per_step == pytest.approx(0.1)
     assert paced(25).left(75, 8) == pytest.approx(75 * 0.1 + 8 * 3.0)
     assert paced(100).left(0, 0) == 0
     # Before the first pause it is guessed: half a step for each step of validation.
@@ -96,20 +97,29 @@ def test_the_time_is_told_once_when_it_is_known(epochs, told, tmp_path, capsys):
         assert lines[found[0] - 1].startswith("    6  ")
 
 
-@pytest.mark.parametrize(("seconds", "told_at"), [(0.05, None), (0.2, 51), (1.0, 20)])
-def test_in_a_long_epoch_the_time_is_told_after_ten_seconds(seconds, told_at, monkeypatch, capsys):
-    """Of 100 steps; never before twenty of them."""
+@pytest.mark.parametrize(
+    ("seconds", "told_at", "speed"),
+    [(0.05, None, ""), (0.2, 51, "3,200 tokens/s"), (1.0, 20, "640 tokens/s")],
+)
+def test_in_a_long_epoch_the_time_is_told_after_ten_seconds(
+    seconds, told_at, speed, monkeypatch, capsys
+):
+    """Of 100 steps of 10 samples of 64 tokens; never before twenty of them."""
     clock, batches = [0.0], SimpleNamespace(steps_per_epoch=100, count=50, batch_size=10)
     monkeypatch.setattr("time.monotonic", lambda: clock[0])
     checkpoint = SimpleNamespace(step=0)
-    terminal = Terminal(1, batches, batches, checkpoint, [], live=False, previews=False)
+    terminal = Terminal(
+        1, batches, batches, checkpoint, [], live=False, previews=False, units=("tokens", 64)
+    )
     terminal.on_epoch_begin(0)
     for step in range(1, 101):
         clock[0] += seconds
         checkpoint.step = step
         terminal.on_train_batch_end(step - 1)
-        if capsys.readouterr().out:
-            assert told_at == step
+        if said := capsys.readouterr().out:
+            assert told_at == step and said.endswith(
+                f" to go, measured on the first steps: {speed}\n"
+            )
             return
     assert told_at is None
 
