@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from genai_keras.cli.next_steps import say_where
-from genai_keras.cli.values import Devices, Interval
+from genai_keras.cli.values import Devices, Interval, Steps
 from genai_keras.errors import UsageError, printable
 from genai_keras.files import write_text
 
@@ -34,7 +34,7 @@ FREE_TO_CHANGE = {
     "epochs", "max_minutes", "save_every", "data_dir", "labels", "encoding", "columns", "run_dir",
     "resume", "overwrite", "dry_run", "verbose", "preview", "debug", "histograms", "evaluate",
     "evaluation_samples", "prompt", "sample_length", "temperature", "top_k", "top_p", "beam_width",
-    "length_penalty", "devices",
+    "length_penalty", "devices", "profile",
 }  # fmt: skip
 
 
@@ -176,6 +176,9 @@ class TrainConfig(Config):
         SHOWING,
     )
     histograms: bool = option(False, "write histograms of all weights to TensorBoard", SHOWING)
+    profile: Steps | None = option(
+        None, "record what the operations of these steps cost, as 20:30, for TensorBoard", SHOWING
+    )
     verbose: int = option(
         1, "amount of output: 0 none, 1 progress and samples, 2 plain lines", SHOWING,
         choices=(0, 1, 2),

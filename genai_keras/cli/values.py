@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import types
 import typing
 from pathlib import Path
@@ -32,6 +33,21 @@ class Interval:
 
     def __hash__(self):
         return hash(self.text)
+
+
+class Steps(str):
+    """The first and the last of some training steps, such as `20:30`."""
+
+    def __new__(cls, text):
+        found = re.fullmatch(r"([1-9][0-9]*):([1-9][0-9]*)", text)
+        if not found or int(found[1]) > int(found[2]):
+            raise ValueError(f"{text} is no range of steps such as 20:30")
+        return super().__new__(cls, text)
+
+    @property
+    def ends(self):
+        """The numbers of both steps."""
+        return tuple(map(int, self.split(":")))
 
 
 class Devices(str):

@@ -15,6 +15,7 @@ from genai_keras.training.divergence import DivergenceStop
 from genai_keras.training.failures import told_in_one_line
 from genai_keras.training.lock import is_free_of_files, locked
 from genai_keras.training.prepare import SHEET, check_contents, made_of, save_sheet
+from genai_keras.training.profile import PROFILES, Profile
 from genai_keras.training.stops import SignalStop, TimeLimit
 from genai_keras.training.tensorboard import EVENTS, PROJECTOR, EpochTensorBoard, write_start
 from genai_keras.training.terminal import Terminal
@@ -30,6 +31,7 @@ CONTENTS = (
     f"train/{EVENTS}",
     f"validation/{EVENTS}",
     *(f"validation/{name}" for name in PROJECTOR),
+    PROFILES,
     "checkpoints",
     "samples",
     "unfinished-model.keras",
@@ -124,6 +126,8 @@ def _train(model, data, checkpoint, config, callbacks):
         *([terminal] if config.verbose else []),
         stop,
     ]
+    if config.profile:
+        callbacks.append(Profile(folder, checkpoint, *config.profile.ends))
     if config.max_minutes:
         callbacks.append(TimeLimit(config.max_minutes, checkpoint))
     with stop, terminal, told_in_one_line(model, train, checkpoint, config, callbacks):
