@@ -77,8 +77,9 @@ def all_pairs(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def fresh_keras():
-    """No test inherits another's random state or number format."""
+def fresh_keras(tmp_path_factory, monkeypatch):
+    """No test inherits another's random state, number format, or what is known of its files."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     keras.utils.set_random_seed(0)
     yield
     keras.config.set_dtype_policy("float32")

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import tensorflow as tf
 from genai_keras.data.folder_listing import find_images
 from genai_keras.data.folder_summary import FolderSummary
 from genai_keras.data.image_decoding import WHITE, decode, decode_image, fitted, largest_value
+from genai_keras.data.known_images import KnownImages
 from genai_keras.data.labels import divided_by_class
 from genai_keras.errors import UserError, one_line
 
@@ -72,16 +74,16 @@ def read_folder(data_dir, size, channels=None, limit=None, labels_of=None):
         UserError: the folder does not exist, has too few images, has some that cannot be read, or
             all are equal.
     """
-    summary = find_images(data_dir, limit)
-    labels, names = np.zeros(len(summary.paths), int), ()
-    if labels_of:
-        labels, names = labels_of(summary.paths, data_dir)
-    broken = {}  # reasons by path
-    summary.white = _white(summary, broken)
-    shape = (size, size, channels or (3 if summary.in_colour else 1))
-    keys, images = _examine_all(summary, shape, MEMORY, broken)
-    if len(summary.paths) * np.prod(shape) > MEMORY:
-        images = None
+    with KnownImages(data_dir) as known:
+        summary = find_images(data_dir, limit, known)
+        labels, names = np.zeros(len(summary.paths), int), ()
+        if labels_of:
+            labels, names = labels_of(summary.paths, data_dir)
+        broken = {}  # reasons by path
+        summary.white = _white(summary, broken)
+        shape = (size, size, channels or (3 if summary.in_colour else 1))
+        in_memory = len(summary.paths) * math.prod(shape) <= MEMORY
+        keys, images = _examine_all(summary, shape, broken, None if in_memory else known)
     for_validation = _choose_for_validation(keys, labels)
     sides = [np.flatnonzero(for_validation == chosen) for chosen in (False, True)]
     parts = tuple(_part(summary, shape, images, side) for side in sides)
@@ -106,31 +108,51 @@ def _white(summary, broken):
     return next(2**bits - 1 for bits in DEPTHS if summary.largest < 2**bits)
 
 
-def _examine_all(summary, shape, memory, broken):
-    """Decodes all images once.
+def _examine_all(summary, shape, broken, known=None):
+    """Decodes all images once, or those of which `known` does not have the hashes.
 
     Returns:
-        The keys of the images, a list of bytes; and their pixels, or None if they need more bytes
-        than `memory`.
+        The keys of the images, a list of bytes; and their pixels, or None with `known`.
     """
     smallest, keys, images = {}, [], []
     examine = functools.partial(_examine, shape=shape, white=summary.white)
-    for whole, pixels in _each(examine, summary.paths, summary, broken):
-        scaled = hashlib.sha256(pixels).digest()
+    if known:
+        found, images = _hashes(examine, shape, summary, broken, known), None
+    else:
+        found = _each(examine, summary.paths, summary, broken)
+    for whole, scaled, pixels in found:
         smallest[scaled] = min(whole, smallest.get(scaled, whole))
         keys.append(scaled)
-        memory -= pixels.nbytes
-        if images is not None and memory >= 0:
+        if images is not None:
             images.append(pixels)
-        else:
-            images = None
     summary.check_broken(sorted(broken.items()))
     summary.copies = len(keys) - len(smallest)
     return [smallest[key] for key in keys], images
 
 
+def _hashes(examine, shape, summary, broken, known):
+    """Yields what `_examine` returns for each image, without pixels."""
+    what = f"{shape} {summary.white}"
+
+    def of_one(path):
+        whole, scaled, _ = examine(path)
+        return path, [whole.hex(), scaled.hex()]
+
+    hashes = {path: known.find(path, what) for path in summary.paths}
+    new = [path for path, found in hashes.items() if not found]
+    for path, found in _each(of_one, new, summary, broken):
+        hashes[path] = found
+        known.keep(path, what, found)
+    for found in hashes.values():
+        if found:  # it is not broken
+            yield *map(bytes.fromhex, found), None
+
+
 def _examine(path, shape, white):
-    """A hash of an image's pixels, and its pixels once scaled: one channel if it is grey."""
+    """Hashes of an image's pixels, as they are and once scaled; and the pixels once scaled.
+
+    They have one channel if they are grey.
+    """
     height, width, channels = shape
     image = decode(path, white)
     # Grey with a profile of colours may not be grey.
@@ -140,7 +162,7 @@ def _examine(path, shape, white):
     whole = _digest(image.size, [pixels] if kept is image else _strips(image))
     if pixels.shape[-1] == 3 and (pixels == pixels[..., :1]).all():
         pixels = pixels[..., :1].copy()
-    return whole, pixels
+    return whole, hashlib.sha256(pixels).digest(), pixels
 
 
 def _strips(image):

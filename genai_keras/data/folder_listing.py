@@ -10,6 +10,7 @@ import numpy as np
 from genai_keras.data.folder_summary import BY_SUFFIX, FolderSummary, kind_of
 from genai_keras.data.image_decoding import is_deep
 from genai_keras.data.image_opening import open_image
+from genai_keras.data.known_images import KnownImages
 from genai_keras.data.plain_png import read_plain_png
 from genai_keras.errors import UsageError, UserError, one_line
 
@@ -21,13 +22,14 @@ SYSTEM = {
 }  # fmt: skip
 
 
-def find_images(data_dir, limit=None):
+def find_images(data_dir, limit=None, known=None):
     """Opens the files under a folder and finds the images among them, without decoding them.
 
     Args:
         data_dir: the folder. Its subfolders and links are followed, but not hidden and system
             folders, nor the folders of runs.
         limit: largest number of images; they are chosen by chance, always in the same way.
+        known: `KnownImages`, in which files are looked up before they are opened, or None.
 
     Returns:
         `FolderSummary`.
@@ -36,7 +38,7 @@ def find_images(data_dir, limit=None):
         UserError: there is no such folder, it has fewer than two images, or it has files that are
             named like images but cannot be opened.
     """
-    summary = FolderSummary(_check_folder(data_dir))
+    summary, known = FolderSummary(_check_folder(data_dir)), known or KnownImages()
     paths = sorted(_walk(summary))
     if limit is not None:
         paths = [paths[i] for i in np.random.default_rng(0).permutation(len(paths))]
@@ -48,19 +50,19 @@ def find_images(data_dir, limit=None):
         if BY_SUFFIX.get(path.suffix.lower()) == "camera raw":
             summary.skipped["camera raw"].append(path)
             continue
-        plain = read_plain_png(path)
-        if plain:
-            summary.add(path, plain.size, plain.mode)
-            continue
-        try:
-            with open_image(path) as image:
-                _add(summary, path, image)
-        except Exception as error:  # of many types
-            kind = kind_of(path, error)
-            if kind:
-                summary.skipped[kind].append(path)
-            else:
-                broken.append((path, one_line(error)))
+        facts = known.find(path, "file")
+        if facts is None:
+            try:
+                facts = _facts(path)
+            except Exception as error:  # of many types
+                kind = kind_of(path, error)
+                if kind:
+                    summary.skipped[kind].append(path)
+                else:
+                    broken.append((path, one_line(error)))
+                continue
+            known.keep(path, "file", facts)
+        summary.add(path, *facts)
     summary.check_broken(broken)
     if len(summary.paths) < 2:
         said = f": {'; '.join(summary.lines()[1:])}" if summary.skipped else ""
@@ -156,13 +158,15 @@ def _is_run(path):
     return isinstance(values, dict) and "command" in values and type(values.get("format")) is int
 
 
-def _add(summary, path, image):
-    """Adds an opened image."""
-    summary.add(path, image.size, image.mode)
-    if is_deep(image):
-        summary.deep.append(path)
-    if image.format != "MPO":  # a photograph with previews
+def _facts(path):
+    """Size and mode of an image, and whether it has 16 bits of grey, or more than one frame."""
+    plain = read_plain_png(path)
+    if plain:
+        return plain.size, plain.mode, False, False
+    with open_image(path) as image:
         try:
-            summary.frames += getattr(image, "is_animated", False)
+            has_frames = bool(getattr(image, "is_animated", False))
         except Exception:  # of many types: a second frame is damaged, which is not used
-            summary.frames += 1
+            has_frames = True
+        # A photograph in the format MPO has previews.
+        return image.size, image.mode, is_deep(image), has_frames and image.format != "MPO"

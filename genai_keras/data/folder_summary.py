@@ -90,11 +90,15 @@ class FolderSummary:
     white: int = 65535
     largest: int | None = None
 
-    def add(self, path, size, mode):
-        """Adds an image by its path, `(width, height)` and mode."""
+    def add(self, path, size, mode, is_deep, has_frames):
+        """Adds an image by its path, `(width, height)`, mode, and whether it has 16 bits of grey,
+        and more than one frame."""
         self.paths.append(path)
-        self.sizes[size] += 1
+        self.sizes[tuple(size)] += 1
         self.modes[mode] += 1
+        self.frames += has_frames
+        if is_deep:
+            self.deep.append(path)
 
     @property
     def in_colour(self):
