@@ -7,6 +7,7 @@ each comparison run in turns, in one process.
 """
 
 import argparse
+import os
 import tempfile
 from pathlib import Path
 
@@ -61,14 +62,29 @@ def trainer(batches, size, steps):
     return train
 
 
-def measure(place, size, arguments):
+def open_folder(place, size, cache, memory):
+    """Opens a folder with a cache of what is known, and so many bytes of memory for pixels."""
+    os.environ["XDG_CACHE_HOME"] = str(cache)
+    former, folder.MEMORY = folder.MEMORY, memory
+    try:
+        folder.read_folder(place, size)
+    finally:
+        folder.MEMORY = former
+
+
+def measure(place, cache, size, arguments):
     """Prints the rows of a folder."""
     paths = sorted(place.iterdir())
-    (_, decoding), (_, opening) = in_turns(
-        arguments.rounds, (decode_all, paths), (folder.read_folder, place, size)
-    )
-    print(f"| open {len(paths):,} files | {decoding / 1000:.2f} s | {opening / 1000:.2f} s "
-          f"| {opening / decoding:.2f} |")  # fmt: skip
+    ways = {
+        "open": (os.devnull, folder.MEMORY),  # no folder for a cache
+        "open again": (cache, folder.MEMORY),
+        "open again, larger than memory": (cache, 0),
+    }
+    calls = [(open_folder, place, size, *way) for way in ways.values()]
+    (_, decoding), *spans = in_turns(arguments.rounds, (decode_all, paths), *calls)
+    for name, (_, opening) in zip(ways, spans, strict=True):
+        print(f"| {name}, {len(paths):,} files | {decoding / 1000:.2f} s | {opening / 1000:.2f} s "
+              f"| {opening / decoding:.2f} |")  # fmt: skip
     kept, _ = load_images("folder", place, BATCH, image_size=size)
     memory, folder.MEMORY = folder.MEMORY, 0
     streamed, _ = load_images("folder", place, BATCH, image_size=size)
@@ -99,9 +115,9 @@ def main():
     arguments = parser.parse_args()
     for name, (dataset, size, suffix) in KINDS.items():
         print(f"\n| {name} | decoding alone | ours | ratio |\n|---|---|---|---|")
-        with tempfile.TemporaryDirectory() as place:
+        with tempfile.TemporaryDirectory() as place, tempfile.TemporaryDirectory() as cache:
             write_images(Path(place), dataset, size, suffix, arguments.count)
-            measure(Path(place), size, arguments)
+            measure(Path(place), cache, size, arguments)
 
 
 if __name__ == "__main__":
