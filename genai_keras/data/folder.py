@@ -6,7 +6,6 @@ import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -16,11 +15,14 @@ from genai_keras.data.folder_summary import FolderSummary
 from genai_keras.data.image_decoding import WHITE, decode, decode_image, fitted, largest_value
 from genai_keras.data.known_images import KnownImages
 from genai_keras.data.labels import divided_by_class
+from genai_keras.data.paths import Paths
 from genai_keras.errors import UserError, one_line
 
 MEMORY = 1 << 30  # bytes of decoded images to keep in memory; larger folders are streamed
 FOR_THREADS = 100_000  # pixels of an image from which on threads cost less than they gain
+DIGEST = 32  # bytes of a hash
 STRIP = 1 << 20  # pixels to copy at once
+AT_ONCE = 1_000  # images to give to the threads
 DEPTHS = (8, 10, 12, 14, 16)  # bits that cameras and scanners put into files of 16
 
 
@@ -36,7 +38,7 @@ class FolderPart:
             memory, so that images are decoded each time they are fetched.
     """
 
-    paths: list[Path]
+    paths: Paths
     shape: tuple[int, int, int]
     summary: FolderSummary
     pixels: np.ndarray | None = None
@@ -91,7 +93,7 @@ def read_folder(data_dir, size, channels=None, limit=None, labels_of=None):
 
 
 def _part(summary, shape, images, places):
-    paths = [summary.paths[i] for i in places]
+    paths = Paths(summary.paths.texts[i] for i in places)
     if images is None:
         return FolderPart(paths, shape, summary)
     pixels = np.empty((len(places), *shape), "uint8")
@@ -136,16 +138,23 @@ def _hashes(examine, shape, summary, broken, known):
 
     def of_one(path):
         whole, scaled, _ = examine(path)
-        return path, [whole.hex(), scaled.hex()]
+        return path, whole + scaled
 
-    hashes = {path: known.find(path, what) for path in summary.paths}
-    new = [path for path, found in hashes.items() if not found]
+    def look_up(path):
+        found = known.find(path, what)
+        return found and bytes.fromhex(found)
+
+    paths = summary.paths
+    both = [look_up(path) for path in paths]
+    places = [place for place, found in enumerate(both) if not found]
+    new, places = Paths(paths.texts[place] for place in places), iter(places)
     for path, found in _each(of_one, new, summary, broken):
-        hashes[path] = found
-        known.keep(path, what, found)
-    for found in hashes.values():
+        place = next(place for place in places if paths[place] == path)  # after the broken ones
+        both[place] = found
+        known.keep(path, what, found.hex())
+    for found in both:
         if found:  # it is not broken
-            yield *map(bytes.fromhex, found), None
+            yield found[:DIGEST], found[DIGEST:], None
 
 
 def _examine(path, shape, white):
@@ -197,7 +206,9 @@ def _each(function, paths, summary, broken):
     area = sum(width * height * count for (width, height), count in summary.sizes.items())
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         over = map if area < FOR_THREADS * len(summary.paths) else pool.map
-        yield from (result for result in over(attempt, paths) if result is not None)
+        for start in range(0, len(paths), AT_ONCE):  # a pool keeps all that it is given
+            results = over(attempt, paths[start : start + AT_ONCE])
+            yield from (result for result in results if result is not None)
 
 
 def _choose_for_validation(keys, labels):

@@ -11,6 +11,7 @@ from genai_keras.data.folder_summary import BY_SUFFIX, FolderSummary, kind_of
 from genai_keras.data.image_decoding import is_deep
 from genai_keras.data.image_opening import open_image
 from genai_keras.data.known_images import KnownImages
+from genai_keras.data.paths import Paths
 from genai_keras.data.plain_png import read_plain_png
 from genai_keras.errors import UsageError, UserError, one_line
 
@@ -39,14 +40,16 @@ def find_images(data_dir, limit=None, known=None):
             named like images but cannot be opened.
     """
     summary, known = FolderSummary(_check_folder(data_dir)), known or KnownImages()
-    paths = sorted(_walk(summary))
+    # In the order of their parts, as of `Path`s.
+    texts = sorted(_walk(summary), key=lambda text: text.replace(os.sep, "\0"))
     if limit is not None:
-        paths = [paths[i] for i in np.random.default_rng(0).permutation(len(paths))]
+        texts = [texts[i] for i in np.random.default_rng(0).permutation(len(texts))]
     broken = []
-    for number, path in enumerate(paths):
+    for number, text in enumerate(texts):
         if len(summary.paths) == limit:
-            summary.unseen = paths[number:]
+            summary.unseen = Paths(texts[number:])
             break
+        path = Path(text)
         if BY_SUFFIX.get(path.suffix.lower()) == "camera raw":
             summary.skipped["camera raw"].append(path)
             continue
@@ -92,7 +95,7 @@ def _check_folder(data_dir):
 
 
 def _walk(summary):
-    """Yields the files under a folder that may be images, each one once."""
+    """Yields the files under a folder that may be images, each one once, as texts."""
     start = os.path.realpath(summary.folder)
     seen, folders, links = {start}, [(str(summary.folder), start)], deque()
     while folders or links:
@@ -113,7 +116,7 @@ def _walk(summary):
                     folders.append((entry.path, target))
                 elif entry.is_file():
                     seen.add(target)
-                    yield Path(entry)
+                    yield entry.path
                 else:
                     summary.skipped["other files"].append(Path(entry))
             continue
@@ -128,7 +131,7 @@ def _walk(summary):
             folders.append((link, target))
         elif os.path.isfile(target):
             seen.add(target)
-            yield Path(link)
+            yield link
         else:
             summary.skipped["links that lead nowhere"].append(Path(link))
 

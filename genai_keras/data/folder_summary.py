@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from genai_keras.data.image_opening import TooLarge, is_named_as_image, unreadable
+from genai_keras.data.paths import Paths
 from genai_keras.errors import UserError
 
 # Many of these are TIFFs, from which Pillow would read a thumbnail.
@@ -78,15 +79,15 @@ class FolderSummary:
     """
 
     folder: Path
-    paths: list[Path] = field(default_factory=list)
+    paths: Paths = field(default_factory=Paths)
     folders: list[Path] = field(default_factory=list)
     sizes: Counter = field(default_factory=Counter)
     modes: Counter = field(default_factory=Counter)
     skipped: dict[str, list[Path]] = field(default_factory=lambda: defaultdict(list))
     frames: int = 0
-    unseen: list[Path] = field(default_factory=list)
+    unseen: Paths = field(default_factory=Paths)
     copies: int | None = None
-    deep: list[Path] = field(default_factory=list)
+    deep: Paths = field(default_factory=Paths)
     white: int = 65535
     largest: int | None = None
 
