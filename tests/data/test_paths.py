@@ -23,9 +23,10 @@ def test_they_are_the_paths_that_were_given():
 
 def test_images_are_found_in_the_order_of_their_parts(tmp_path):
     # Letters before and after the slash, and names that begin other names.
-    names = ["".join(each) for n in (1, 2, 3) for each in itertools.product("a-.0", repeat=n)]
-    for folder in ("", "a", "a-", "a.b", "a0"):
+    names = ["".join(each) for n in (1, 2, 3) for each in itertools.product("b-.0", repeat=n)]
+    for folder in ("", "a", "a-", "a.b", "a0", "b", "b-"):
         (tmp_path / folder).mkdir(exist_ok=True)
+    for folder in ("", "a", "a-", "a.b", "a0"):
         for name in names:
             if not name.startswith(".") and not (tmp_path / folder / name).is_dir():
                 Image.new("L", (1, 1)).save(tmp_path / folder / name, "png")
