@@ -406,4 +406,4 @@ show_tensorboard(run / "tensorboard")
 #    `python -m genai_keras.check chapter3`.
 # 7. Do all this from the command line: `python -m genai_keras.train_gan`, or `make gan`, with twice
 #    the widths, a dense layer and 50 epochs. For the settings of this chapter, run
-#    `python -m genai_keras.train_gan --epochs 40 --learning-rate 2e-3 --generator-widths 32 16 --discriminator-widths 16 32 --dense-units 0`.
+#    `python -m genai_keras.train_gan --epochs 40 --learning-rate 2e-3 --generator-widths 32 16 --discriminator-widths 16 32 --dense-units 0 --instance-noise 0`.
