@@ -40,7 +40,7 @@ def read(path):
 def test_all_are_there():
     chapters = [f"chapter{number}" for number in range(1, 8)]
     assert set(chapters) | {f"exercises/{chapter}" for chapter in chapters} <= SOURCES.keys()
-    assert sum(name.startswith("bugs/") for name in SOURCES) == 10
+    assert sum(name.startswith("bugs/") for name in SOURCES) == 11
     made = {path.with_suffix(".ipynb") for path in SOURCES.values()}
     made |= {build.student_path(path) for path in SOURCES.values() if "/source/" in str(path)}
     assert set(ROOT.glob("notebooks/**/*.ipynb")) - made == set(), "notebooks without a text"
