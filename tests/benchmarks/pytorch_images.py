@@ -60,9 +60,12 @@ def dcgan(batches, weights=None):
         nn.BatchNorm2d(64),
         nn.LeakyReLU(0.2),
         nn.Flatten(),
-        nn.Linear(64 * 7 * 7, 1),
+        nn.Linear(64 * 7 * 7, 256, bias=False),
+        nn.BatchNorm1d(256),
+        nn.LeakyReLU(0.2),
+        nn.Linear(256, 1),
     )
-    return gan(generator, discriminator, 64, batches)
+    return gan(generator, discriminator, 64, batches, instance_noise=0.4)
 
 
 def mlp_gan(batches, weights=None):
@@ -88,7 +91,7 @@ def mlp_gan(batches, weights=None):
     return gan(generator, discriminator, 100, batches)
 
 
-def gan(generator, discriminator, latent_dim, batches):
+def gan(generator, discriminator, latent_dim, batches, instance_noise=0.0):
     """One pass of the discriminator for real and one for generated images, as in our step."""
     average = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(0.999), use_buffers=True)
     optimizers = [
@@ -100,7 +103,10 @@ def gan(generator, discriminator, latent_dim, batches):
     def step():
         (real,) = next(samples)
         fake = generator(torch.randn(len(real), latent_dim))
-        real_logits, fake_logits = discriminator(real), discriminator(fake)
+        shown = real, fake
+        if instance_noise:
+            shown = [each + instance_noise * torch.randn(each.shape) for each in shown]
+        real_logits, fake_logits = map(discriminator, shown)
         generator_loss = F.softplus(-fake_logits).mean()
         discriminator_loss = F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
         for optimizer in optimizers:
