@@ -137,21 +137,22 @@ def _hashes(examine, shape, summary, broken, known):
     what = f"{shape} {summary.white}"
 
     def of_one(path):
+        stamp = known.stamp(path)  # before it is read
         whole, scaled, _ = examine(path)
-        return path, whole + scaled
+        return path, stamp, whole + scaled
 
     def look_up(path):
-        found = known.find(path, what)
+        found = known.find(path, what, known.stamp(path))
         return found and bytes.fromhex(found)
 
     paths = summary.paths
-    both = [look_up(path) for path in paths]
+    both = [look_up(path) for path in paths.texts]
     places = [place for place, found in enumerate(both) if not found]
     new, places = Paths(paths.texts[place] for place in places), iter(places)
-    for path, found in _each(of_one, new, summary, broken):
+    for path, stamp, found in _each(of_one, new, summary, broken):
         place = next(place for place in places if paths[place] == path)  # after the broken ones
         both[place] = found
-        known.keep(path, what, found.hex())
+        known.keep(path, what, stamp, found.hex())
     for found in both:
         if found:  # it is not broken
             yield found[:DIGEST], found[DIGEST:], None

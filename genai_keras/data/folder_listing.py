@@ -53,7 +53,8 @@ def find_images(data_dir, limit=None, known=None):
         if BY_SUFFIX.get(path.suffix.lower()) == "camera raw":
             summary.skipped["camera raw"].append(path)
             continue
-        facts = known.find(path, "file")
+        stamp = known.stamp(text)
+        facts = known.find(text, "file", stamp)
         if facts is None:
             try:
                 facts = _facts(path)
@@ -64,7 +65,7 @@ def find_images(data_dir, limit=None, known=None):
                 else:
                     broken.append((path, one_line(error)))
                 continue
-            known.keep(path, "file", facts)
+            known.keep(text, "file", stamp, facts)
         summary.add(path, *facts)
     summary.check_broken(broken)
     if len(summary.paths) < 2:

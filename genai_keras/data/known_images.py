@@ -11,6 +11,11 @@ import PIL
 
 VERSION = 1  # of what is known; raised when decoding changes
 FRESH = 2.0  # seconds in which a file may change again without another time
+AT_ONCE = 1_000  # rows to write
+CREATE = """create table if not exists known
+    (what text, path blob, stamp text, facts text, primary key (what, path)) without rowid"""
+SELECT = "select path, stamp, facts from known where what = ?"
+INSERT = "insert or replace into known values (?, ?, ?, ?)"
 PATIENCE = 1.0  # seconds to wait for another process
 
 
@@ -25,7 +30,8 @@ class KnownImages:
     """
 
     def __init__(self, folder=None):
-        self.database = None
+        self.database, self.rows = None, []
+        self.what, self.known = None, {}
         if folder is None:
             return
         whose = f"{os.path.realpath(folder)}\0{PIL.__version__}\0{VERSION}"
@@ -34,10 +40,7 @@ class KnownImages:
             path = _cache_folder() / f"images-{name}.sqlite"
             path.parent.mkdir(parents=True, exist_ok=True)
             self.database = sqlite3.connect(path, timeout=PATIENCE)
-            self._run(
-                "create table if not exists known "
-                "(path blob, what text, stamp text, facts text, primary key (path, what))"
-            )
+            self.database.execute(CREATE)
         except (OSError, RuntimeError, sqlite3.Error):  # RuntimeError: there is no home folder
             self._give_up()
 
@@ -45,48 +48,58 @@ class KnownImages:
         return self
 
     def __exit__(self, *failure):
+        self._write()
         if self.database:
-            try:
-                self.database.commit()
-                self.database.close()
-            except sqlite3.Error:
-                self._give_up()
+            self.database.close()
 
-    def find(self, path, what):
-        """What was kept of a file, or None if it has changed since."""
-        if not self.database:
-            return None
-        row = self._run(
-            "select stamp, facts from known where path = ? and what = ?", os.fsencode(path), what
-        )
-        if not row or row[0] != _stamp(path):
-            return None
+    def stamp(self, path):
+        """Size and times of a file, as a text; None if nothing is to be known of it."""
         try:
-            return json.loads(row[1])
-        except ValueError:  # damaged
+            found = os.stat(path) if self.database else None
+        except OSError:
+            return None
+        return found and f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
+
+    def find(self, path, what, stamp):
+        """What was kept of a file with this stamp, or None."""
+        if what != self.what:  # all at once, because single queries cost more than a small image
+            self.what, self.known = what, {}
+            for key, *found in self._rows(what):
+                self.known[key] = found
+        known, facts = self.known.get(os.fsencode(path), (None, None))
+        try:
+            return json.loads(facts) if stamp and known == stamp else None
+        except (TypeError, ValueError):  # damaged
             return None
 
-    def keep(self, path, what, facts):
+    def keep(self, path, what, stamp, facts):
         """Keeps facts about a file.
 
         Args:
             path: of the file.
             what: a name for this kind of facts.
+            stamp: of the file, from before it was read.
             facts: anything that JSON can hold.
         """
-        if not self.database:
-            return
-        stamp = _stamp(path)
-        if stamp and time.time_ns() - max(map(int, stamp.split()[1:])) > FRESH * 1e9:
-            row = os.fsencode(path), what, stamp, json.dumps(facts)
-            self._run("insert or replace into known values (?, ?, ?, ?)", *row)
+        if self.database and stamp and time.time_ns() - _newest(stamp) > FRESH * 1e9:
+            self.rows.append((what, os.fsencode(path), stamp, json.dumps(facts)))
+            if len(self.rows) == AT_ONCE:
+                self._write()
 
-    def _run(self, statement, *values):
-        """The first row of the result, or None."""
+    def _rows(self, what):
         try:
-            return self.database.execute(statement, values).fetchone()
-        except sqlite3.Error:  # damaged, locked by another process, or the disk is full
+            yield from self.database.execute(SELECT, (what,)) if self.database else ()
+        except sqlite3.Error:
             self._give_up()
+
+    def _write(self):
+        rows, self.rows = self.rows, []
+        if self.database:
+            try:
+                self.database.executemany(INSERT, rows)
+                self.database.commit()
+            except sqlite3.Error:  # damaged, locked by another process, or the disk is full
+                self._give_up()
 
     def _give_up(self):
         if self.database:
@@ -99,10 +112,6 @@ def _cache_folder():
     return Path(chosen or "~/.cache").expanduser() / "genai_keras"
 
 
-def _stamp(path):
-    """Size and times of a file, as a text; None if it is not there."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
+def _newest(stamp):
+    """The last time of change in a stamp, in nanoseconds."""
+    return max(map(int, stamp.split()[1:]))

@@ -17,7 +17,7 @@ def on_devices(devices):
             are not faster but compute what as many GPUs do; or "cpu", even if there are GPUs.
 
     Raises:
-        UserError: there are not as many devices.
+        UserError: there are not as many devices, or TensorFlow has begun to use others.
     """
     gpus = [] if devices == "cpu" else tf.config.list_physical_devices("GPU")
     wanted = {"cpu": 1, "all": len(gpus) or 1}.get(devices) or int(devices)
@@ -90,18 +90,25 @@ def device():
 def _see(gpus):
     """Hides the other GPUs, whose memory TensorFlow would take, too."""
     if tf.config.get_visible_devices("GPU") != gpus:
-        tf.config.set_visible_devices(gpus, "GPU")
+        with _before_the_first_operation():
+            tf.config.set_visible_devices(gpus, "GPU")
 
 
 def _parts_of_the_cpu(count):
     (cpu,) = tf.config.list_physical_devices("CPU")
     if len(tf.config.get_logical_device_configuration(cpu) or ()) < count:
-        parts = [tf.config.LogicalDeviceConfiguration()] * count
-        try:
+        with _before_the_first_operation():
+            parts = [tf.config.LogicalDeviceConfiguration()] * count
             tf.config.set_logical_device_configuration(cpu, parts)
-        except RuntimeError as error:
-            raise UserError(
-                f"the CPU cannot be divided into {count} devices any more ({error}): use "
-                "`devices=1`, or a process of its own"
-            ) from None
     return [f"CPU:{index}" for index in range(count)]
+
+
+@contextlib.contextmanager
+def _before_the_first_operation():
+    try:
+        yield
+    except RuntimeError as error:
+        raise UserError(
+            f"TensorFlow already computes on other devices ({error}): choose `devices` before its "
+            "first operation, such as in a process of its own"
+        ) from None

@@ -85,7 +85,7 @@ def test_another_number_of_devices_goes_on_with_a_warning(tmp_path, monkeypatch,
         ("two", 2, "is not a valid Devices"),
         ("3", 1, "a batch of 16 samples cannot be divided among 3 devices: use a multiple, such as "
                  "--batch-size 15"),
-        ("5", 1, "the CPU cannot be divided into 5 devices any more"),
+        ("5", 1, "TensorFlow already computes on other devices"),
     ],
 )  # fmt: skip
 def test_devices_that_cannot_be_used_are_told_before_training(
@@ -103,3 +103,10 @@ def test_all_and_cpu_are_one_device_here(tmp_path):
         assert started("train_gan", folder, [], folder.name, "--epochs", "1") == 0
     for other in runs[1:]:
         assert_same_bits(runs[0] / "model.keras", other / "model.keras")
+
+
+@pytest.mark.slow
+def test_where_a_run_on_two_devices_diverged_is_found(tmp_path, capsys):
+    argv = ["--learning-rate", "1e30", "--epochs", "2"]
+    assert started("train_gan", tmp_path / "run", [], "2", *argv) == 3
+    assert "step 1" in capsys.readouterr().err
