@@ -42,7 +42,10 @@ def apply_gradients(optimizer, gradients, weights):
         # Keras clips the gradients of each replica, and then adds them up: N times the gradient of
         # the mean, clipped in another direction. Here they are averaged first, so nothing is left
         # to add. Keras has no public way to say so.
-        gradients = mean(gradients)
+        used = [place for place, each in enumerate(gradients) if each is not None]
+        gradients = list(gradients)
+        for place, each in zip(used, mean([gradients[i] for i in used]), strict=True):
+            gradients[place] = each
         optimizer._all_reduce_sum_gradients = lambda pairs: pairs
     optimizer.apply(gradients, weights)
 

@@ -93,7 +93,10 @@ The default learns 4,500 handwritten digits in two minutes on two CPU cores.
         at_least=0, below=1,
     )  # fmt: skip
     instance_noise: float = option(
-        0.4, "noise on the discriminator's input, of this deviation", OPTIMIZATION, at_least=0
+        0.4,
+        "standard deviation of the noise on what the discriminator sees",
+        OPTIMIZATION,
+        at_least=0,
     )
 
     def check(self):

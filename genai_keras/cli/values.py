@@ -38,10 +38,12 @@ class Interval:
 class Steps(str):
     """The first and the last of some training steps, such as `20:30`."""
 
+    description = "a range of steps, such as 20:30"
+
     def __new__(cls, text):
         found = re.fullmatch(r"([1-9][0-9]*):([1-9][0-9]*)", text)
         if not found or int(found[1]) > int(found[2]):
-            raise ValueError(f"{text} is no range of steps such as 20:30")
+            raise ValueError(f"{text!r} is not {cls.description}")
         return super().__new__(cls, text)
 
     @property
@@ -53,9 +55,11 @@ class Steps(str):
 class Devices(str):
     """`all`, `cpu`, or a number of devices."""
 
+    description = "a number of devices, all or cpu"
+
     def __new__(cls, text):
         if text not in ("all", "cpu") and not (text.isascii() and text.isdigit() and int(text)):
-            raise ValueError(f"{text} is no number of devices")
+            raise ValueError(f"{text!r} is not {cls.description}")
         return super().__new__(cls, text)
 
 
@@ -90,7 +94,8 @@ def convert(value, kind, choices, limits):
     try:
         converted = kind(value)
     except (ValueError, OverflowError):
-        raise ValueError(f"{value!r} is not a valid {kind.__name__}") from None
+        valid = getattr(kind, "description", f"a valid {kind.__name__}")
+        raise ValueError(f"{value!r} is not {valid}") from None
     if choices and converted not in choices:
         raise ValueError(f"{converted!r} is not one of {', '.join(map(str, choices))}")
     if wanted := _beyond(converted, limits):

@@ -3,11 +3,15 @@
 import hashlib
 import json
 import os
-import sqlite3
 import time
 from pathlib import Path
 
 import PIL
+
+try:
+    import sqlite3
+except ImportError:  # a Python that was built without it
+    sqlite3 = None
 
 VERSION = 1  # of what is known; raised when decoding changes
 FRESH = 2.0  # seconds in which a file may change again without another time
@@ -32,7 +36,7 @@ class KnownImages:
     def __init__(self, folder=None):
         self.database, self.rows = None, []
         self.what, self.known = None, {}
-        if folder is None:
+        if sqlite3 is None or folder is None or not os.path.isdir(folder):
             return
         whose = f"{os.path.realpath(folder)}\0{PIL.__version__}\0{VERSION}"
         name = hashlib.sha256(os.fsencode(whose)).hexdigest()[:16]
@@ -53,23 +57,25 @@ class KnownImages:
             self.database.close()
 
     def stamp(self, path):
-        """Size and times of a file, as a text; None if nothing is to be known of it."""
+        """Size and times of a file, as a text; None if it is fresh or nothing can be kept."""
         try:
             found = os.stat(path) if self.database else None
         except OSError:
             return None
-        return found and f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
+        if not found or time.time_ns() - max(found.st_mtime_ns, found.st_ctime_ns) < FRESH * 1e9:
+            return None
+        return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
 
     def find(self, path, what, stamp):
         """What was kept of a file with this stamp, or None."""
         if what != self.what:  # all at once, because single queries cost more than a small image
             self.what, self.known = what, {}
             for key, *found in self._rows(what):
-                self.known[key] = found
-        known, facts = self.known.get(os.fsencode(path), (None, None))
+                self.known[key] = "|".join(found)  # a text takes less memory
+        known, _, facts = self.known.get(os.fsencode(path), "").partition("|")
         try:
             return json.loads(facts) if stamp and known == stamp else None
-        except (TypeError, ValueError):  # damaged
+        except ValueError:  # damaged
             return None
 
     def keep(self, path, what, stamp, facts):
@@ -81,7 +87,7 @@ class KnownImages:
             stamp: of the file, from before it was read.
             facts: anything that JSON can hold.
         """
-        if self.database and stamp and time.time_ns() - _newest(stamp) > FRESH * 1e9:
+        if self.database and stamp:
             self.rows.append((what, os.fsencode(path), stamp, json.dumps(facts)))
             if len(self.rows) == AT_ONCE:
                 self._write()
@@ -110,8 +116,3 @@ class KnownImages:
 def _cache_folder():
     chosen = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
     return Path(chosen or "~/.cache").expanduser() / "genai_keras"
-
-
-def _newest(stamp):
-    """The last time of change in a stamp, in nanoseconds."""
-    return max(map(int, stamp.split()[1:]))

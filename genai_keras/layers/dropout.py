@@ -10,8 +10,17 @@ from genai_keras import replicas
 class Dropout(keras.layers.Dropout):
     """`keras.layers.Dropout`, with masks of their own for the samples of each replica.
 
+    Args:
+        rate: fraction of the inputs that are dropped.
+        seed: seed of the masks.
+
     Reference: Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html
     """
+
+    def __init__(self, rate, seed=None, **kwargs):
+        super().__init__(rate, seed=seed, **kwargs)
+        if self.noise_shape is not None:
+            raise ValueError("this Dropout draws each number of its masks: leave `noise_shape` out")
 
     def call(self, inputs, training=False):
         if not training or not self.rate or replicas.count() == 1:

@@ -1,6 +1,9 @@
 """What models need to be loaded from a file and continue training exactly."""
 
 import keras
+import tensorflow as tf
+
+from genai_keras import replicas
 
 
 class FromFile:
@@ -17,6 +20,31 @@ class FromFile:
             if isinstance(value, dict) and "class_name" in value
         }
         return cls(**{**config, **networks})
+
+    def fit(self, x=None, *arguments, **keywords):
+        self._check_parts(x)
+        return super().fit(x, *arguments, **keywords)
+
+    def evaluate(self, x=None, *arguments, **keywords):
+        self._check_parts(x)
+        return super().evaluate(x, *arguments, **keywords)
+
+    def _check_parts(self, data):
+        """Prepares for several devices, if there are several.
+
+        Raises:
+            ValueError: Keras would divide the data, and the last batch into unequal parts.
+        """
+        if replicas.count() == 1:
+            return
+        if not isinstance(data, tf.distribute.DistributedDataset):
+            raise ValueError(
+                "on several devices, `fit` and `evaluate` take the batches that "
+                "`training_batches` and `validation_batches` in genai_keras.training.devices make"
+            )
+        for layer in self._flatten_layers():
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.synchronized = True  # otherwise each device would have its own statistics
 
     def save_own_variables(self, store):
         for index, variable in enumerate(self._seed_states()):

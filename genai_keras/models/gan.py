@@ -28,8 +28,8 @@ class GAN(TakesImages, FromFile, FromNoise, keras.Model):
             use; 0 keeps them equal to the generator's own weights. The decay starts lower, with
             `(1 + step) / (10 + step)`, so that the first random weights are soon forgotten.
         instance_noise: standard deviation of the noise that is added to all samples, real and
-            generated, before the discriminator sees them. It cannot learn the training samples by
-            heart, nor tell both apart by details that do not matter.
+            generated, before the discriminator sees them. The discriminator then cannot memorize
+            the training samples, or tell real from generated ones by details that do not matter.
         seed: seed of the training noise; validation has its own seed generator.
         latent_dim: length of the noise, needed if the generator is subclassed.
 
@@ -173,7 +173,8 @@ class GAN(TakesImages, FromFile, FromNoise, keras.Model):
 
     def _logits(self, samples, label, noise):
         if self.instance_noise:
-            samples = samples + self.instance_noise * noise(ops.shape(samples))
+            added = self.instance_noise * noise(ops.shape(samples))
+            samples = samples + ops.cast(added, samples.dtype)
         return self.discriminator(conditioned(samples, label), training=True)
 
     def _noise(self, shape):

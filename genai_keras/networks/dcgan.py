@@ -9,7 +9,6 @@ sees the whole image. Reference: https://arxiv.org/abs/1511.06434
 import keras
 from keras import layers
 
-from genai_keras import replicas
 from genai_keras.errors import UsageError
 from genai_keras.networks.labels import join_label, match_label
 
@@ -40,12 +39,12 @@ def build_dcgan_generator(latent_dim, image_shape, widths=(64, 32), kernel_size=
     x = layers.Dense(base[0] * base[1] * widths[0], use_bias=False, kernel_initializer=_normal())(x)
     x = layers.Reshape((*base, widths[0]))(x)  # (batch, height / 2^stages, width / 2^stages, C)
     for filters in widths[1:]:
-        x = _normalization()(x)
+        x = layers.BatchNormalization(momentum=MOMENTUM)(x)
         x = layers.ReLU()(x)
         x = layers.Conv2DTranspose(
             filters, kernel_size, 2, "same", use_bias=False, kernel_initializer=_normal()
         )(x)  # height and width double
-    x = _normalization()(x)
+    x = layers.BatchNormalization(momentum=MOMENTUM)(x)
     x = layers.ReLU()(x)
     x = layers.Conv2DTranspose(channels, kernel_size, 2, "same", kernel_initializer=_normal())(x)
     image = layers.Activation("tanh", dtype="float32")(x)  # (batch, height, width, channels)
@@ -79,12 +78,12 @@ def build_dcgan_discriminator(
             filters, kernel_size, 2, "same", use_bias=first, kernel_initializer=_normal()
         )(x)  # height and width halve
         if not first:
-            x = _normalization()(x)
+            x = layers.BatchNormalization(momentum=MOMENTUM)(x)
         x = layers.LeakyReLU(0.2)(x)
     x = layers.Flatten()(x)
     if dense_units:
         x = layers.Dense(dense_units, use_bias=False, kernel_initializer=_normal())(x)
-        x = _normalization()(x)
+        x = layers.BatchNormalization(momentum=MOMENTUM)(x)
         x = layers.LeakyReLU(0.2)(x)
     logit = layers.Dense(1, kernel_initializer=_normal(), dtype="float32")(x)
     inputs, logit = match_label(image, x, logit, classes, _normal())
@@ -108,10 +107,6 @@ def check_size(image_shape, stages):
             f"can are {names}: resize with `image_size={nearest[0][0]}`"
         )
     return height // step, width // step
-
-
-def _normalization():
-    return layers.BatchNormalization(momentum=MOMENTUM, synchronized=replicas.count() > 1)
 
 
 def _normal():

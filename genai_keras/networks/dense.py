@@ -5,7 +5,6 @@ import math
 import keras
 from keras import layers
 
-from genai_keras import replicas
 from genai_keras.networks.labels import join_label, match_label
 
 
@@ -31,7 +30,7 @@ def build_dense_generator(
     for units in widths:
         x = layers.Dense(units, use_bias=not normalize)(x)
         if normalize:
-            x = layers.BatchNormalization(momentum=0.9, synchronized=replicas.count() > 1)(x)
+            x = layers.BatchNormalization(momentum=0.9)(x)
         x = layers.LeakyReLU(0.2)(x)
     x = layers.Dense(math.prod(output_shape))(x)
     x = layers.Reshape(output_shape)(x)

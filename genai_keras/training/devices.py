@@ -20,9 +20,13 @@ def on_devices(devices):
         UserError: there are not as many devices, or TensorFlow has begun to use others.
     """
     gpus = [] if devices == "cpu" else tf.config.list_physical_devices("GPU")
-    wanted = {"cpu": 1, "all": len(gpus) or 1}.get(devices) or int(devices)
+    wanted = {"cpu": 1, "all": len(gpus) or 1}.get(devices, devices)
+    if not str(wanted).isdecimal() or not int(wanted):
+        raise UserError(f"`devices={devices}` is not a number of devices, all or cpu")
+    wanted = int(wanted)
     if gpus and wanted > len(gpus):
-        raise UserError(f"there are {len(gpus)} GPUs here: use `devices={len(gpus)}` or less")
+        found = "1 GPU" if len(gpus) == 1 else f"{len(gpus)} GPUs"
+        raise UserError(f"found {found}: use `devices={len(gpus)}`")
     _see(gpus[:wanted])
     if wanted == 1:
         yield

@@ -12,15 +12,14 @@ class Profile(keras.callbacks.Callback):
     Args:
         folder: folder of the run.
         checkpoint: the `CheckpointCallback`, which counts the steps.
-        first, last: the steps to record, counted from 1.
+        steps: the first and the last step to record, counted from 1; None for no step.
     """
 
-    def __init__(self, folder, checkpoint, first, last):
+    def __init__(self, folder, checkpoint, steps):
         super().__init__()
         self.folder = folder
         self.checkpoint = checkpoint
-        self.first = first
-        self.last = last
+        self.first, self.last = steps or (0, 0)
         self.is_on = False
 
     def on_train_batch_begin(self, batch, logs=None):
@@ -30,13 +29,10 @@ class Profile(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if self.checkpoint.step >= self.last:
-            self.end()
+            self.close()
 
-    def on_train_end(self, logs=None):
-        self.end()
-
-    def end(self):
-        """Writes what was recorded so far."""
+    def close(self):
+        """Writes what was recorded so far; a run may have several `fit`s."""
         if self.is_on:
             self.is_on = False
             tf.profiler.experimental.stop()

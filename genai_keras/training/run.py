@@ -1,5 +1,6 @@
 """A run: one folder with everything about one training, from its config to its model."""
 
+import contextlib
 import csv
 import io
 import json
@@ -124,13 +125,13 @@ def _train(model, data, checkpoint, config, callbacks):
         keras.callbacks.CSVLogger(folder / "history.csv", append=True),
         checkpoint,
         *([terminal] if config.verbose else []),
+        profile := Profile(folder, checkpoint, config.profile and config.profile.ends),
         stop,
     ]
-    if config.profile:
-        callbacks.append(Profile(folder, checkpoint, *config.profile.ends))
     if config.max_minutes:
         callbacks.append(TimeLimit(config.max_minutes, checkpoint))
-    with stop, terminal, told_in_one_line(model, train, checkpoint, config, callbacks):
+    told = told_in_one_line(model, train, checkpoint, config, callbacks)
+    with stop, terminal, told, contextlib.closing(profile):
         if checkpoint.step < config.epochs * train.steps_per_epoch:
             _fit(model, train, validation, checkpoint.step, config, callbacks)
         else:

@@ -52,7 +52,8 @@ class Pace:
     def seconds_per_step(self):
         """The mean so far, without what is between epochs; None if unknown."""
         measured = self.steps - WARM_UP
-        return self.seconds / measured if measured > 0 else None
+        # Some clocks, as on Windows, stand still for several steps.
+        return self.seconds / measured if measured > 0 and self.seconds else None
 
     def left(self, steps, epochs):
         """Seconds that so many steps, and so many ends of epochs, will take; None if unknown."""
@@ -139,7 +140,7 @@ class Terminal(keras.callbacks.Callback):
         now = time.monotonic()
         self.pace.step(now)
         known = len(self.pace.between) >= 2 or now - self.begun > LONG_EPOCH
-        if not self.told and known and self.pace.steps >= TOLD_AFTER:
+        if not self.told and known and self.pace.steps >= TOLD_AFTER and self._left() is not None:
             self.told = True
             left = duration(self._left())
             self._print(f"about {left} to go, measured on the first steps: {self._speed()}")

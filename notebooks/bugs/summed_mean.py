@@ -1,7 +1,7 @@
 # %% [markdown]
-# # Bug museum: a training that only works on one device
+# # Bug museum: a training run that only works on one device
 #
-# **Symptom.** A training works on one device. On four it is worse, and on eight it learns hardly
+# **Symptom.** A training run works on one device. On four it is worse, and on eight it learns hardly
 # anything, with the same batches and the same learning rate. (Chapters 2 to 7;
 # [several devices](../../docs/scale.md).)
 
@@ -54,7 +54,7 @@ def network():
 
 
 def losses(devices, rate=0.01):
-    """The loss of each step of a training."""
+    """The loss at each step of training."""
     digits = load_images("mnist5k", value_range=(0, 1))[0].first(2_000).reshape(-1, 784)
     model, found = network(), []
     optimizer = keras.optimizers.SGD(rate)
@@ -128,5 +128,5 @@ draw()
 
 # %% [markdown]
 # The four curves are now one. Adam would have hidden the bug: it divides each gradient by its own
-# size, so a factor of N changes hardly anything, until you clip gradients or add weight decay.
+# size, so a factor of N changes hardly anything, until you clip gradients.
 # [`replicas.py`](../../genai_keras/replicas.py) is how this package keeps the law.

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sqlite3
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -120,6 +121,23 @@ def test_a_fresh_file_may_change_again_at_the_same_time(images, opened, monkeypa
         assert opened() == [everything, everything]
 
 
+def test_a_file_that_changes_while_it_is_read_is_not_known(images, monkeypatch):
+    """Its stamp is from before, when it was fresh, however long reading took."""
+    monkeypatch.setattr(known_images, "FRESH", 3600)
+    with known_images.KnownImages(images) as known:
+        path = images / "00.bmp"
+        stamp = known.stamp(path)
+        monkeypatch.setattr(known_images, "FRESH", -1)  # time has passed
+        known.keep(path, "file", stamp, "what it was")
+        assert stamp is None and known.find(path, "file", known.stamp(path)) is None
+
+
+def test_a_folder_that_is_not_there_leaves_no_cache(tmp_path):
+    with pytest.raises(UserError, match="there is no folder"):
+        read_folder(tmp_path / "mistyped", SIDE)
+    assert not list(Path(os.environ["XDG_CACHE_HOME"]).rglob("*"))
+
+
 def database(images):
     (path,) = (images.parent / "cache" / "genai_keras").iterdir()
     return path
@@ -150,14 +168,15 @@ def test_a_cache_that_cannot_be_used_changes_nothing(images, damage, monkeypatch
     lock.close()
 
 
-@pytest.mark.parametrize("place", ["file", "read-only", "no home"])
+@pytest.mark.parametrize("place", ["file", "read-only", "no home", "no sqlite"])
 def test_without_a_folder_for_caches_nothing_is_known(images, place, monkeypatch, opened):
     everything = sorted(os.listdir(images))
     where = images.parent / "place"
     if place == "no home":
         monkeypatch.delenv("XDG_CACHE_HOME")
-        monkeypatch.setenv("HOME", str(where / "nowhere"))
-        monkeypatch.setattr("pathlib.Path.mkdir", denied)
+        monkeypatch.setattr("pathlib.Path.expanduser", no_home)
+    elif place == "no sqlite":
+        monkeypatch.setattr(known_images, "sqlite3", None)
     elif place == "file":
         where.write_text("")
         monkeypatch.setenv("XDG_CACHE_HOME", str(where))
@@ -167,6 +186,10 @@ def test_without_a_folder_for_caches_nothing_is_known(images, place, monkeypatch
     for _ in range(2):
         result(images, SIDE)
         assert opened() == [everything, everything]
+
+
+def no_home(path):
+    raise RuntimeError("Could not determine home directory.")  # as of Python
 
 
 def denied(*arguments, **options):

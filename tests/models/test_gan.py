@@ -293,3 +293,10 @@ def test_the_generator_exports_and_serves_the_same_images(tmp_path):
     assert np.array(served.serve(noise)) == pytest.approx(
         np.array(gan(noise)), abs=1e-6
     )  # call uses the average
+
+
+def test_instance_noise_has_the_type_of_the_samples():
+    gan = linear_gan(0.1, 0.1, instance_noise=0.5)
+    for dtype in ("float64", "bfloat16"):
+        logits = gan._logits(tf.zeros((2, 1), dtype), None, gan._noise)
+        assert np.isfinite(np.array(logits, "float32")).all()

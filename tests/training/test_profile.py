@@ -46,7 +46,7 @@ def test_the_asked_steps_are_in_the_profile_and_the_run_is_the_same(tmp_path):
 
 @pytest.mark.parametrize("wrong", ["", "3", "5:3", "0:2", "a:b", "1:2:3", "-1:2", "1.5:2"])
 def test_a_range_that_is_none_is_refused(wrong):
-    with pytest.raises(ValueError, match="no range of steps"):
+    with pytest.raises(ValueError, match="is not a range of steps"):
         Steps(wrong)
 
 

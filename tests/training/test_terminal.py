@@ -41,6 +41,7 @@ def test_the_time_left_is_that_of_the_steps_and_of_what_lies_between_epochs():
     assert paced(25).seconds_per_step == pytest.approx(0.1)
     assert paced(25).left(75, 8) == pytest.approx(75 * 0.1 + 8 * 3.0)
     assert paced(100).left(0, 0) == 0
+    assert paced(25, step=0.0, pause=0.0).left(75, 8) is None  # a clock that stands still
     # Before the first pause it is guessed: half a step for each step of validation.
     assert paced(9).left(91, 10) == pytest.approx(91 * 0.1 + 10 * 4 * 0.05)
     # One slow pause, such as the first with its compilation, does not spoil the estimate.
