@@ -82,10 +82,10 @@ The default learns 4,500 handwritten digits in two minutes on two CPU cores.
         None, "learning rate of the discriminator (default: --learning-rate)", OPTIMIZATION, above=0
     )
     beta_1: float = option(
-        0.5, "decay rate of Adam's first moment (momentum)", OPTIMIZATION, at_least=0, below=1
+        0.5, "decay rate of Adam's first moment", OPTIMIZATION, at_least=0, below=1
     )
     label_smoothing: float = option(
-        0.0, "one-sided label smoothing: real samples have target 1 minus this", OPTIMIZATION,
+        0.0, "target of real samples: 1 minus this", OPTIMIZATION,
         at_least=0, at_most=0.5,
     )  # fmt: skip
     ema: float = option(
@@ -94,7 +94,7 @@ The default learns 4,500 handwritten digits in two minutes on two CPU cores.
     )  # fmt: skip
     instance_noise: float = option(
         0.4,
-        "standard deviation of the noise on what the discriminator sees",
+        "noise on the discriminator's inputs",
         OPTIMIZATION,
         at_least=0,
     )

@@ -167,7 +167,7 @@ class TrainConfig(Config):
     )
     devices: Devices = option(
         Devices("1"),
-        "number of GPUs, or of parts of the CPU, that share each batch; or all; or cpu for no GPU",
+        "GPUs (or parts of the CPU) that share each batch: a number, all, or cpu for no GPU",
         OPTIMIZATION,
     )
     save_every: Interval = option(
@@ -176,9 +176,7 @@ class TrainConfig(Config):
         SHOWING,
     )
     histograms: bool = option(False, "write histograms of all weights to TensorBoard", SHOWING)
-    profile: Steps | None = option(
-        None, "record what the operations of these steps cost, as 20:30, for TensorBoard", SHOWING
-    )
+    profile: Steps | None = option(None, "record what these steps cost, such as 20:30", SHOWING)
     verbose: int = option(
         1, "amount of output: 0 none, 1 progress and samples, 2 plain lines", SHOWING,
         choices=(0, 1, 2),

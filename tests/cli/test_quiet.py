@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from genai_keras import train_gan
-from genai_keras.training import versions
+from genai_keras.training import devices
 
 
 def test_a_python_without_tensorflow_is_told_in_one_line(monkeypatch, tmp_path, capsys):
@@ -29,4 +29,4 @@ def test_a_run_says_what_it_computes_on(monkeypatch, gpus, says):
     monkeypatch.setattr(
         tf.config.experimental, "get_device_details", lambda gpu: {"device_name": f"NVIDIA {gpu}"}
     )
-    assert versions.device() == says
+    assert devices.device() == says
