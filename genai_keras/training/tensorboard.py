@@ -22,7 +22,7 @@ NO_SETTINGS = {
     "run_dir", "data_dir", "labels", "columns", "encoding", "resume", "overwrite", "dry_run",
     "max_minutes", "save_every", "verbose", "debug", "histograms", "preview", "evaluate",
     "evaluation_samples", "prompt", "sample_length", "temperature", "top_k", "top_p", "beam_width",
-    "length_penalty",
+    "length_penalty", "devices", "profile",
 }  # fmt: skip
 # TensorBoard sorts the columns of HPARAMS by name and opens with the first five. It takes the list
 # of columns from any one of the runs. So every run has the same, with the options of all commands.
