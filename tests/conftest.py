@@ -6,8 +6,13 @@ import shutil
 import signal
 from pathlib import Path
 
+from genai_keras.cli.environment import USUAL
+
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.update(
+    {**USUAL, **os.environ}
+)  # as in commands, whose bits are compared with those here
 if "PYTEST_XDIST_WORKER" in os.environ:
     # `make test` has a process for each core: more threads would only wait for each other.
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):

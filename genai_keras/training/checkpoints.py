@@ -6,6 +6,7 @@ import time
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from genai_keras.errors import UserError, warn
 from genai_keras.files import whole_file, write_text
@@ -47,7 +48,7 @@ class Checkpoints:
             "step": step,
             **_fingerprint(path),
             # Not in the file, because Keras does not expect a resume within an epoch.
-            "metrics": [np.array(v).tolist() for v in metric_variables(model)],
+            "metrics": [[each.numpy().tolist() for each in parts] for parts in metric_parts(model)],
             **self.made_of,
         }
         manifest["checksum"] = _checksum(manifest)
@@ -150,9 +151,13 @@ def save_whole(model, path):
         model.save(unfinished)
 
 
-def metric_variables(model):
-    """The variables that the metrics of a model keep between steps."""
-    return [variable for metric in model.metrics for variable in metric.variables]
+def metric_parts(model):
+    """The variables that the metrics of a model keep between steps: of each, those of all devices.
+
+    Their sum is the value. A sum that is divided again would be rounded in another way.
+    """
+    of_devices = tf.distribute.get_strategy().experimental_local_results
+    return [of_devices(v.value) for metric in model.metrics for v in metric.variables]
 
 
 def _checksum(manifest):
@@ -213,9 +218,13 @@ class CheckpointCallback(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         if self.metrics_so_far is not None:
-            variables = metric_variables(self.model)
-            for variable, value in zip(variables, self.metrics_so_far, strict=True):
-                variable.assign(value)
+            both = zip(metric_parts(self.model), self.metrics_so_far, strict=True)
+            for parts, values in both:
+                if len(parts) != len(values):  # the run was on another number of devices
+                    total = np.sum(values, axis=0)
+                    values = [total, *[0.0 * total] * (len(parts) - 1)]
+                for part, value in zip(parts, values, strict=True):
+                    part.assign(value)
             self.metrics_so_far = None
 
     def on_train_batch_end(self, batch, logs=None):

@@ -117,7 +117,8 @@ def test_copies_are_seen_by_their_nearest_training_images_only(extractor, traini
     }
     rows = {name: {row.name: row for row in each} for name, each in found.items()}
     copies, new = (rows[name]["nearest_training"] for name in ("copies", "new"))
-    assert copies.figure.value == 0 < 0.8 * new.real_data < new.figure.value
+    # Up to rounding, which depends on an image's place in its batch.
+    assert abs(copies.figure.value) < 1e-6 < 0.8 * new.real_data < new.figure.value
     assert "100 % are as near as the nearest 1 %" in copies.meaning
     said = int(new.meaning.split("memorizing: ")[1].split(" %")[0])
     assert said <= 5
