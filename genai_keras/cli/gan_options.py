@@ -85,18 +85,14 @@ The default learns 4,500 handwritten digits in two minutes on two CPU cores.
         0.5, "decay rate of Adam's first moment", OPTIMIZATION, at_least=0, below=1
     )
     label_smoothing: float = option(
-        0.0, "target of real samples: 1 minus this", OPTIMIZATION,
-        at_least=0, at_most=0.5,
-    )  # fmt: skip
+        0.0, "target of real samples: 1 minus this", OPTIMIZATION, at_least=0, at_most=0.5
+    )
     ema: float = option(
         0.999, "decay rate of the averaged generator weights; 0 for none", OPTIMIZATION,
         at_least=0, below=1,
     )  # fmt: skip
     instance_noise: float = option(
-        0.4,
-        "noise on the discriminator's inputs",
-        OPTIMIZATION,
-        at_least=0,
+        0.4, "noise on the discriminator's inputs", OPTIMIZATION, at_least=0
     )
 
     def check(self):
