@@ -50,6 +50,18 @@ def apply_gradients(optimizer, gradients, weights):
     optimizer.apply(gradients, weights)
 
 
+def logs(values):
+    """What a step returns: with several workers, Keras averages it along an axis, which it needs.
+
+    Args:
+        values: scalars by name.
+    """
+    several = _context() and isinstance(
+        tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy
+    )
+    return {name: value[None] for name, value in values.items()} if several else values
+
+
 def own_part(draw, shape, axis=0):
     """Random numbers for this replica's samples, a part of those for the whole batch.
 

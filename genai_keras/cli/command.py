@@ -33,12 +33,12 @@ def command(config_class):
                 with _ended_by_signals(received):
                     config = parse_config(config_class, argv, description=body.__doc__)
                     config.announce()  # at once: importing TensorFlow takes seconds
-                    with own_settings(config.debug):
+                    with own_settings(config.debug, config.environment):
                         if received:  # an import may have taken the exception for one of its own
                             raise KeyboardInterrupt
                         with config.scope():
                             body(config)
-                    config.conclude()
+                            config.conclude()
                     return 0
             except SystemExit as stop:  # argparse's: 0 after --help, 2 for unusable arguments
                 return stop.code

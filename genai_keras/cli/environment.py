@@ -20,11 +20,12 @@ POSITIVE = ("COLUMNS", "LINES", "OMP_NUM_THREADS")  # useless unless they are su
 
 
 @contextlib.contextmanager
-def own_settings(debug=False):
+def own_settings(debug=False, kept=()):
     """Imports TensorFlow and Keras with our settings; in the end, the former ones are back.
 
     Args:
         debug: whether TensorFlow may print its notes, and Python the warnings that were asked for.
+        kept: names of variables that the command uses.
 
     Raises:
         UserError: one of the two cannot be imported, or Keras runs with another backend already.
@@ -34,7 +35,7 @@ def own_settings(debug=False):
     os.environ.update(OURS)
     os.environ.update({name: value for name, value in USUAL.items() if not former[name]})
     useless = [name for name in POSITIVE if former[name] and not _is_positive(former[name])]
-    for name in (*REMOVED, *useless):
+    for name in {*REMOVED, *useless} - {*kept}:
         os.environ.pop(name, None)
     try:
         with contextlib.ExitStack() as undone:

@@ -53,12 +53,14 @@ class Steps(str):
 
 
 class Devices(str):
-    """`all`, `cpu`, or a number of devices."""
+    """`all`, `cpu`, `cluster`, or a number of devices."""
 
-    description = "a number of devices, all or cpu"
+    description = "a number of devices, all, cpu or cluster"
 
     def __new__(cls, text):
-        if text not in ("all", "cpu") and not (text.isascii() and text.isdigit() and int(text)):
+        if text not in ("all", "cpu", "cluster") and not (
+            text.isascii() and text.isdigit() and int(text)
+        ):
             raise ValueError(f"{text!r} is not {cls.description}")
         return super().__new__(cls, text)
 

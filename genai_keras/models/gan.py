@@ -209,7 +209,7 @@ class GAN(TakesImages, FromFile, FromNoise, keras.Model):
             "accuracy_fake": ops.cast(fake_logits <= 0, "float32"),
         }
         self.means.update_state(values, samples=ops.shape(real_logits)[0])
-        return self.means.result()
+        return replicas.logs(self.means.result())
 
     def get_config(self):
         return {

@@ -187,7 +187,7 @@ class LanguageModel(OneOptimizer):
         for name, scale in self.scales.items():
             values[name] = scale * terms["loss"]
         self.means.update_state(values, samples=ops.shape(tokens)[0])
-        return self.means.result()
+        return replicas.logs(self.means.result())
 
     def get_config(self):
         return {

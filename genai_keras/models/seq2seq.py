@@ -185,7 +185,7 @@ class Seq2Seq(OneOptimizer):
     def _record(self, terms):
         self.token_means.update_state(terms, samples=terms["tokens"])
         self.sentence_means.update_state(terms, samples=ops.shape(terms["exact_match"])[0])
-        return {**self.token_means.result(), **self.sentence_means.result()}
+        return replicas.logs({**self.token_means.result(), **self.sentence_means.result()})
 
     def get_config(self):
         return {

@@ -1,5 +1,7 @@
 """The variational autoencoder, for any two networks."""
 
+import functools
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -174,9 +176,19 @@ class VAE(TakesImages, FromNoise, OneOptimizer):
             x: `(n, *sample_shape)` in [0, 1].
             labels: `(n,)` int if the VAE is conditional.
         """
-        inputs = conditioned(x, self.one_hot(labels, len(x)))
-        mean, log_variance = self.encoder.predict(inputs, batch_size=BLOCK, verbose=0)
+        one_hot = self.one_hot(labels, len(x))
+        made = []
+        for start in range(0, len(x), BLOCK):
+            part = slice(start, start + BLOCK)
+            label = None if one_hot is None else one_hot[part]
+            made.append(self._compiled_encoder(conditioned(x[part], label)))
+        mean, log_variance = (np.concatenate(parts) for parts in zip(*made, strict=True))
         return mean, np.array(self.reparameterize.clip(log_variance))
+
+    @functools.cached_property
+    def _compiled_encoder(self):
+        """The encoder as one graph; `predict` would need all workers."""
+        return tf.function(self.encoder, reduce_retracing=True, autograph=False)
 
     def reconstruct(self, x, labels=None):
         """Decodes E[z | x]: `(n, *sample_shape)` in [0, 1]."""
@@ -220,7 +232,7 @@ class VAE(TakesImages, FromNoise, OneOptimizer):
     def _record(self, terms):
         self.means.update_state(terms, samples=ops.shape(terms["kl"])[0])
         self.active_units.update_state(terms["mean"])
-        return {**self.means.result(), "active_units": self.active_units.result()}
+        return replicas.logs({**self.means.result(), "active_units": self.active_units.result()})
 
     def get_config(self):
         return {

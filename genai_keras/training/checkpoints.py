@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from genai_keras.errors import UserError, warn
 from genai_keras.files import whole_file, write_text
+from genai_keras.training import workers
 
 KEPT = 2  # generations: if the newest is damaged, the previous one can be used
 ZIP_YEARS = range(1980, 2108)  # possible dates of a file in a zip archive
@@ -48,7 +49,9 @@ class Checkpoints:
             "step": step,
             **_fingerprint(path),
             # Not in the file, because Keras does not expect a resume within an epoch.
-            "metrics": [[each.numpy().tolist() for each in parts] for parts in metric_parts(model)],
+            "metrics": workers.current().gather(
+                [[each.numpy().tolist() for each in parts] for parts in metric_parts(model)]
+            ),
             **self.made_of,
         }
         manifest["checksum"] = _checksum(manifest)
@@ -152,7 +155,7 @@ def save_whole(model, path):
 
 
 def metric_parts(model):
-    """The variables that the metrics of a model keep between steps: of each, those of all devices.
+    """The variables that the metrics of a model keep between steps: of each, those of the devices.
 
     Their sum is the value. A sum that is divided again would be rounded in another way.
     """
@@ -218,22 +221,26 @@ class CheckpointCallback(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         if self.metrics_so_far is not None:
+            team = workers.current()
             both = zip(metric_parts(self.model), self.metrics_so_far, strict=True)
             for parts, values in both:
-                if len(parts) != len(values):  # the run was on another number of devices
+                if team.count * len(parts) != len(values):  # the run was on other devices
                     total = np.sum(values, axis=0)
-                    values = [total, *[0.0 * total] * (len(parts) - 1)]
-                for part, value in zip(parts, values, strict=True):
+                    values = [total, *[0.0 * total] * (team.count * len(parts) - 1)]
+                own = values[team.index * len(parts) :]
+                for part, value in zip(parts, own, strict=False):
                     part.assign(value)
             self.metrics_so_far = None
 
     def on_train_batch_end(self, batch, logs=None):
         self.step += 1
         # After the last step of an epoch, its end saves anyway.
-        if self.save_every and not self.at_epochs_end:
+        due = bool(self.save_every) and not self.at_epochs_end
+        if due:
             passed = self.step - self.saved, time.monotonic() - self.saved_at
-            if self.save_every.is_over(*passed):
-                self.save()
+            due = self.save_every.is_over(*passed)
+        if workers.current().agree(due):
+            self.save()
 
     def on_epoch_end(self, epoch, logs=None):
         if self.at_epochs_end:

@@ -6,6 +6,8 @@ import os
 import tensorflow as tf
 
 from genai_keras.errors import UserError
+from genai_keras.training import workers
+from genai_keras.training.cluster import find_cluster
 
 
 @contextlib.contextmanager
@@ -14,13 +16,18 @@ def on_devices(devices):
 
     Args:
         devices: "all" GPUs; a number of GPUs, or where there are none, of parts of the CPU, which
-            are not faster but compute what as many GPUs do; or "cpu", even if there are GPUs.
+            are not faster but compute what as many GPUs do; "cpu", even if there are GPUs; or
+            "cluster" for those of several machines, which `find_cluster` finds.
 
     Raises:
         UserError: there are not as many devices, or TensorFlow has begun to use others.
     """
+    if devices == "cluster" and (cluster := find_cluster()).count > 1:
+        with workers.working(workers.Team(cluster)), cluster.strategy().scope():
+            yield
+        return
     gpus = [] if devices == "cpu" else tf.config.list_physical_devices("GPU")
-    wanted = {"cpu": 1, "all": len(gpus) or 1}.get(devices, devices)
+    wanted = {"cpu": 1, **dict.fromkeys(("all", "cluster"), len(gpus) or 1)}.get(devices, devices)
     if not str(wanted).isdecimal() or not int(wanted):
         raise UserError(f"`devices={devices}` is not a number of devices, all or cpu")
     wanted = int(wanted)
@@ -83,12 +90,14 @@ def validation_batches(validation):
 
 def device():
     """What TensorFlow computes on, in a few words."""
+    team = workers.current()
+    several = f"{team.count} workers, each on " if team.count > 1 else ""
     gpus = tf.config.get_visible_devices("GPU")
-    if not gpus:
-        parts = tf.distribute.get_strategy().num_replicas_in_sync
-        return f"CPU, {os.cpu_count()} cores" + (f", as {parts} devices" if parts > 1 else "")
-    details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
-    return ", ".join(each.get("device_name", "a GPU") for each in details)
+    if gpus:
+        details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+        return several + ", ".join(each.get("device_name", "a GPU") for each in details)
+    parts = tf.distribute.get_strategy().num_replicas_in_sync // team.count
+    return f"{several}CPU, {os.cpu_count()} cores" + (f", as {parts} devices" if parts > 1 else "")
 
 
 def _see(gpus):

@@ -58,11 +58,19 @@ class Numbers:
         self.are_weights = [id(v) in weights for v in self.variables]
         bounds = [LOST if is_weight else tf.float32.max for is_weight in self.are_weights]
         pairs = list(zip(self.variables, bounds, strict=True))
-        # Comparisons with NaN are false, so this is false for NaN, too.
-        self._within = tf.function(
-            lambda: tf.stack([tf.reduce_all(tf.abs(v.value) <= bound) for v, bound in pairs]),
-            autograph=False,  # it has no Python to rewrite
-        )
+        # A worker checks its own devices only, because the others may not be asked now.
+        here = tf.distribute.get_strategy().experimental_local_results
+
+        def within():
+            # Comparisons with NaN are false, so this is false for NaN, too.
+            return tf.stack(
+                [
+                    tf.reduce_all([tf.reduce_all(tf.abs(part) <= bound) for part in here(v.value)])
+                    for v, bound in pairs
+                ]
+            )
+
+        self._within = tf.function(within, autograph=False)  # it has no Python to rewrite
 
     def lost(self):
         """The first variable with a NaN, an infinity or a far too large weight, or None."""

@@ -10,6 +10,7 @@ from PIL import Image
 from genai_keras import replicas
 from genai_keras.errors import UserError, warn
 from genai_keras.files import whole_file
+from genai_keras.training import workers
 from genai_keras.training.checkpoints import Checkpoints
 from genai_keras.training.lock import is_free_of_files, locked
 from genai_keras.training.versions import versions
@@ -36,7 +37,7 @@ def prepare_run(config, task, value_range=None):
             be written to, or another process uses it; or the data are missing, unusable or fewer
             than a batch.
     """
-    folder = config.run_dir
+    folder = config.run_dir = workers.current().own_folder(config.run_dir, config.resume)
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file: `run_dir` must name a folder")
     _check_writable(folder)

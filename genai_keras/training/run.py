@@ -10,6 +10,7 @@ import keras
 
 from genai_keras.errors import UserError
 from genai_keras.files import write_text
+from genai_keras.training import workers
 from genai_keras.training.checkpoints import CheckpointCallback, Checkpoints, save_whole
 from genai_keras.training.devices import device, training_batches, validation_batches
 from genai_keras.training.divergence import DivergenceStop
@@ -45,6 +46,9 @@ CONTENTS = (
     "features.npz",
     "export",
 )
+
+# Options that may differ between the workers of a run.
+PERSONAL = {"run_dir", "data_dir", "labels", "resume", "overwrite", "verbose", "preview", "debug"}
 
 
 def run_training(model, data, config, callbacks=()):
@@ -85,10 +89,21 @@ def _begin(model, data, config):
         Checkpoints(folder / "checkpoints", made_of(config)), steps_per_epoch, config.save_every
     )
     checkpoint.set_model(model)
-    if config.resume and checkpoint.checkpoints.generations():
+    resumes = config.resume and bool(checkpoint.checkpoints.generations())
+    if resumes:
         warn_of_other_versions(folder)
         check_data(folder, *facts)
         checkpoint.restore()
+    workers.current().compare(
+        {
+            **{name: value for name, value in vars(config).items() if name not in PERSONAL},
+            "number of samples": data.counts,
+            "content of the data": data.fingerprint,
+            "content of its files": data.files,
+            "last checkpoint": checkpoint.step,
+        }
+    )
+    if resumes:
         config.save(folder / "config.json")  # `epochs` may have changed
         _forget_history_from(folder / "history.csv", checkpoint.step // steps_per_epoch)
     elif config.resume and (folder / "model.keras").exists():

@@ -9,6 +9,7 @@ import time
 import keras
 
 from genai_keras.errors import Interrupted
+from genai_keras.training import workers
 
 
 class TimeLimit(keras.callbacks.Callback):
@@ -26,7 +27,8 @@ class TimeLimit(keras.callbacks.Callback):
         self.checkpoint = checkpoint
 
     def on_train_batch_end(self, batch, logs=None):
-        if time.monotonic() >= self.end and not self.model.stop_training:
+        is_over = time.monotonic() >= self.end and not self.model.stop_training
+        if workers.current().agree(is_over):
             # Saved now, because validation would overwrite the metrics so far. After the last step
             # of an epoch there is nothing to lose, because its end saves a checkpoint anyway.
             if not self.checkpoint.at_epochs_end:
@@ -64,21 +66,30 @@ class SignalStop(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         # After its last step, an epoch may finish with its validation, history and image.
-        if self.received and not self.checkpoint.at_epochs_end:
+        if self._has_come() and not self.checkpoint.at_epochs_end:
             self.checkpoint.save()
-            self.stop()
+            self._raise()
 
     def on_epoch_end(self, epoch, logs=None):  # after that of the checkpoint callback
         self.stop()
 
     def stop(self):
         """Raises `Interrupted` if a signal has come; the state must already be saved."""
-        if self.received:
-            raise Interrupted(
-                f"\nstopped by {self.received.name} at step {self.checkpoint.step}, after a "
-                f"checkpoint; to continue: {self.resume_command}",
-                self.received,
-            )
+        if self._has_come():
+            self._raise()
+
+    def _has_come(self):
+        """Whether this worker, or another one, has received a signal."""
+        self.received = workers.current().agree_to_stop(self.received)
+        return self.received is not None
+
+    def _raise(self):
+        name = signal.Signals(self.received).name
+        raise Interrupted(
+            f"\nstopped by {name} at step {self.checkpoint.step}, after a checkpoint; to continue: "
+            f"{self.resume_command}",
+            self.received,
+        )
 
     def _receive(self, number, frame):
         self.received = signal.Signals(number)
