@@ -87,6 +87,10 @@ class TrainingDiverged(UserError):
     exit_code = 3
 
 
+class WorkerLost(UserError):
+    """Another worker of the run has ended or does not answer."""
+
+
 class Interrupted(Exception):
     """Training was stopped by a signal, after a checkpoint. Exit code 128 + the signal's number."""
 

@@ -9,7 +9,7 @@ import threading
 
 from genai_keras.cli.environment import own_settings
 from genai_keras.cli.parsing import parse_config
-from genai_keras.errors import Interrupted, TrainingDiverged, UserError, one_line
+from genai_keras.errors import Interrupted, TrainingDiverged, UserError, WorkerLost, one_line
 
 CLOSED_PIPE = 141  # 128 + SIGPIPE, as of other programs that write to a pipe nobody reads
 
@@ -33,7 +33,7 @@ def command(config_class):
                 with _ended_by_signals(received):
                     config = parse_config(config_class, argv, description=body.__doc__)
                     config.announce()  # at once: importing TensorFlow takes seconds
-                    with own_settings(config.debug, config.environment):
+                    with own_settings(config.debug, config.environment, config.uses_keras):
                         if received:  # an import may have taken the exception for one of its own
                             raise KeyboardInterrupt
                         with config.scope():
@@ -58,9 +58,11 @@ def command(config_class):
                     return 128 + (received[0] if received else signal.SIGINT)
                 if "--debug" in argv:
                     raise
-                _say(f"error: {_explained(failure, config_class, config)}")
+                then = _how_to_go_on(config) if isinstance(failure, WorkerLost) else ""
+                _say(f"error: {_explained(failure, config_class, config)}{then}")
                 return getattr(failure, "exit_code", 1)
 
+        main.config_class = config_class
         return main
 
     return decorate

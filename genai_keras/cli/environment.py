@@ -20,16 +20,20 @@ POSITIVE = ("COLUMNS", "LINES", "OMP_NUM_THREADS")  # useless unless they are su
 
 
 @contextlib.contextmanager
-def own_settings(debug=False, kept=()):
+def own_settings(debug=False, kept=(), keras=True):
     """Imports TensorFlow and Keras with our settings; in the end, the former ones are back.
 
     Args:
         debug: whether TensorFlow may print its notes, and Python the warnings that were asked for.
         kept: names of variables that the command uses.
+        keras: whether it uses Keras at all.
 
     Raises:
         UserError: one of the two cannot be imported, or Keras runs with another backend already.
     """
+    if not keras:
+        yield
+        return
     names = (*OURS, *USUAL, *OVERWRITTEN, *REMOVED, *POSITIVE)
     former = {name: os.environ.get(name) for name in names}
     os.environ.update(OURS)

@@ -1,5 +1,6 @@
 """Where a finished run is, and what to type next."""
 
+import os
 import shlex
 
 
@@ -26,3 +27,11 @@ def say_where(config):
         commands.append(("train longer", longer))
     for purpose, command in commands:
         print(f"  {purpose:13} {command}")
+
+
+def resume_command(config):
+    """The command that continues a run; `launch`, if that has started it."""
+    words = [f"genai_keras.{config.command}", "--run-dir", str(config.run_dir), "--resume"]
+    if workers := os.environ.get("GENAI_KERAS_WORKERS"):
+        words = ["genai_keras.launch", "--workers", workers, "--", config.command, *words[1:]]
+    return shlex.join(("python", "-m", *words))

@@ -5,12 +5,11 @@ import dataclasses
 import hashlib
 import json
 import re
-import shlex
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import ClassVar
 
-from genai_keras.cli.next_steps import say_where
+from genai_keras.cli.next_steps import resume_command, say_where
 from genai_keras.cli.values import Devices, Interval, Steps
 from genai_keras.errors import UsageError, printable
 from genai_keras.files import write_text
@@ -91,6 +90,8 @@ class Config:
     command: ClassVar[str]
     presets: ClassVar[dict[str, dict]] = {}
     examples: ClassVar[str]
+    uses_keras: ClassVar[bool] = True
+    usage: ClassVar[str | None] = None
 
     debug: bool = option(False, "show the traceback of a failure")
 
@@ -243,5 +244,4 @@ class TrainConfig(Config):
 
     def resume_command(self):
         """The exact command that continues the run."""
-        words = ("-m", f"genai_keras.{self.command}", "--run-dir", str(self.run_dir), "--resume")
-        return shlex.join(("python", *words))
+        return resume_command(self)

@@ -81,7 +81,7 @@ def make_parser(cls, description=None):
         if each.metadata["positional"]:
             name = each.name.upper()
             usage += f" [{name}]" if isinstance(annotation, types.UnionType) else f" {name}"
-    parser.usage = f"{usage} [options]"
+    parser.usage = cls.usage or f"{usage} [options]"
     return parser
 
 
@@ -114,7 +114,8 @@ def _add_option(group, cls, option, annotation):
         group.add_argument(
             option.name,
             type=from_text,
-            nargs="?" if optional else None,
+            nargs="?" if optional else nargs,
+            action=_AsTuple if nargs else "store",
             # Otherwise argparse would convert its own marker of an absent value.
             **({"default": None} if optional else {}),
             metavar=option.name.upper(),

@@ -82,8 +82,8 @@ def find_cluster(environment=os.environ):
     if "SLURM_PROCID" in environment:
         return _from_slurm(environment)
     raise UserError(
-        "`devices=cluster` needs TF_CONFIG or Slurm, which tell who the workers are: "
-        "docs/scale.md shows how. On one machine, `python -m genai_keras.launch` sets it"
+        "`devices=cluster` needs TF_CONFIG or Slurm, which tell who the workers are; docs/scale.md "
+        "shows how. `devices=1` goes on without other workers"
     )
 
 

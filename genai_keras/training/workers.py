@@ -16,7 +16,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from genai_keras.errors import Interrupted, UserError, one_line
+from genai_keras.errors import Interrupted, UserError, WorkerLost, one_line
 from genai_keras.training.links import Links
 
 SUSPECT = 4  # seconds of silence after which a worker is blamed if TensorFlow has lost somebody
@@ -157,11 +157,13 @@ def working(team):
     Of all workers but the first, only errors are printed.
 
     Raises:
-        UserError: another worker is the reason for a failure here.
+        WorkerLost: another worker is the reason for a failure here.
     """
     _teams.append(team)
     own = team.cluster.name(team.index)
     try:
+        if not team.leads:
+            print(f"this is {own}; worker 0 writes the folder and shows what happens", flush=True)
         with contextlib.nullcontext() if team.leads else _silence():
             yield
         team.end()
@@ -176,7 +178,7 @@ def working(team):
     except Exception as error:
         if cause := team.cause(error):
             team.end(cause)
-            raise UserError(cause) from None
+            raise WorkerLost(cause) from None
         said = one_line(error) if isinstance(error, UserError) else repr(error)
         team.end(said if said.startswith("worker ") else f"{own}: {said}")
         raise
