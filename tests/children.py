@@ -5,13 +5,16 @@ Starting Python with Keras costs five seconds, a fork of it next to nothing.
 
 import gc
 import importlib
+import json
 import multiprocessing
 import os
 import pkgutil
 import signal
 import sys
+import time
 
 import genai_keras
+from genai_keras.cli.processes import free_ports
 
 CONTEXT = multiprocessing.get_context("forkserver")
 # All that a command imports, in the end.
@@ -54,6 +57,62 @@ def finish(command, argv):
     child = start(command, argv)
     child.join()
     return child.exitcode
+
+
+class AsWorker:
+    """Makes a child worker `index` of a cluster, whose errors go to a file."""
+
+    def __init__(self, index, addresses, errors, accident=None):
+        self.index = index
+        self.addresses = addresses
+        self.errors = errors
+        self.accident = accident
+
+    def __call__(self):
+        os.dup2(os.open(self.errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+        os.environ["TF_CONFIG"] = json.dumps(
+            {
+                "cluster": {"worker": self.addresses},
+                "task": {"type": "worker", "index": self.index},
+            }
+        )
+        if self.accident:
+            self.accident()
+
+
+def start_workers(command, argv, folder, count=2, own=None, accidents=None):
+    """Starts a command as all workers of a cluster on this machine.
+
+    Args:
+        command, argv: as in `start`.
+        folder: folder for what each worker writes to the standard error.
+        count: number of workers.
+        own: more arguments by worker; None instead of them leaves the worker out.
+        accidents: as in `start`, by worker.
+    """
+    folder.mkdir(exist_ok=True)
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(count)]
+    own, accidents = own or {}, accidents or {}
+    return {
+        index: start(
+            command,
+            [*argv, *own.get(index, ()), "--devices", "cluster"],
+            AsWorker(index, addresses, folder / f"errors-{index}", accidents.get(index)),
+        )
+        for index in range(count)
+        if own.get(index, ()) is not None
+    }
+
+
+def codes_of(workers, seconds=120):
+    """The exit codes of all workers; None of one that has not ended in time, and is killed."""
+    end = time.monotonic() + seconds
+    for worker in workers.values():
+        worker.join(max(0.0, end - time.monotonic()))
+    codes = [worker.exitcode for worker in workers.values()]
+    for worker in workers.values():
+        worker.kill()
+    return codes
 
 
 def _run(command, argv, accident):

@@ -2,6 +2,7 @@
 
 import functools
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -47,13 +48,7 @@ class FromNoise:
         Returns:
             A NumPy array `(n, *sample_shape)`.
         """
-        one_hot = self.one_hot(labels, len(noise))
-        made = []
-        for start in range(0, len(noise), BLOCK):
-            part = slice(start, start + BLOCK)
-            label = None if one_hot is None else one_hot[part]
-            made.append(self._compiled(conditioned(noise[part], label)).numpy())
-        return np.concatenate(made)
+        return in_blocks(self._compiled, noise, self.one_hot(labels, len(noise)))
 
     @functools.cached_property
     def _compiled(self):
@@ -95,6 +90,19 @@ class FromNoise:
         if labels.shape != (n,) or not np.isin(labels, np.arange(self.classes)).all():
             raise ValueError(f"labels must be {n} integers from 0 to {self.classes - 1}")
         return np.eye(self.classes, dtype="float32")[labels]
+
+
+def in_blocks(network, x, label=None):
+    """The outputs of a network, block by block, as NumPy arrays.
+
+    Args:
+        network: a function of the result of `conditioned`.
+        x: `(n, ...)`.
+        label: one-hot, `(n, classes)`, or None.
+    """
+    blocks = [slice(start, start + BLOCK) for start in range(0, len(x), BLOCK)]
+    made = [network(conditioned(x[b], None if label is None else label[b])) for b in blocks]
+    return keras.tree.map_structure(lambda *parts: np.concatenate(parts), *made)
 
 
 def conditioned(x, label=None):

@@ -13,9 +13,9 @@ from genai_keras.likelihoods import LIKELIHOODS
 from genai_keras.models.base import OneOptimizer
 from genai_keras.models.inputs import TakesImages
 from genai_keras.models.metrics import ActiveUnits, Means
-from genai_keras.models.noise import FromNoise, classes_of, conditioned, inputs_of
+from genai_keras.models.noise import FromNoise, classes_of, conditioned, in_blocks, inputs_of
 from genai_keras.models.own_networks import check_vae_networks, latent_dim_of, run_once
-from genai_keras.sampling.noise import BLOCK, interpolation
+from genai_keras.sampling.noise import interpolation
 
 
 @keras.saving.register_keras_serializable(package="genai_keras")
@@ -176,18 +176,11 @@ class VAE(TakesImages, FromNoise, OneOptimizer):
             x: `(n, *sample_shape)` in [0, 1].
             labels: `(n,)` int if the VAE is conditional.
         """
-        one_hot = self.one_hot(labels, len(x))
-        made = []
-        for start in range(0, len(x), BLOCK):
-            part = slice(start, start + BLOCK)
-            label = None if one_hot is None else one_hot[part]
-            made.append(self._compiled_encoder(conditioned(x[part], label)))
-        mean, log_variance = (np.concatenate(parts) for parts in zip(*made, strict=True))
+        mean, log_variance = in_blocks(self._encoded, x, self.one_hot(labels, len(x)))
         return mean, np.array(self.reparameterize.clip(log_variance))
 
     @functools.cached_property
-    def _compiled_encoder(self):
-        """The encoder as one graph; `predict` would need all workers."""
+    def _encoded(self):  # `predict` would divide the work, and so need all workers
         return tf.function(self.encoder, reduce_retracing=True, autograph=False)
 
     def reconstruct(self, x, labels=None):

@@ -1,5 +1,6 @@
 """The law of several devices: N replicas compute what one computes, to rounding."""
 
+import contextlib
 import types
 
 import keras
@@ -103,9 +104,9 @@ FAMILIES = {
 
 
 def trained(family, devices, steps=4):
-    """The weights after some steps, and the history."""
+    """The weights after some steps, and the history; without `devices`, on those of a cluster."""
     make, data = FAMILIES[family]
-    with on_devices(str(devices)):
+    with on_devices(str(devices)) if devices else contextlib.nullcontext():
         keras.utils.set_random_seed(7)
         model = make()
         fitted = model.fit(

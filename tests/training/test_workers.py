@@ -1,0 +1,298 @@
+"""What workers agree on, and who they are; and the law of several devices in two processes."""
+
+import json
+import pickle
+import re
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import workers_law
+from children import CONTEXT, codes_of
+from test_devices import FAMILIES, difference, trained
+
+from genai_keras.cli.processes import free_ports
+from genai_keras.errors import Interrupted, UserError, WorkerLost
+from genai_keras.training import links
+from genai_keras.training.cluster import Cluster, find_cluster
+from genai_keras.training.workers import Alone, Team, current, working
+
+
+def clusters(count=2):
+    addresses = tuple(f"127.0.0.1:{port}" for port in free_ports(count))
+    return [Cluster(addresses, index) for index in range(count)]
+
+
+@pytest.fixture
+def together():
+    """Calls a function of a team in one thread per worker, and returns all results."""
+    teams = []
+
+    def call(function, count=2):
+        if not teams:
+            with ThreadPoolExecutor(count) as pool:
+                teams.extend(pool.map(Team, clusters(count)))
+        with ThreadPoolExecutor(count) as pool:
+            return [future.result() for future in [pool.submit(function, team) for team in teams]]
+
+    yield call
+    for team in teams:
+        team.links.close("the test is over")
+
+
+def raised(function):
+    """What a function raises."""
+
+    def call(team):
+        with pytest.raises(Exception) as failure:
+            function(team)
+        return str(failure.value)
+
+    return call
+
+
+def test_all_workers_do_what_worker_0_decides(together):
+    assert together(lambda team: team.agree(team.index == 0), 3) == [True, True, True]
+    assert together(lambda team: team.agree(team.index)) == [0, 0, 0]
+
+
+def test_worker_0_gets_the_parts_of_all_in_their_order(together):
+    found = together(lambda team: team.gather([[0.1 * team.index], [team.index, 7]]), 3)
+    assert found[0] == [[0.0, 0.1, 0.2], [0, 7, 1, 7, 2, 7]]
+    assert found[1] == [[0.1], [1, 7]]
+
+
+def test_a_signal_to_one_worker_stops_all(together):
+    def signal_1(team):
+        return team.agree_to_stop(15 if team.index == 1 else None)
+
+    assert together(signal_1) in ([None, None], [15, 15])  # the news may come a step later
+    time.sleep(0.2)
+    assert together(lambda team: team.agree_to_stop(None)) == [15, 15]
+
+
+def test_what_differs_is_named_on_all_workers(together):
+    same = {"batch_size": 64, "files": {"classes.json": "x" * 100}}
+    together(lambda team: team.compare(same), 3)
+    said = together(raised(lambda team: team.compare({**same, "batch_size": 64 + team.index // 2})))
+    assert "has another batch_size (65) than worker 0 (64)" in said[0]
+    # Worker 0 passes it on in its context; here, nobody does.
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind", "wanted"),
+    [
+        (UserError("no data"), WorkerLost, r"worker 1 \(127.0.0.1:\d+\): no data"),
+        (KeyError("x"), WorkerLost, r"worker 1 \(127.0.0.1:\d+\): KeyError\('x'\)"),
+        (KeyboardInterrupt(), WorkerLost, r"worker 1 \(127.0.0.1:\d+\) was interrupted"),
+    ],
+)
+def test_a_failure_of_one_worker_is_told_by_all(together, failure, kind, wanted):
+    def work(team):
+        with working(team):
+            if team.index == 1:
+                raise failure
+            team.links.next(1)  # something that never comes
+
+    def told(team):
+        with pytest.raises(type(failure) if team.index == 1 else kind) as found:
+            work(team)
+        return str(found.value)
+
+    said = together(told, 3)
+    for index in (0, 2):
+        assert re.fullmatch(wanted, said[index])
+
+
+def test_all_end_together(together):
+    ended = []
+
+    def work(team):
+        with working(team):
+            assert current() is not None
+            time.sleep(0.3 * team.index)
+            ended.append(team.index)
+        return sorted(ended)
+
+    assert together(work, 3) == [[0, 1, 2]] * 3
+    assert isinstance(current(), Alone)
+
+
+def test_a_stop_is_told_by_worker_0_alone(together):
+    def work(team):
+        with pytest.raises(Interrupted) as stop, working(team):
+            raise Interrupted("stopped; to continue: ...", 15)
+        return stop.value.exit_code, str(stop.value)
+
+    (code, said), (other_code, other_said) = together(work)
+    assert code == other_code == 143
+    assert "to continue" in said
+    assert "to continue" not in other_said
+
+
+def test_a_worker_that_falls_silent_is_given_up(together, monkeypatch):
+    monkeypatch.setattr(links, "SILENCE", 0.5)
+    together(lambda team: None)  # connects
+
+    def fall_silent(team):
+        if team.index == 1:
+            team.links.send = lambda *ignored: None
+            time.sleep(3)
+            return None
+        return raised(lambda team: team.links.next(1))(team)
+
+    assert "does not answer any more" in together(fall_silent)[0]
+
+
+def connect_all(*members, patience=5):
+    def connected(cluster):
+        try:
+            found = links._connect(cluster, patience)
+        except UserError as error:
+            return str(error)
+        for link in found.values():
+            link.close()
+        return sorted(found)
+
+    with ThreadPoolExecutor(len(members)) as pool:
+        return list(pool.map(connected, members))
+
+
+def test_strangers_are_ignored():
+    first, second = clusters()
+    words = (b"GET / HTTP/1.1\r\n\r\n", b"", b"x" * 20_000, b"[1]\n", b'{"worker": 1}\n')
+
+    def disturb():
+        for word in words:
+            for _ in range(50):
+                try:
+                    with socket.create_connection((first.host, first.port), timeout=1) as link:
+                        link.sendall(word)
+                    break
+                except OSError:
+                    time.sleep(0.02)
+
+    stranger = threading.Thread(target=disturb)
+    stranger.start()
+    with ThreadPoolExecutor(2) as pool:
+        leading = pool.submit(connect_all, first)
+        stranger.join()
+        assert pool.submit(connect_all, second).result() == [[0]]
+        assert leading.result() == [[1]]
+
+
+def test_a_missing_worker_is_named():
+    first, second, third = clusters(3)
+    said = connect_all(first, third, patience=1)
+    for each in said:
+        assert second.name(1) in each
+        assert "did not start within 1 seconds" in each
+    (alone,) = connect_all(second, patience=1)
+    assert first.name(0) in alone
+
+
+def test_two_workers_with_one_number_are_told():
+    first, second, third = clusters(3)
+    said = connect_all(first, second, second, patience=2)
+    assert any("is there already" in str(each) for each in said[1:])
+    assert third.name(2) in said[0]
+
+
+def test_a_port_in_use_is_told():
+    first, _ = clusters()
+    with socket.create_server(("", first.port)):
+        (said,) = connect_all(first)
+    assert first.name(0) in said
+    assert "choose another" in said
+
+
+def tf_config(**changes):
+    config = {"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 1}}
+    return {"TF_CONFIG": json.dumps({**config, **changes})}
+
+
+def test_tf_config_tells_the_workers():
+    assert find_cluster(tf_config()) == Cluster(("a:1", "b:2"), 1)
+    jobs = {"chief": ["c:3"], "worker": ["a:1", "b:2"]}
+    assert find_cluster(tf_config(cluster=jobs)) == Cluster(("c:3", "a:1", "b:2"), 2)
+    chief = {"type": "chief", "index": 0}
+    assert find_cluster(tf_config(cluster=jobs, task=chief)) == Cluster(("c:3", "a:1", "b:2"), 0)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        {"TF_CONFIG": "{"},
+        {"TF_CONFIG": "[]"},
+        {"TF_CONFIG": "{}"},
+        tf_config(cluster={"worker": ["a"]}),
+        tf_config(cluster={"worker": [3, 4]}),
+        tf_config(cluster={"worker": ["a:0"]}),
+        tf_config(cluster={"worker": ["a:1"], "ps": ["b:2"]}),
+        tf_config(task={"type": "worker", "index": 2}),
+        tf_config(task={"type": "worker", "index": -1}),
+        tf_config(task={"type": "evaluator", "index": 0}),
+        tf_config(task={"type": "worker"}),
+        {"SLURM_PROCID": "0", "SLURM_JOB_ID": "7"},
+    ],
+)
+def test_what_cannot_be_understood_is_told(environment, monkeypatch):
+    for name in environment:
+        monkeypatch.setenv(name, environment[name])
+    with pytest.raises(UserError, match="TF_CONFIG|Slurm|numbered"):
+        find_cluster(environment)
+
+
+SLURM = {
+    "SLURM_JOB_ID": "123456",
+    "SLURM_STEP_NUM_TASKS": "3",
+    "SLURM_STEP_NODELIST": "n[9-10]",
+    "SLURM_STEP_TASKS_PER_NODE": "2,1",
+}
+
+
+@pytest.mark.parametrize(
+    ("rank", "node", "local", "own"),
+    [("0", "n9", "0", "n9:13456"), ("1", "n9", "1", "n9:13457"), ("2", "n10", "0", "n10:13456")],
+)
+def test_slurm_tells_the_workers(monkeypatch, rank, node, local, own):
+    # Text is sorted with n10 before n9, but the number of a task follows the list of nodes.
+    variables = {
+        **SLURM,
+        "SLURM_PROCID": rank,
+        "SLURMD_NODENAME": node,
+        "SLURM_LOCALID": local,
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    found = find_cluster(variables)
+    assert sorted(found.addresses) == ["n10:13456", "n9:13456", "n9:13457"]
+    assert found.addresses[found.index] == own
+
+
+@pytest.mark.slow
+def test_two_processes_compute_what_one_computes(tmp_path):
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    workers = {
+        index: CONTEXT.Process(
+            target=workers_law.train_all, args=(index, addresses, tmp_path / str(index))
+        )
+        for index in range(2)
+    }
+    for worker in workers.values():
+        worker.start()
+    ours = {family: trained(family, 1) for family in FAMILIES}
+    assert codes_of(workers, 400) == [0, 0]
+    first, second = (pickle.loads((tmp_path / str(index)).read_bytes()) for index in range(2))
+    for family, (weights, history) in ours.items():
+        (others, of_others), (more, of_more) = first[family], second[family]
+        assert difference(weights, others) < 1e-4, family
+        assert difference(others, more) == 0, family  # both workers have the same bits
+        assert of_others == of_more
+        assert of_others.keys() == history.keys()
+        for name in history:
+            np.testing.assert_allclose(of_others[name], history[name], rtol=2e-4, atol=2e-4)
