@@ -113,12 +113,17 @@ class VAE(TakesImages, FromNoise, OneOptimizer):
 
     def train_step(self, data):
         """Updates both networks once, with gradients through the sample of z."""
+        gradients = self.accumulated(data, self.trainable_variables)
+        replicas.apply_gradients(self.optimizer, gradients, self.trainable_variables)
+        return self.get_metrics_result()
+
+    def gradients(self, data):
+        """The gradients of the loss on a batch, or a part of one, which the metrics count."""
         x, label, _ = keras.utils.unpack_x_y_sample_weight(data)  # (batch, *sample_shape)
         with tf.GradientTape() as tape:
             terms = self.terms(x, self.reparameterize, label, training=True)
-        gradients = tape.gradient(terms["loss"], self.trainable_variables)
-        replicas.apply_gradients(self.optimizer, gradients, self.trainable_variables)
-        return self._record(terms)
+        self._record(terms)
+        return tape.gradient(terms["loss"], self.trainable_variables)
 
     def test_step(self, data):
         x, label, _ = keras.utils.unpack_x_y_sample_weight(data)
@@ -220,7 +225,7 @@ class VAE(TakesImages, FromNoise, OneOptimizer):
     def _record(self, terms):
         self.means.update_state(terms, samples=ops.shape(terms["kl"])[0])
         self.active_units.update_state(terms["mean"])
-        return {**self.means.result(), "active_units": self.active_units.result()}
+        return self.get_metrics_result()
 
     def get_config(self):
         return {
