@@ -85,9 +85,7 @@ def accumulated(gradients, data, weights, parts, seed_states=()):
     if count() == 1:
         # Not a loop in Python: TensorFlow would compute all parts at the same time, and not save
         # any memory.
-        state = tf.while_loop(
-            lambda number, *_: number < parts, add, state, parallel_iterations=1
-        )
+        state = tf.while_loop(lambda number, *_: number < parts, add, state, parallel_iterations=1)
     else:  # replicas cannot exchange numbers within a loop of TensorFlow
         for _ in range(parts):
             with tf.control_dependencies(tf.nest.flatten(state)):

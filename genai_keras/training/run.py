@@ -8,7 +8,7 @@ import shutil
 
 import keras
 
-from genai_keras.errors import UserError
+from genai_keras.errors import UserError, warn
 from genai_keras.files import write_text
 from genai_keras.training.checkpoints import CheckpointCallback, Checkpoints, save_whole
 from genai_keras.training.devices import device, training_batches, validation_batches
@@ -70,11 +70,27 @@ def run_training(model, data, config, callbacks=()):
     folder.mkdir(parents=True, exist_ok=True)
     if config.verbose:
         print(f"training on {device()}")
+    _warn_of_means_of_parts(model, config)
     with locked(folder):
         if not config.resume and not is_free_of_files(folder, SHEET):
             check_contents(config)  # again, because another process may have used it
         checkpoint = _begin(model, data, config)
         _train(model, data, checkpoint, config, callbacks)
+
+
+def _warn_of_means_of_parts(model, config):
+    """Warns if what a model computes depends on the parts into which it cuts its batch."""
+    layers = model._flatten_layers()
+    if any(isinstance(each, keras.layers.BatchNormalization) for each in layers):
+        means = "batch normalization"
+    else:
+        means = "free bits" if getattr(model, "free_bits", 0) else None
+    if means and config.accumulate > 1:
+        said = (
+            f"`accumulate={config.accumulate}` changes what is learnt: {means} takes means of "
+            f"{config.batch_size // config.accumulate} samples instead of {config.batch_size}"
+        )
+        warn(config.in_flags(said))
 
 
 def _begin(model, data, config):
@@ -86,7 +102,7 @@ def _begin(model, data, config):
     )
     checkpoint.set_model(model)
     if config.resume and checkpoint.checkpoints.generations():
-        warn_of_other_versions(folder)
+        warn_of_other_versions(folder, config.accumulate)
         check_data(folder, *facts)
         checkpoint.restore()
         config.save(folder / "config.json")  # `epochs` may have changed
@@ -200,7 +216,10 @@ def _start_folder(config, model, data):
         "unlabelled": data.unlabelled,
         "read": data.read,
     }
-    write_text(folder / "versions.json", json.dumps({**versions(), **facts}, indent=2) + "\n")
+    write_text(
+        folder / "versions.json",
+        json.dumps({**versions(config.accumulate), **facts}, indent=2) + "\n",
+    )
     write_start(config, model)
 
 
