@@ -61,7 +61,7 @@ def accumulated(gradients, data, weights, parts, seed_states=()):
             `weights`.
         data: a batch, a nest of `(batch, ...)`.
         weights: a nest of variables.
-        parts: number of equal parts.
+        parts: number of equal parts; one means that nothing is cut.
         seed_states: states of seed generators. Each part begins with the same, and takes its part
             of what is drawn for the whole batch, with `own_part`.
     """
@@ -144,14 +144,13 @@ def is_divided():
 
 def _cut(batch, parts):
     """`(batch, ...)` as `(parts, batch / parts, ...)`."""
-    samples = tf.shape(batch)[0]
-    check = tf.debugging.assert_equal(
-        samples % parts, 0, f"this batch cannot be cut into `accumulate={parts}` equal parts"
-    )
-    with tf.control_dependencies([check] if check is not None else []):
-        pieces = tf.reshape(batch, tf.concat([[parts, samples // parts], tf.shape(batch)[1:]], 0))
-    size = batch.shape[0] and batch.shape[0] // parts
-    return tf.ensure_shape(pieces, (parts, size, *batch.shape[1:]))
+    size, shape = batch.shape[0], tf.shape(batch)
+    problem = f"this batch cannot be cut into `accumulate={parts}` equal parts"
+    if size and size % parts:
+        raise ValueError(f"{problem}: it has {size} samples")
+    with tf.control_dependencies([tf.debugging.assert_equal(shape[0] % parts, 0, problem)]):
+        pieces = tf.reshape(batch, tf.concat([[parts, shape[0] // parts], shape[1:]], axis=0))
+    return tf.ensure_shape(pieces, (parts, size and size // parts, *batch.shape[1:]))
 
 
 def _part():

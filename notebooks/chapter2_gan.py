@@ -220,7 +220,7 @@ print(f"generator loss     {losses.non_saturating_generator_loss(fake_logits):.3
 # conditional GAN and are not used here.)
 
 # %%
-show_source(GAN.train_step, GAN._both_losses)
+show_source(GAN.train_step, GAN.gradients, GAN._both_losses)
 
 # %%
 gan = GAN(generator, discriminator, seed=0)

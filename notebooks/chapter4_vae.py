@@ -115,7 +115,7 @@ print(f"KL             {np.mean(kl):7.2f} nats")
 # step of its own and then sees the same batch again. The loss must have fallen.
 
 # %%
-show_source(VAE.train_step)
+show_source(VAE.train_step, VAE.gradients)
 
 # %%
 before = {name: float(value) for name, value in vae.train_step(batch).items()}

@@ -90,7 +90,7 @@ print(f"that is {np.mean(nats) / math.log(2):.2f} bits a character")
 # twice, or weights that are far too large. Now the step itself.
 
 # %%
-show_source(LanguageModel.train_step)
+show_source(LanguageModel.train_step, LanguageModel.gradients)
 
 # %%
 steps = setting(600, fast=20)

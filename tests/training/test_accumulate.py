@@ -1,6 +1,5 @@
 """The law of accumulated gradients: N parts of a batch compute what the batch does, to rounding."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -9,16 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import (
-    FOUR,
-    MAINS,
-    assert_same_bits,
-    history,
-    raise_signal_at,
-    random_images,
-    write_data,
-)
-from test_devices import (
+from families import (
     BINARY,
     IMAGES,
     LABELS,
@@ -30,6 +20,15 @@ from test_devices import (
     seq2seq,
     sgd,
     vae,
+)
+from helpers import (
+    FOUR,
+    MAINS,
+    assert_same_bits,
+    history,
+    raise_signal_at,
+    random_images,
+    write_data,
 )
 
 from genai_keras import replicas
@@ -181,11 +180,12 @@ def test_what_would_break_the_law(monkeypatch, whole, wrong):
     assert difference(weights, trained(family, 2)[0]) > 2e-5
 
 
-@pytest.mark.parametrize(("parts", "loops"), [(1, 0), (2, 1)])
-def test_there_is_a_loop_only_for_several_parts(parts, loops):
+@pytest.mark.parametrize(("parts", "at_once"), [(1, []), (2, [1])])
+def test_a_loop_computes_one_part_at_a_time(parts, at_once):
     model, data = gan(accumulate=parts), tf.constant(IMAGES[:8])
     graph = tf.function(model.train_step).get_concrete_function(data).graph
-    assert [each.type for each in graph.get_operations()].count("While") == loops
+    loops = [each for each in graph.get_operations() if "While" in each.type]
+    assert [each.get_attr("parallel_iterations") for each in loops] == at_once
 
 
 @pytest.mark.filterwarnings("ignore:Gradients do not exist")
@@ -202,11 +202,15 @@ def test_weights_without_a_gradient_are_left_alone():
     np.testing.assert_allclose(found[1], [2.5])
 
 
-@pytest.mark.parametrize("eagerly", [False, True])
-def test_a_batch_that_cannot_be_cut_is_told(eagerly):
-    model = gan(accumulate=3, run_eagerly=eagerly)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="cannot be cut into `accumulate=3`"):
-        model.fit(random_images(8), batch_size=8, verbose=0)
+@pytest.mark.parametrize("data", ["of known size", "of unknown size"])
+def test_a_batch_that_cannot_be_cut_is_told(data):
+    model = gan(accumulate=3)
+    images = tf.data.Dataset.from_tensor_slices(random_images(8))
+    images = images.batch(8, drop_remainder=data == "of known size")
+    with pytest.raises(
+        (ValueError, tf.errors.InvalidArgumentError), match="cannot be cut into `accumulate=3`"
+    ):
+        model.fit(images, verbose=0)
 
 
 @pytest.mark.parametrize(
@@ -225,6 +229,7 @@ def test_a_size_that_can_be_cut_is_named(devices, accumulate, says):
 
 
 MEMORY = """
+import ctypes
 import sys
 import tensorflow as tf
 from genai_keras.models.gan import GAN
@@ -243,6 +248,7 @@ def memory_of_a_step(parts):
     strategy = tf.distribute.get_strategy()
     step = tf.function(lambda: strategy.run(gan.train_step, (tf.zeros((BATCH, 8)),)))
     step()
+    ctypes.CDLL("libc.so.6").malloc_trim(0)  # what is free goes back to the system
     with open("/proc/self/clear_refs", "w") as file:
         file.write("5")  # the peak begins again from what is in use
     before = peak()
@@ -251,25 +257,19 @@ def memory_of_a_step(parts):
 
 with on_devices(sys.argv[1]):
     BATCH = 65536 // int(sys.argv[1])
-    print(*(memory_of_a_step(parts) for parts in (1, 4)))
+    print(*(memory_of_a_step(parts) for parts in (1, 8)))
 """
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux for the memory")
 @pytest.mark.parametrize("devices", [1, 2])
 def test_parts_need_less_memory(devices):
-    # Each array is returned to the system as soon as it is not needed.
-    settings = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_ARENA_MAX": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", MEMORY, str(devices)],
-        env={**os.environ, **settings},
-        capture_output=True,
-        text=True,
-        check=True,
+        [sys.executable, "-c", MEMORY, str(devices)], capture_output=True, text=True, check=True
     )
     whole, in_parts = map(float, done.stdout.split())
-    assert whole > 100  # MB
-    assert in_parts < 0.45 * whole
+    assert whole > 100, done.stdout  # MB
+    assert in_parts < 0.4 * whole
 
 
 def started(command, folder, data, *argv):
