@@ -35,6 +35,7 @@ def main(config):
             for rate in rates
         ),
         label_smoothing=config.label_smoothing,
+        accumulate=config.accumulate,
     )
     doctor = gan_doctor(config.run_dir, data.validation, config.verbose)
     run_training(gan, data, config, callbacks=[*task.callbacks(data), doctor])

@@ -23,7 +23,9 @@ def main(config):
         return
     decoder = TransformerDecoder(**task.sequences(data), **config.transformer())
     model = LanguageModel(decoder, task.scales(data))
-    model.compile(adamw(config, config.epochs * data.train.steps_per_epoch))
+    model.compile(
+        adamw(config, config.epochs * data.train.steps_per_epoch), accumulate=config.accumulate
+    )
     doctor = transformer_doctor(config.run_dir, decoder.vocabulary_size, verbose=config.verbose)
     run_training(model, data, config, callbacks=[*task.callbacks(data), doctor])
     if said := task.finish(model, data):

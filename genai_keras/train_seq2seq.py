@@ -32,7 +32,9 @@ def main(config):
         start_token=True,
     )
     model = Seq2Seq(encoder, decoder, config.label_smoothing)
-    model.compile(adamw(config, config.epochs * data.train.steps_per_epoch))
+    model.compile(
+        adamw(config, config.epochs * data.train.steps_per_epoch), accumulate=config.accumulate
+    )
     doctor = transformer_doctor(config.run_dir, decoder.vocabulary_size, "nats", config.verbose)
     run_training(model, data, config, callbacks=[*task.callbacks(data), doctor])
     print(task.finish(model, data))

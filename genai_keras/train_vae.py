@@ -44,7 +44,8 @@ def main(config):
         seed=config.seed,
     )
     steps = config.epochs * steps_per_epoch
-    vae.compile(keras.optimizers.Adam(learning_rate(config, config.learning_rate, steps)))
+    adam = keras.optimizers.Adam(learning_rate(config, config.learning_rate, steps))
+    vae.compile(adam, accumulate=config.accumulate)
     own = vae_callbacks(config.run_dir, data.validation, config.warmup_epochs, config.verbose)
     run_training(vae, data, config, callbacks=[*task.callbacks(data), *own])
     if config.evaluate:

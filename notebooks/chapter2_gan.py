@@ -216,11 +216,12 @@ print(f"generator loss     {losses.non_saturating_generator_loss(fake_logits):.3
 
 # %% [markdown]
 # After one step each, the advantage has changed sides twice. That is all there is to it. The
-# model's own step does the same with new noise. (`_average` is for chapter 3. Labels are for a
+# model's own step does the same with new noise. (`accumulated` calls `gradients` with the batch, or
+# with parts of it if it does not fit into memory. `_average` is for chapter 3. Labels are for a
 # conditional GAN and are not used here.)
 
 # %%
-show_source(GAN.train_step, GAN._both_losses)
+show_source(GAN.train_step, GAN.gradients, GAN._both_losses)
 
 # %%
 gan = GAN(generator, discriminator, seed=0)

@@ -112,10 +112,11 @@ print(f"KL             {np.mean(kl):7.2f} nats")
 # %% [markdown]
 # The divergence is almost 0. An untrained encoder gives nearly the same distribution, close to
 # $\mathcal N(0, 1)$, for every digit, so the code carries no information. Now the model takes a
-# step of its own and then sees the same batch again. The loss must have fallen.
+# step of its own and then sees the same batch again. The loss must have fallen. (`accumulated` calls
+# `gradients` with the batch, or with parts of it if it does not fit into memory.)
 
 # %%
-show_source(VAE.train_step)
+show_source(VAE.train_step, VAE.gradients)
 
 # %%
 before = {name: float(value) for name, value in vae.train_step(batch).items()}

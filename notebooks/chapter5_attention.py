@@ -205,7 +205,7 @@ print(
 )
 
 # %%
-show_source(Seq2Seq.train_step)
+show_source(Seq2Seq.train_step, Seq2Seq.gradients)
 
 # %%
 model.reset_metrics()

@@ -87,10 +87,11 @@ print(f"that is {np.mean(nats) / math.log(2):.2f} bits a character")
 
 # %% [markdown]
 # A first loss far from log V points to a bug: targets that are not shifted, a softmax applied
-# twice, or weights that are far too large. Now the step itself.
+# twice, or weights that are far too large. Now the step itself. (`accumulated` calls `gradients`
+# with the batch, or with parts of it if it does not fit into memory.)
 
 # %%
-show_source(LanguageModel.train_step)
+show_source(LanguageModel.train_step, LanguageModel.gradients)
 
 # %%
 steps = setting(600, fast=20)

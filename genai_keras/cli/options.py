@@ -33,7 +33,7 @@ FREE_TO_CHANGE = {
     "epochs", "max_minutes", "save_every", "data_dir", "labels", "encoding", "columns", "run_dir",
     "resume", "overwrite", "dry_run", "verbose", "preview", "debug", "histograms", "evaluate",
     "evaluation_samples", "prompt", "sample_length", "temperature", "top_k", "top_p", "beam_width",
-    "length_penalty", "devices", "profile",
+    "length_penalty", "devices", "accumulate", "profile",
 }  # fmt: skip
 
 
@@ -44,8 +44,12 @@ def flag_of(name, value=None):
 
 def free_to_change(values):
     """The names of the options that a resumed run may change, given its options by name."""
-    # A cosine schedule spans the whole run, so another number of epochs would change every step.
-    return FREE_TO_CHANGE - ({"epochs"} if values.get("schedule") == "cosine" else set())
+    fixed = set()
+    if values.get("schedule") == "cosine":
+        fixed.add("epochs")  # it spans the whole run, so every step would change
+    if "generator_widths" in values or values.get("free_bits"):
+        fixed.add("accumulate")  # batch normalization and free bits take means of a part
+    return FREE_TO_CHANGE - fixed
 
 
 def option(
@@ -161,7 +165,7 @@ class TrainConfig(Config):
     learning_rate: float = option(1e-3, "learning rate of Adam", OPTIMIZATION, above=0)
     schedule: str = option(
         "constant",
-        "learning rate schedule; cosine falls to 0 over --epochs",
+        "cosine falls to 0 over --epochs",
         OPTIMIZATION,
         choices=("constant", "cosine"),
     )
@@ -175,6 +179,9 @@ class TrainConfig(Config):
         Devices("1"),
         "GPUs (or parts of the CPU) that share each batch: a number, all, cpu or cluster",
         OPTIMIZATION,
+    )
+    accumulate: int = option(
+        1, "compute a batch in parts, in less memory", OPTIMIZATION, at_least=1
     )
     save_every: Interval = option(
         Interval("5m"),

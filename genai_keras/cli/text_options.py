@@ -21,7 +21,7 @@ class TransformerConfig(TrainConfig):
     )
     schedule: str = option(
         "cosine",
-        "learning rate schedule; cosine falls to a 20th over --epochs",
+        "cosine falls to a 20th over --epochs",
         choices=("constant", "cosine"),
     )
     learning_rate: float = option(3e-3, "learning rate of AdamW", above=0)

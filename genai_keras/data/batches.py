@@ -74,12 +74,7 @@ class Batches:
                 f"add samples, or use `batch_size={self.count}` or less"
             )
 
-        if self.batch_size % replicas:
-            nearest = self.batch_size // replicas * replicas or replicas
-            raise UserError(
-                f"a batch of {self.batch_size} samples cannot be divided among {replicas} devices: "
-                f"use a multiple, such as `batch_size={nearest}`"
-            )
+        self.check_parts(replicas)
         size = self.batch_size // replicas
 
         @as_written
@@ -100,6 +95,25 @@ class Batches:
 
         numbers = tf.data.Dataset.range(start_step * here, tf.int64.max)
         return self._deal(numbers.map(indices), binarize)
+
+    def check_parts(self, replicas, accumulate=1):
+        """Raises a `UserError` if a batch cannot be cut into equal parts.
+
+        Args:
+            replicas: number of devices that share a batch.
+            accumulate: number of parts that each of them computes one after the other.
+        """
+        parts = replicas * accumulate
+        if self.batch_size % parts:
+            nearest = self.batch_size // parts * parts or parts
+            how = f"divided among {replicas} devices"
+            if accumulate > 1:
+                among = f" on each of {replicas} devices" if replicas > 1 else ""
+                how = f"cut into `accumulate={accumulate}` equal parts{among}"
+            raise UserError(
+                f"a batch of {self.batch_size} samples cannot be {how}: use a multiple, such as "
+                f"`batch_size={nearest}`"
+            )
 
     def in_order(self):
         """One pass over all samples as a `tf.data.Dataset`; the last batch may be smaller."""

@@ -1,4 +1,4 @@
-"""Dropout whose masks do not depend on the number of devices."""
+"""Dropout whose masks do not depend on how a batch is divided."""
 
 import keras
 from keras import ops
@@ -8,7 +8,7 @@ from genai_keras import replicas
 
 @keras.saving.register_keras_serializable(package="genai_keras")
 class Dropout(keras.layers.Dropout):
-    """`keras.layers.Dropout`, with masks of their own for the samples of each replica.
+    """`keras.layers.Dropout`, with masks of their own for each part of a batch.
 
     Args:
         rate: fraction of the inputs that are dropped.
@@ -23,7 +23,7 @@ class Dropout(keras.layers.Dropout):
             raise ValueError("this Dropout draws each number of its masks: leave `noise_shape` out")
 
     def call(self, inputs, training=False):
-        if not training or not self.rate or replicas.count() == 1:
+        if not training or not self.rate or not replicas.is_divided():
             return super().call(inputs, training=training)
 
         def draw(shape):

@@ -12,6 +12,8 @@ class FromFile:
     Keras does not save any seed generator, not even those of Dropout.
     """
 
+    accumulate = 1  # number of parts into which a training step cuts its batch
+
     @classmethod
     def from_config(cls, config):
         networks = {
@@ -29,6 +31,9 @@ class FromFile:
         self._check_parts(x)
         return super().evaluate(x, *arguments, **keywords)
 
+    def get_metrics_result(self):
+        return replicas.logs(super().get_metrics_result())
+
     def _check_parts(self, data):
         """Prepares for several devices, if there are several.
 
@@ -45,6 +50,16 @@ class FromFile:
         for layer in self._flatten_layers():
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.synchronized = True  # otherwise each device would have its own statistics
+
+    def accumulated(self, data, weights):
+        """What the model's `gradients(data)` returns, computed for one part after the other.
+
+        Args:
+            data: a batch.
+            weights: the variables, nested like the gradients.
+        """
+        states = self._seed_states() if self.accumulate > 1 else ()
+        return replicas.accumulated(self.gradients, data, weights, self.accumulate, states)
 
     def save_own_variables(self, store):
         for index, variable in enumerate(self._seed_states()):
@@ -64,8 +79,14 @@ class OneOptimizer(FromFile, keras.Model):
     def build(self, input_shape):
         """Does nothing, because the networks are already built; Keras marks the model as built."""
 
-    def compile(self, optimizer, loss=None, **kwargs):
+    def compile(self, optimizer, loss=None, accumulate=1, **kwargs):
         """Configures training; if the optimizer has weight decay, only matrices decay.
+
+        Args:
+            optimizer: a `keras.optimizers.Optimizer`, or its name.
+            accumulate: number of equal parts of each batch, computed one after the other to need
+                less memory.
+            **kwargs: as in `keras.Model.compile`, such as `steps_per_execution`.
 
         Raises:
             ValueError: a loss is given, but the model has its own.
@@ -75,6 +96,7 @@ class OneOptimizer(FromFile, keras.Model):
         # Neither biases nor the gains of norms: a smaller gain is not a simpler function.
         optimizer.exclude_from_weight_decay([v for v in self.trainable_variables if v.ndim < 2])
         super().compile(optimizer=optimizer, **kwargs)
+        self.accumulate = accumulate
         # Built here, because loading skips the state of an optimizer without variables.
         self.optimizer.build(self.trainable_variables)
 

@@ -102,13 +102,22 @@ class GAN(TakesImages, FromFile, FromNoise, keras.Model):
     def call(self, noise, training=False):
         return self.averaged_generator(noise, training=training)
 
-    def compile(self, generator_optimizer, discriminator_optimizer, label_smoothing=0.0, **kwargs):
+    def compile(
+        self,
+        generator_optimizer,
+        discriminator_optimizer,
+        label_smoothing=0.0,
+        accumulate=1,
+        **kwargs,
+    ):
         """Configures training.
 
         Args:
             generator_optimizer: a `keras.optimizers.Optimizer`, or its name.
             discriminator_optimizer: another one.
             label_smoothing: the target of real samples is `1 - label_smoothing`.
+            accumulate: number of equal parts of each batch, computed one after the other to need
+                less memory; batch normalization then takes the statistics of each part.
             **kwargs: as in `keras.Model.compile`, such as `steps_per_execution`.
 
         Raises:
@@ -126,6 +135,7 @@ class GAN(TakesImages, FromFile, FromNoise, keras.Model):
         self.generator_optimizer = generator_optimizer
         self.discriminator_optimizer = discriminator_optimizer
         self.label_smoothing = label_smoothing
+        self.accumulate = accumulate
         # Built here, because loading skips the state of an optimizer without variables.
         generator_optimizer.build(self.generator.trainable_variables)
         discriminator_optimizer.build(self.discriminator.trainable_variables)
@@ -136,6 +146,15 @@ class GAN(TakesImages, FromFile, FromNoise, keras.Model):
 
     def train_step(self, data):
         """Updates both networks once, with the gradients of the same batch."""
+        weights = self.generator.trainable_variables, self.discriminator.trainable_variables
+        of_generator, of_discriminator = self.accumulated(data, weights)
+        replicas.apply_gradients(self.discriminator_optimizer, of_discriminator, weights[1])
+        replicas.apply_gradients(self.generator_optimizer, of_generator, weights[0])
+        self._average()
+        return self.get_metrics_result()
+
+    def gradients(self, data):
+        """The gradients of both networks on a batch, or a part of one, which `means` counts."""
         real, label, _ = keras.utils.unpack_x_y_sample_weight(data)  # (batch, *sample_shape)
         z = self._noise((ops.shape(real)[0], self.latent_dim))
         with tf.GradientTape(persistent=True) as tape:
@@ -143,16 +162,11 @@ class GAN(TakesImages, FromFile, FromNoise, keras.Model):
             real_logits = self._logits(real, label, self._noise)
             fake_logits = self._logits(fake, label, self._noise)
             generator_loss, discriminator_loss = self._both_losses(real_logits, fake_logits)
-        generator_weights = self.generator.trainable_variables
-        discriminator_weights = self.discriminator.trainable_variables
-        generator_gradients = tape.gradient(generator_loss, generator_weights)
-        discriminator_gradients = tape.gradient(discriminator_loss, discriminator_weights)
-        replicas.apply_gradients(
-            self.discriminator_optimizer, discriminator_gradients, discriminator_weights
+        self._record(generator_loss, discriminator_loss, real_logits, fake_logits)
+        return (
+            tape.gradient(generator_loss, self.generator.trainable_variables),
+            tape.gradient(discriminator_loss, self.discriminator.trainable_variables),
         )
-        replicas.apply_gradients(self.generator_optimizer, generator_gradients, generator_weights)
-        self._average()
-        return self._record(generator_loss, discriminator_loss, real_logits, fake_logits)
 
     def test_step(self, data):
         real, label, _ = keras.utils.unpack_x_y_sample_weight(data)
@@ -209,7 +223,7 @@ class GAN(TakesImages, FromFile, FromNoise, keras.Model):
             "accuracy_fake": ops.cast(fake_logits <= 0, "float32"),
         }
         self.means.update_state(values, samples=ops.shape(real_logits)[0])
-        return replicas.logs(self.means.result())
+        return self.get_metrics_result()
 
     def get_config(self):
         return {

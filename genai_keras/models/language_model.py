@@ -56,12 +56,17 @@ class LanguageModel(OneOptimizer):
 
     def train_step(self, data):
         """Updates the decoder once, on the mean -log p of the predicted tokens."""
+        gradients = self.accumulated(data, self.trainable_variables)
+        replicas.apply_gradients(self.optimizer, gradients, self.trainable_variables)
+        return self.get_metrics_result()
+
+    def gradients(self, data):
+        """The gradients of the loss on a batch, or a part of one, which `means` counts."""
         tokens, _, _ = keras.utils.unpack_x_y_sample_weight(data)  # (batch, length)
         with tf.GradientTape() as tape:
             terms = self.terms(tokens, training=True)
-        gradients = tape.gradient(terms["loss"], self.trainable_variables)
-        replicas.apply_gradients(self.optimizer, gradients, self.trainable_variables)
-        return self._record(terms, tokens)
+        self._record(terms, tokens)
+        return tape.gradient(terms["loss"], self.trainable_variables)
 
     def test_step(self, data):
         tokens, _, _ = keras.utils.unpack_x_y_sample_weight(data)
@@ -187,7 +192,7 @@ class LanguageModel(OneOptimizer):
         for name, scale in self.scales.items():
             values[name] = scale * terms["loss"]
         self.means.update_state(values, samples=ops.shape(tokens)[0])
-        return replicas.logs(self.means.result())
+        return self.get_metrics_result()
 
     def get_config(self):
         return {

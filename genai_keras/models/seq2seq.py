@@ -74,13 +74,18 @@ class Seq2Seq(OneOptimizer):
 
     def train_step(self, data):
         """Updates both networks once, on the mean loss of the target's tokens."""
+        gradients = self.accumulated(data, self.trainable_variables)
+        replicas.apply_gradients(self.optimizer, gradients, self.trainable_variables)
+        return self.get_metrics_result()
+
+    def gradients(self, data):
+        """The gradients of the loss on a batch, or a part of one, which the metrics count."""
         source, target, _ = keras.utils.unpack_x_y_sample_weight(data)
         with tf.GradientTape() as tape:
             terms = self.terms(source, target, training=True)
             loss = terms["loss"] * replicas.weight(terms["tokens"])
-        gradients = tape.gradient(loss, self.trainable_variables)
-        replicas.apply_gradients(self.optimizer, gradients, self.trainable_variables)
-        return self._record(terms)
+        self._record(terms)
+        return tape.gradient(loss, self.trainable_variables)
 
     def test_step(self, data):
         source, target, _ = keras.utils.unpack_x_y_sample_weight(data)
@@ -185,7 +190,7 @@ class Seq2Seq(OneOptimizer):
     def _record(self, terms):
         self.token_means.update_state(terms, samples=terms["tokens"])
         self.sentence_means.update_state(terms, samples=ops.shape(terms["exact_match"])[0])
-        return replicas.logs({**self.token_means.result(), **self.sentence_means.result()})
+        return self.get_metrics_result()
 
     def get_config(self):
         return {

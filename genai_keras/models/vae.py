@@ -115,12 +115,17 @@ class VAE(TakesImages, FromNoise, OneOptimizer):
 
     def train_step(self, data):
         """Updates both networks once, with gradients through the sample of z."""
+        gradients = self.accumulated(data, self.trainable_variables)
+        replicas.apply_gradients(self.optimizer, gradients, self.trainable_variables)
+        return self.get_metrics_result()
+
+    def gradients(self, data):
+        """The gradients of the loss on a batch, or a part of one, which the metrics count."""
         x, label, _ = keras.utils.unpack_x_y_sample_weight(data)  # (batch, *sample_shape)
         with tf.GradientTape() as tape:
             terms = self.terms(x, self.reparameterize, label, training=True)
-        gradients = tape.gradient(terms["loss"], self.trainable_variables)
-        replicas.apply_gradients(self.optimizer, gradients, self.trainable_variables)
-        return self._record(terms)
+        self._record(terms)
+        return tape.gradient(terms["loss"], self.trainable_variables)
 
     def test_step(self, data):
         x, label, _ = keras.utils.unpack_x_y_sample_weight(data)
@@ -225,20 +230,17 @@ class VAE(TakesImages, FromNoise, OneOptimizer):
     def _record(self, terms):
         self.means.update_state(terms, samples=ops.shape(terms["kl"])[0])
         self.active_units.update_state(terms["mean"])
-        return replicas.logs({**self.means.result(), "active_units": self.active_units.result()})
+        return self.get_metrics_result()
 
     def get_config(self):
+        same = (
+            "name", "beta", "warmup_steps", "free_bits", "importance_samples", "seed", "latent_dim",
+        )  # fmt: skip
         return {
-            "name": self.name,
             "encoder": keras.saving.serialize_keras_object(self.encoder),
             "decoder": keras.saving.serialize_keras_object(self.decoder),
             "likelihood": self.likelihood.name,
-            "beta": self.beta,
-            "warmup_steps": self.warmup_steps,
-            "free_bits": self.free_bits,
-            "importance_samples": self.importance_samples,
-            "seed": self.seed,
-            "latent_dim": self.latent_dim,
+            **{name: getattr(self, name) for name in same},
         }
 
 

@@ -90,6 +90,8 @@ def shortage(error, config, checkpoints=None):
             break
     listed = " or ".join(filter(None, (", ".join(options[:-1]), *options[-1:])))
     way_out = f"use a smaller {listed}" if options else "close other programs"
+    if "`batch_size`" in options and hasattr(config, "accumulate"):
+        way_out += ", or a larger `accumulate`"
     return f"{what} not fit into memory{_size_in(error)}: {way_out}"
 
 

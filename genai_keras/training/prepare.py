@@ -56,7 +56,8 @@ def prepare_run(config, task, value_range=None):
         save_sheet(data.sheet, folder)
         print(f"{folder / SHEET} shows what a model would see", flush=True)
     # Batches that cannot be made should fail before a network is built.
-    data.train.shuffled(replicas=replicas.count())
+    data.train.shuffled()
+    data.train.check_parts(replicas.count(), config.accumulate)
     return data
 
 
@@ -87,7 +88,7 @@ def check_contents(config):
 
 def made_of(config):
     """What a checkpoint notes of its making."""
-    return {"versions": versions(), "config_hash": config.hash()}
+    return {"versions": versions(config.accumulate), "config_hash": config.hash()}
 
 
 def _check_writable(folder):

@@ -1,51 +1,23 @@
 """A run: one folder with everything about one training, from its config to its model."""
 
 import contextlib
-import csv
-import io
-import json
-import shutil
 
 import keras
 
-from genai_keras.errors import UserError
-from genai_keras.files import write_text
+from genai_keras.errors import UserError, warn
 from genai_keras.training import workers
 from genai_keras.training.checkpoints import CheckpointCallback, Checkpoints, save_whole
 from genai_keras.training.devices import device, training_batches, validation_batches
 from genai_keras.training.divergence import DivergenceStop
 from genai_keras.training.failures import told_in_one_line
 from genai_keras.training.lock import is_free_of_files, locked
-from genai_keras.training.prepare import SHEET, check_contents, made_of, save_sheet
-from genai_keras.training.profile import PROFILES, Profile
+from genai_keras.training.prepare import SHEET, check_contents, made_of
+from genai_keras.training.profile import Profile
+from genai_keras.training.run_folder import forget_history_from, start_folder
 from genai_keras.training.stops import SignalStop, TimeLimit
-from genai_keras.training.tensorboard import EVENTS, PROJECTOR, EpochTensorBoard, write_start
+from genai_keras.training.tensorboard import EpochTensorBoard
 from genai_keras.training.terminal import Terminal
-from genai_keras.training.versions import check_data, versions, warn_of_other_versions
-
-# Everything that a run writes into its folder, so everything that `overwrite` removes. Folders of
-# data are called `train` and `validation`, too: of these, only its own files.
-CONTENTS = (
-    "versions.json",
-    "history.csv",
-    "model.keras",
-    EVENTS,
-    f"train/{EVENTS}",
-    f"validation/{EVENTS}",
-    *(f"validation/{name}" for name in PROJECTOR),
-    PROFILES,
-    "checkpoints",
-    "samples",
-    "unfinished-model.keras",
-    "classes.json",
-    *(f"{name}tokenizer.json" for name in ("", "source-", "target-")),
-    "translations.tsv",
-    "generated.png",
-    "nearest.png",
-    SHEET,
-    "features.npz",
-    "export",
-)
+from genai_keras.training.versions import check_data, warn_of_other_versions
 
 # Options that may differ between the workers of a run.
 PERSONAL = {"run_dir", "data_dir", "labels", "resume", "overwrite", "verbose", "preview", "debug"}
@@ -74,11 +46,27 @@ def run_training(model, data, config, callbacks=()):
     folder.mkdir(parents=True, exist_ok=True)
     if config.verbose:
         print(f"training on {device()}")
+    _warn_of_means_of_parts(model, config)
     with locked(folder):
         if not config.resume and not is_free_of_files(folder, SHEET):
             check_contents(config)  # again, because another process may have used it
         checkpoint = _begin(model, data, config)
         _train(model, data, checkpoint, config, callbacks)
+
+
+def _warn_of_means_of_parts(model, config):
+    """Warns if what a model computes depends on the parts into which it cuts its batch."""
+    layers = model._flatten_layers()
+    if any(isinstance(each, keras.layers.BatchNormalization) for each in layers):
+        means = "batch normalization"
+    else:
+        means = "free bits" if getattr(model, "free_bits", 0) else None
+    if means and config.accumulate > 1:
+        said = (
+            f"`accumulate={config.accumulate}` changes what is learnt: {means} takes means of "
+            f"{config.batch_size // config.accumulate} samples instead of {config.batch_size}"
+        )
+        warn(config.in_flags(said))
 
 
 def _begin(model, data, config):
@@ -91,7 +79,7 @@ def _begin(model, data, config):
     checkpoint.set_model(model)
     resumes = config.resume and bool(checkpoint.checkpoints.generations())
     if resumes:
-        warn_of_other_versions(folder)
+        warn_of_other_versions(folder, config.accumulate)
         check_data(folder, *facts)
         checkpoint.restore()
     workers.current().compare(
@@ -105,14 +93,14 @@ def _begin(model, data, config):
     )
     if resumes:
         config.save(folder / "config.json")  # `epochs` may have changed
-        _forget_history_from(folder / "history.csv", checkpoint.step // steps_per_epoch)
+        forget_history_from(folder / "history.csv", checkpoint.step // steps_per_epoch)
     elif config.resume and (folder / "model.keras").exists():
         raise UserError(
             f"{folder} has a model but no checkpoint to resume: restore its checkpoints, or use "
             "`overwrite` to start again"
         )
     else:
-        _start_folder(config, model, data)
+        start_folder(config, model, data)
     return checkpoint
 
 
@@ -195,41 +183,3 @@ def _end_again(model, callbacks, config):
     for callback in callbacks:
         callback.set_model(model)
         callback.on_train_end()
-
-
-def _start_folder(config, model, data):
-    folder = config.run_dir
-    # The config marks a folder as a run, so it is always there. Old checkpoints are removed first,
-    # because they must not be mistaken for those of the new run.
-    for name in ("checkpoints", *CONTENTS):
-        for path in folder.glob(name):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    config.save(folder / "config.json")
-    for name, text in data.files.items():
-        write_text(folder / name, text)
-    if data.sheet is not None:
-        save_sheet(data.sheet, folder)
-    facts = {
-        "samples": data.counts,
-        "data": data.fingerprint,
-        "unlabelled": data.unlabelled,
-        "read": data.read,
-    }
-    write_text(folder / "versions.json", json.dumps({**versions(), **facts}, indent=2) + "\n")
-    write_start(config, model)
-
-
-def _forget_history_from(path, epoch):
-    """Removes the rows of epochs that will be repeated because the checkpoint is older."""
-    if not path.exists():
-        return
-    with open(path, newline="", encoding="utf-8") as file:
-        header, *rows = list(csv.reader(file)) or [[]]
-    kept = [
-        row
-        for row in rows
-        if len(row) == len(header) and row[0].isdecimal() and int(row[0]) < epoch
-    ]
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *kept] if kept else [])
-    write_text(path, text.getvalue())

@@ -31,11 +31,11 @@ OPENING = {
     for index, name in enumerate(("command", "preset", "dataset", "epochs", "seed"), start=1)
 }
 NUMBERS = {
-    "batch_size", "beta", "beta_1", "beta_2", "channels", "clip", "context_length", "dense_units",
-    "discriminator_kernel", "discriminator_learning_rate", "dropout", "ema", "epochs", "free_bits",
-    "generator_kernel", "hidden_units", "image_size", "importance_samples", "instance_noise",
-    "kernel_size", "label_smoothing", "latent_dim", "learning_rate", "limit", "max_length",
-    "num_heads", "num_layers", "steps_per_epoch", "vocabulary_size", "warmup_epochs",
+    "accumulate", "batch_size", "beta", "beta_1", "beta_2", "channels", "clip", "context_length",
+    "dense_units", "discriminator_kernel", "discriminator_learning_rate", "dropout", "ema",
+    "epochs", "free_bits", "generator_kernel", "hidden_units", "image_size", "importance_samples",
+    "instance_noise", "kernel_size", "label_smoothing", "latent_dim", "learning_rate", "limit",
+    "max_length", "num_heads", "num_layers", "steps_per_epoch", "vocabulary_size", "warmup_epochs",
     "warmup_steps", "weight_decay", "width",
 }  # fmt: skip
 # A seed is a name: TensorBoard would show seed 0 as 0.0000, and two large ones as the same number.

@@ -56,12 +56,12 @@ def read_versions(folder):
         raise UserError(f"{path} is damaged ({error}): restore it, or start a new run") from None
 
 
-def versions():
+def versions(accumulate=1):
     """The versions of the packages now, the system, and what chooses the kernels.
 
     `onednn` is whether TensorFlow itself says that it uses it, whatever was set; `instructions`
     are those beyond the usual that NumPy finds in the processor. `devices` is the number of parts
-    of a batch.
+    of a batch, and `accumulate` into how many each of them is cut again.
     """
     packages = {}
     for name in PACKAGES:
@@ -77,6 +77,7 @@ def versions():
         "instructions": " ".join(found) or platform.machine(),
         "onednn": _onednn(),
         "devices": replicas.count(),
+        "accumulate": accumulate,
     }
 
 
@@ -89,12 +90,12 @@ def _onednn():
         return "unknown"
 
 
-def warn_of_other_versions(folder):
-    """Warns if a run continues with other versions of packages, or with other kernels."""
-    former = {"devices": 1, **read_versions(folder)}
+def warn_of_other_versions(folder, accumulate=1):
+    """Warns if a run continues with other versions of packages, other kernels or other parts."""
+    former = {"devices": 1, "accumulate": 1, **read_versions(folder)}
     changes = [
         f"{name} {former.get(name)} -> {version}"
-        for name, version in versions().items()
+        for name, version in versions(accumulate).items()
         if former.get(name) != version
     ]
     if changes:

@@ -1,96 +1,35 @@
 """The law of several devices: N replicas compute what one computes, to rounding."""
 
-import contextlib
 import types
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from families import (
+    BINARY,
+    IMAGES,
+    LABELS,
+    TARGETS,
+    TOKENS,
+    batches,
+    dcgan,
+    dense_gan,
+    difference,
+    language_model,
+    seq2seq,
+    sgd,
+    trained,
+    vae,
+)
 
 from genai_keras import replicas
-from genai_keras.data.batches import Batches
 from genai_keras.errors import UserError
 from genai_keras.layers.dropout import Dropout
 from genai_keras.models.gan import GAN
-from genai_keras.models.language_model import LanguageModel
-from genai_keras.models.seq2seq import Seq2Seq
-from genai_keras.models.vae import VAE
-from genai_keras.networks.conv_vae import build_conv_decoder, build_conv_encoder
-from genai_keras.networks.dcgan import build_dcgan_discriminator, build_dcgan_generator
-from genai_keras.networks.dense import build_dense_discriminator, build_dense_generator
-from genai_keras.networks.transformer import TransformerDecoder, TransformerEncoder
-from genai_keras.training.devices import on_devices, training_batches, validation_batches
+from genai_keras.networks.dense import build_dense_discriminator
+from genai_keras.training.devices import on_devices, training_batches
 
-BATCH, COUNT = 8, 21  # the last batch of validation has 5 samples
-rng = np.random.default_rng(0)
-IMAGES = rng.uniform(-1, 1, (COUNT, 8, 8, 1)).astype("float32")
-TOKENS = rng.integers(2, 9, (COUNT, 6)).astype("int32")
-# Sentences of very different lengths, so that replicas have different numbers of tokens.
-TARGETS = np.where(np.arange(6) < rng.integers(1, 7, (COUNT, 1)), TOKENS, 0)
-LABELS = np.arange(COUNT) % 3
-
-
-def batches(*arrays, **kwargs):
-    shapes = tuple(each.shape[1:] for each in arrays)
-
-    def fetch(indices):
-        found = tuple(tf.gather(each, indices) for each in arrays)
-        return found if len(found) > 1 else found[0]
-
-    shape = shapes if len(shapes) > 1 else shapes[0]
-    return Batches(fetch, COUNT, shape, BATCH, seed=3, **kwargs)
-
-
-def sgd(**kwargs):
-    # Adam divides by the size of a gradient, which would hide a factor of N.
-    return keras.optimizers.SGD(0.3, momentum=0.9, **kwargs)
-
-
-def dcgan(classes=0):
-    gan = GAN(
-        build_dcgan_generator(5, (8, 8, 1), (6, 4), classes=classes),
-        build_dcgan_discriminator((8, 8, 1), (4, 6), classes=classes, dense_units=7),
-    )
-    gan.compile(sgd(), sgd())
-    return gan
-
-
-def dense_gan():
-    gan = GAN(
-        build_dense_generator(5, (8, 8, 1), (9, 9), normalize=True),
-        build_dense_discriminator((8, 8, 1), (9,)),
-    )
-    gan.compile(sgd(), sgd())
-    return gan
-
-
-def vae(**kwargs):
-    encoder = build_conv_encoder((8, 8, 1), 4, (4, 6))
-    vae = VAE(encoder, build_conv_decoder(4, (8, 8, 1), widths=(4, 6)), **kwargs)
-    vae.compile(keras.optimizers.SGD(0.003, momentum=0.9))
-    return vae
-
-
-def transformer(**kwargs):
-    return {"width": 8, "num_layers": 1, "num_heads": 2, "dropout": 0.3, **kwargs}
-
-
-def language_model():
-    model = LanguageModel(TransformerDecoder(9, 6, **transformer()))
-    model.compile(sgd(global_clipnorm=0.1))
-    return model
-
-
-def seq2seq():
-    encoder = TransformerEncoder(9, 6, **transformer())
-    decoder = TransformerDecoder(9, 6, **transformer(), cross_attention=True, start_token=True)
-    model = Seq2Seq(encoder, decoder, label_smoothing=0.1)
-    model.compile(sgd(global_clipnorm=0.1))
-    return model
-
-
-BINARY = batches((IMAGES + 1) / 2, binarize=True)
 FAMILIES = {
     "dcgan": (dcgan, batches(IMAGES)),
     "conditional dcgan": (lambda: dcgan(3), batches(IMAGES, labels=LABELS, classes=3)),
@@ -101,28 +40,6 @@ FAMILIES = {
     "language model": (language_model, batches(TOKENS)),
     "encoder-decoder": (seq2seq, batches(TOKENS, TARGETS)),
 }
-
-
-def trained(family, devices, steps=4):
-    """The weights after some steps, and the history; without `devices`, on those of a cluster."""
-    make, data = FAMILIES[family]
-    with on_devices(str(devices)) if devices else contextlib.nullcontext():
-        keras.utils.set_random_seed(7)
-        model = make()
-        fitted = model.fit(
-            training_batches(data),
-            steps_per_epoch=steps // 2,
-            epochs=2,
-            **validation_batches(data),
-            shuffle=False,
-            verbose=0,
-        )
-        return [v.numpy() for v in model.variables if "float" in v.dtype], fitted.history
-
-
-def difference(one, other):
-    """The largest difference of two numbers."""
-    return max(float(np.abs(a - b).max()) for a, b in zip(one, other, strict=True))
 
 
 @pytest.fixture(scope="module")

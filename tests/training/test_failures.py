@@ -221,4 +221,4 @@ def test_a_step_that_does_not_fit_is_told_with_its_tensor(config, smaller, tmp_p
         assert f"{NO_MEMORY} (a tensor of shape (64, 28, 28, 32), {size:.3g} GiB): use a " in str(
             raised.value
         )
-        assert str(raised.value).endswith(smaller)
+        assert str(raised.value).endswith(f"smaller {smaller}, or a larger `accumulate`")

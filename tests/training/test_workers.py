@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import workers_law
 from children import CONTEXT, codes_of
-from test_devices import FAMILIES, difference, trained
+from families import FAMILIES, difference, trained
 
 from genai_keras.cli.processes import free_ports
 from genai_keras.errors import Interrupted, UserError, WorkerLost
@@ -243,7 +243,7 @@ def test_tf_config_tells_the_workers():
 def test_what_cannot_be_understood_is_told(environment, monkeypatch):
     for name in environment:
         monkeypatch.setenv(name, environment[name])
-    with pytest.raises(UserError, match="TF_CONFIG|Slurm|numbered"):
+    with pytest.raises(UserError, match=r"TF_CONFIG|Slurm|numbered"):
         find_cluster(environment)
 
 
