@@ -93,6 +93,18 @@ def difference(one, other):
     return max(float(np.abs(a - b).max()) for a, b in zip(one, other, strict=True))
 
 
+FAMILIES = {
+    "dcgan": (dcgan, batches(IMAGES)),
+    "conditional dcgan": (lambda: dcgan(3), batches(IMAGES, labels=LABELS, classes=3)),
+    "dense gan": (dense_gan, batches(IMAGES)),
+    "vae": (vae, BINARY),
+    "vae with free bits": (lambda: vae(free_bits=0.01), BINARY),
+    "iwae": (lambda: vae(importance_samples=3), BINARY),
+    "language model": (language_model, batches(TOKENS)),
+    "encoder-decoder": (seq2seq, batches(TOKENS, TARGETS)),
+}
+
+
 def trained(family, devices, steps=4):
     """The weights after some steps, and the history; without `devices`, on those of a cluster."""
     make, data = FAMILIES[family]

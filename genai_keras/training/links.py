@@ -49,8 +49,12 @@ class Links:
         self.inbox = {peer: queue.Queue() for peer in self.sockets}  # for the main thread
         self.heard = dict.fromkeys(self.sockets, time.monotonic())
         self.done = set()  # workers that have ended in order
-        for peer in self.sockets:
-            threading.Thread(target=self._receive, args=(peer,), daemon=True).start()
+        self.receivers = [
+            threading.Thread(target=self._receive, args=(peer,), daemon=True)
+            for peer in self.sockets
+        ]
+        for receiver in self.receivers:
+            receiver.start()
         threading.Thread(target=self._watch, daemon=True).start()
 
     def send(self, message, peers=None):
@@ -79,13 +83,19 @@ class Links:
         Args:
             why: the line with which the others must end, too.
         """
-        self.send({"lost": why} if why else {"end": True})
+        leads = not self.cluster.index
+        if why or not leads:
+            self.send({"lost": why} if why else {"end": True})
         while not why and not self.lost and self.done != self.sockets.keys():
             time.sleep(BEAT / 20)
+        if leads and not why:
+            self.send({"end": True})
         self.closed.set()
         for link in self.sockets.values():
             with contextlib.suppress(OSError):
                 link.shutdown(socket.SHUT_WR)
+        for receiver in self.receivers:
+            receiver.join(BEAT)
 
     def blame_silence(self, seconds):
         """Gives up a worker that has not shown a sign of life for so long."""
@@ -94,7 +104,11 @@ class Links:
                 self._lose(f"{self.cluster.name(peer)} does not answer any more")
 
     def _receive(self, peer):
-        with contextlib.suppress(OSError, ValueError), self.sockets[peer].makefile("rb") as lines:
+        with (
+            contextlib.suppress(OSError, ValueError),
+            self.sockets[peer] as link,
+            link.makefile("rb") as lines,
+        ):
             for line in lines:
                 self.heard[peer] = time.monotonic()
                 message = json.loads(line)
@@ -104,10 +118,10 @@ class Links:
                     self.asked_to_stop = message["stop"]
                 elif "end" in message:
                     self.done.add(peer)
-                    return
                 elif message:
                     self.inbox[peer].put(message)
-        self._lose(f"{self.cluster.name(peer)} has ended without a word, as if it was killed")
+        if peer not in self.done:
+            self._lose(f"{self.cluster.name(peer)} has ended without a word, as if it was killed")
 
     def _watch(self):
         while not self.closed.wait(BEAT):
@@ -166,7 +180,7 @@ def _await_others(cluster, end):
                 who = ", ".join(map(cluster.name, missing))
                 why = f"{who} {LATE.format(patience)}"
                 for link in links.values():
-                    _send_to(link, {"lost": why})
+                    _refuse(link, why)
                 raise UserError(why) from None
             try:
                 link.settimeout(STRANGER)
@@ -175,34 +189,38 @@ def _await_others(cluster, end):
             except (OSError, ValueError, KeyError, TypeError):
                 link.close()
                 continue
-            if peer not in missing or addresses != cluster.addresses:
+            if peer in missing and addresses == cluster.addresses:
+                link.settimeout(None)
+                links[peer] = link
+            else:
                 why = f"worker {peer} of {len(addresses)} is there already, or has other addresses"
-                _send_to(link, {"lost": f"{why}: each needs its own number, and the same list"})
-                link.close()
-                continue
-            link.settimeout(None)
-            links[peer] = link
+                _refuse(link, f"{why}: each needs its own number, and the same list")
     for link in links.values():
         _send_to(link, {"go": True})
     return links
+
+
+def _refuse(link, why):
+    with link, contextlib.suppress(OSError):
+        _send_to(link, {"lost": why})
 
 
 def _call_first(cluster, end):
     """Greets worker 0 until it answers, which it does when all are there."""
     patience = end - time.monotonic()
     while time.monotonic() < end:
-        try:
-            link = socket.create_connection((cluster.host, cluster.port), timeout=BEAT)
+        with contextlib.ExitStack() as opened, contextlib.suppress(OSError, json.JSONDecodeError):
+            address = cluster.host, cluster.port
+            link = opened.enter_context(socket.create_connection(address, timeout=BEAT))
             _send_to(link, {"worker": cluster.index, "of": cluster.addresses})
             link.settimeout(max(0.01, end + STRANGER - time.monotonic()))
             answer = json.loads(_first_line(link))
-        except (OSError, ValueError):  # it has not started, or another program is still there
-            time.sleep(BEAT / 4)
-            continue
-        if "lost" in answer:
-            raise UserError(answer["lost"])
-        link.settimeout(None)
-        return {0: link}
+            if "lost" in answer:
+                raise UserError(answer["lost"])
+            link.settimeout(None)
+            opened.pop_all()
+            return {0: link}
+        time.sleep(BEAT / 4)  # it has not started, or another program is still there
     raise UserError(f"{cluster.name(0)} {LATE.format(patience)}")
 
 

@@ -8,19 +8,13 @@ import pytest
 import tensorflow as tf
 from families import (
     BINARY,
+    FAMILIES,
     IMAGES,
-    LABELS,
-    TARGETS,
-    TOKENS,
     batches,
-    dcgan,
     dense_gan,
     difference,
-    language_model,
-    seq2seq,
     sgd,
     trained,
-    vae,
 )
 
 from genai_keras import replicas
@@ -29,17 +23,6 @@ from genai_keras.layers.dropout import Dropout
 from genai_keras.models.gan import GAN
 from genai_keras.networks.dense import build_dense_discriminator
 from genai_keras.training.devices import on_devices, training_batches
-
-FAMILIES = {
-    "dcgan": (dcgan, batches(IMAGES)),
-    "conditional dcgan": (lambda: dcgan(3), batches(IMAGES, labels=LABELS, classes=3)),
-    "dense gan": (dense_gan, batches(IMAGES)),
-    "vae": (vae, BINARY),
-    "vae with free bits": (lambda: vae(free_bits=0.01), BINARY),
-    "iwae": (lambda: vae(importance_samples=3), BINARY),
-    "language model": (language_model, batches(TOKENS)),
-    "encoder-decoder": (seq2seq, batches(TOKENS, TARGETS)),
-}
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ def together():
         if not teams:
             with ThreadPoolExecutor(count) as pool:
                 teams.extend(pool.map(Team, clusters(count)))
-        with ThreadPoolExecutor(count) as pool:
+        with ThreadPoolExecutor(len(teams)) as pool:
             return [future.result() for future in [pool.submit(function, team) for team in teams]]
 
     yield call
@@ -77,9 +77,14 @@ def test_a_signal_to_one_worker_stops_all(together):
 def test_what_differs_is_named_on_all_workers(together):
     same = {"batch_size": 64, "files": {"classes.json": "x" * 100}}
     together(lambda team: team.compare(same), 3)
-    said = together(raised(lambda team: team.compare({**same, "batch_size": 64 + team.index // 2})))
-    assert "has another batch_size (65) than worker 0 (64)" in said[0]
-    # Worker 0 passes it on in its context; here, nobody does.
+
+    def differ(team):
+        with working(team):
+            team.compare({**same, "batch_size": 64 + team.index // 2})
+
+    for said in together(raised(differ)):
+        assert "worker 2 (127.0.0.1" in said
+        assert "has another batch_size (65) than worker 0 (64)" in said
 
 
 @pytest.mark.parametrize(
@@ -95,7 +100,7 @@ def test_a_failure_of_one_worker_is_told_by_all(together, failure, kind, wanted)
         with working(team):
             if team.index == 1:
                 raise failure
-            team.links.next(1)  # something that never comes
+            team.links.next(0 if team.index else 1)  # something that never comes
 
     def told(team):
         with pytest.raises(type(failure) if team.index == 1 else kind) as found:
