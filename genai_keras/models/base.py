@@ -34,6 +34,9 @@ class FromFile:
     def get_metrics_result(self):
         return replicas.logs(super().get_metrics_result())
 
+    def _maybe_symbolic_build(self, *arguments, **keywords):
+        """Does nothing: all is built. Keras would average a batch, and fail with two workers."""
+
     def _check_parts(self, data):
         """Prepares for several devices, if there are several.
 

@@ -179,7 +179,8 @@ def working(team):
         if cause := team.cause(error):
             team.end(cause)
             raise WorkerLost(cause) from None
-        said = one_line(error) if isinstance(error, UserError) else repr(error)
+        kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+        said = kind + one_line(error)
         team.end(said if said.startswith("worker ") else f"{own}: {said}")
         raise
     finally:

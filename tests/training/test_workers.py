@@ -91,7 +91,7 @@ def test_what_differs_is_named_on_all_workers(together):
     ("failure", "kind", "wanted"),
     [
         (UserError("no data"), WorkerLost, r"worker 1 \(127.0.0.1:\d+\): no data"),
-        (KeyError("x"), WorkerLost, r"worker 1 \(127.0.0.1:\d+\): KeyError\('x'\)"),
+        (KeyError("x"), WorkerLost, r"worker 1 \(127.0.0.1:\d+\): KeyError: 'x'"),
         (KeyboardInterrupt(), WorkerLost, r"worker 1 \(127.0.0.1:\d+\) was interrupted"),
     ],
 )
