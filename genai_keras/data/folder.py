@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
 
 from genai_keras.data.folder_listing import find_images
 from genai_keras.data.folder_summary import FolderSummary
@@ -16,6 +15,7 @@ from genai_keras.data.image_decoding import WHITE, decode, decode_image, fitted,
 from genai_keras.data.known_images import KnownImages
 from genai_keras.data.labels import divided_by_class
 from genai_keras.data.paths import Paths
+from genai_keras.data.stored import from_files
 from genai_keras.errors import UserError, one_line
 
 MEMORY = 1 << 30  # bytes of decoded images to keep in memory; larger folders are streamed
@@ -43,6 +43,9 @@ class FolderPart:
     summary: FolderSummary
     pixels: np.ndarray | None = None
 
+    def __len__(self):
+        return len(self.paths)
+
     def fetch(self, indices):
         """`(batch,)` int64 -> `(batch, height, width, channels)` uint8, a TensorFlow function."""
 
@@ -50,8 +53,7 @@ class FolderPart:
             white = self.summary.white
             return np.stack([decode_image(self.paths[i], self.shape, white) for i in indices])
 
-        pixels = tf.numpy_function(decode, [indices], tf.uint8, stateful=False)
-        return tf.ensure_shape(pixels, (None, *self.shape))
+        return from_files(decode, indices, self.shape)
 
 
 def read_folder(data_dir, size, channels=None, limit=None, labels_of=None):
