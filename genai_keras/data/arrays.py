@@ -15,6 +15,7 @@ import numpy as np
 
 from genai_keras.data.array_checks import (
     check_parts,
+    check_values,
     count_classes,
     read_header,
     to_images,
@@ -48,7 +49,7 @@ def read_npz(path, classes=None):
     try:
         if path.is_dir():
             arrays = {name: _open_member(path, name) for name in NAMES}
-            images_in = StoredImages
+            images_in = _open_images
         else:
             images_in = to_images
             with zipfile.ZipFile(path) as archive:
@@ -108,6 +109,11 @@ def read_cifar_file(path, classes):
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is damaged: {one_line(error)}") from None
     return records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), labels
+
+
+def _open_images(name, array):
+    check_values(name, array)
+    return StoredImages(name, array)
 
 
 def _open_member(folder, name):

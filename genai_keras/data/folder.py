@@ -108,7 +108,7 @@ def _white(summary, broken):
     """The value of white in 16 bits: that of the fewest bits that hold all values of the folder."""
     if not summary.deep:
         return WHITE
-    summary.largest = max(_each(largest_value, summary.deep, summary, broken), default=0)
+    summary.largest = max(each_image(largest_value, summary.deep, summary, broken), default=0)
     return next(2**bits - 1 for bits in DEPTHS if summary.largest < 2**bits)
 
 
@@ -123,7 +123,7 @@ def _examine_all(summary, shape, broken, known=None):
     if known:
         found, images = _hashes(examine, shape, summary, broken, known), None
     else:
-        found = _each(examine, summary.paths, summary, broken)
+        found = each_image(examine, summary.paths, summary, broken)
     for whole, scaled, pixels in found:
         smallest[scaled] = min(whole, smallest.get(scaled, whole))
         keys.append(scaled)
@@ -151,7 +151,7 @@ def _hashes(examine, shape, summary, broken, known):
     both = [look_up(path) for path in paths.texts]
     places = [place for place, found in enumerate(both) if not found]
     new, places = Paths(paths.texts[place] for place in places), iter(places)
-    for path, stamp, found in _each(of_one, new, summary, broken):
+    for path, stamp, found in each_image(of_one, new, summary, broken):
         place = next(place for place in places if paths[place] == path)  # after the broken ones
         both[place] = found
         known.keep(path, what, stamp, found.hex())
@@ -193,7 +193,7 @@ def _digest(size, strips):
     return digest.digest()
 
 
-def _each(function, paths, summary, broken):
+def each_image(function, paths, summary, broken):
     """Yields what a function returns for each image that can be read, in order.
 
     The reasons why the others cannot be read are added to `broken`, by path. Large images are worth

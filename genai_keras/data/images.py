@@ -19,6 +19,7 @@ from genai_keras.data.datasets import DATASETS
 from genai_keras.data.downloads import download
 from genai_keras.data.folder import read_folder
 from genai_keras.data.labels import labels_of_file, labels_of_folders
+from genai_keras.data.packs import is_pack, read_pack
 from genai_keras.data.photos import read_photos
 from genai_keras.data.stored import StoredImages, StoredPart
 from genai_keras.errors import UsageError, UserError
@@ -45,8 +46,8 @@ def load_images(
 
     Args:
         dataset: `mnist5k`, `mnist`, `fashion_mnist`, `cifar10`, `photos`, `folder` or `npz`.
-        data_dir: folder to search first; for `folder`, that of the images; for `npz`, the
-            file, or the folder of its arrays.
+        data_dir: folder to search first; for `folder`, that of the images, or a pack; for `npz`,
+            the file, or the folder of its arrays.
         batch_size: images per batch.
         seed: seed of the training order; the division into parts does not depend on it.
         limit: largest number of images for training.
@@ -69,10 +70,12 @@ def load_images(
     names, labels_of_parts = DATASETS[dataset].class_names, [None, None]
     if dataset == "folder":
         read = functools.partial(labels_of_file, labels) if labels else labels_of_folders
-        size = image_size or DEFAULT_SIZE
-        parts, labels_of_parts, names = read_folder(
-            data_dir, size, channels, limit, read if conditional else None
-        )
+        read = read if conditional else None
+        if is_pack(data_dir):
+            found = read_pack(data_dir, image_size, channels, limit, conditional)
+        else:
+            found = read_folder(data_dir, image_size or DEFAULT_SIZE, channels, limit, read)
+        parts, labels_of_parts, names = found
     else:
         if dataset == "photos":
             train, validation = read_photos(image_size or DEFAULT_SIZE)

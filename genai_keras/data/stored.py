@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from genai_keras.data.array_checks import check_values, image_shape, read_header, to_uint8
+from genai_keras.data.array_checks import image_shape, read_header, to_uint8
 from genai_keras.errors import UserError, one_line
 
 
@@ -76,7 +76,7 @@ class StoredImages:
 
     Args:
         name: of the array, for messages.
-        array: the `StoredArray`. If it is not of uint8, it is read once to check all values.
+        array: the `StoredArray`, whose values are those of `check_values`.
 
     Raises:
         ValueError: these are no images.
@@ -85,7 +85,6 @@ class StoredImages:
     def __init__(self, name, array):
         self.shape = (len(array), *image_shape(name, array.shape))
         self._array = array
-        check_values(name, array)
 
     def __len__(self):
         return self.shape[0]

@@ -79,7 +79,8 @@ def test_rows_are_those_of_numpy(tmp_path):
         ({"y_train": LABELS[:7]}, ["7 labels for 40 images"]),
         ({"y_train": LABELS * 2}, ["the label 4, but not 1"]),
     ],
-    ids=["missing", "float", "integer", "0 and 1", "columns", "empty", "shapes", "text", "labels", "classes"],
+    ids=["missing", "float", "integer", "0 and 1", "columns", "empty", "shapes", "text",
+         "labels", "classes"],
 )  # fmt: skip
 def test_what_cannot_be_used_is_named(tmp_path, changes, words):
     arrays = {"x_train": PIXELS, "x_test": PIXELS, "y_train": LABELS, "y_test": LABELS} | changes
