@@ -18,7 +18,7 @@ from genai_keras.data.paths import Paths
 from genai_keras.data.stored import from_files
 from genai_keras.errors import UserError, one_line
 
-MEMORY = 1 << 30  # bytes of decoded images to keep in memory; larger folders are streamed
+MEMORY = 1 << 29  # bytes of decoded images to keep in memory; larger folders are streamed
 FOR_THREADS = 100_000  # pixels of an image from which on threads cost less than they gain
 DIGEST = 32  # bytes of a hash
 STRIP = 1 << 20  # pixels to copy at once

@@ -30,7 +30,7 @@ class StoredArray:
         self.path = path
         with open(path, "rb") as file:
             self.shape, in_columns, self.dtype = read_header(path.name, file)
-            self._start, self._stamp = file.tell(), _stamp(file)
+            self._start, self._stamp = file.tell(), stamp_of(file)
         size = self._stamp[0] - self._start
         if min(self.shape, default=0) < 1 or math.prod(self.shape) * self.dtype.itemsize != size:
             raise ValueError(f"{path.name} claims the shape {self.shape} with {size} bytes")
@@ -57,7 +57,7 @@ class StoredArray:
         size, view, place = rows.nbytes // max(len(rows), 1), memoryview(rows).cast("B"), 0
         try:
             with open(self.path, "rb", buffering=0) as file:
-                same = _stamp(file) == self._stamp
+                same = stamp_of(file) == self._stamp
                 for row, count in runs if same else ():
                     file.seek(self._start + row * size)
                     end = place + count * size
@@ -131,6 +131,7 @@ def from_files(read, indices, shape):
     return tf.ensure_shape(pixels, (None, *shape))
 
 
-def _stamp(file):
+def stamp_of(file):
+    """Size and time of an open file: if it has others, it has changed."""
     found = os.fstat(file.fileno())
     return found.st_size, found.st_mtime_ns

@@ -102,7 +102,7 @@ def test_a_file_that_is_cut_while_it_is_read(tmp_path, monkeypatch):
     array = StoredArray(tmp_path / "x.npy")
     os.truncate(tmp_path / "x.npy", (tmp_path / "x.npy").stat().st_size - 1)
     refused(lambda: array[np.array([0])], "x.npy has changed")
-    monkeypatch.setattr(stored, "_stamp", lambda file: array._stamp)  # as if it were cut just now
+    monkeypatch.setattr(stored, "stamp_of", lambda file: array._stamp)  # as if it were cut just now
     assert np.array_equal(array[np.array([0, 38])], PIXELS[[0, 38]])
     for index in (np.array([0, 39]), slice(None)):
         refused(lambda index=index: array[index], "x.npy has changed")
