@@ -78,8 +78,9 @@ def paint(figure, counts, found):
     for place, (axes, what) in enumerate(((time, "CPU seconds"), (memory, "peak memory in MiB"))):
         for name in found[0]:
             axes.plot(counts, [each[name][place] for each in found], "o-", label=name)
-        axes.set(xscale="log", ylim=(0, None), xlabel="images", title=what)
-    time.set(yscale="log", ylim=(1, None))
+        axes.set(xscale="log", xlabel="images", title=what)
+    time.set(yscale="log")
+    memory.set(ylim=(0, 1.1 * LIMIT))
     memory.axhline(LIMIT, color="grey", linestyle="--")
     time.legend()
 
