@@ -1,7 +1,9 @@
-"""Files that are complete or do not exist."""
+"""Files and folders that are complete or do not exist."""
 
 import contextlib
 import os
+import tempfile
+from pathlib import Path
 
 from genai_keras.errors import UserError
 
@@ -31,6 +33,25 @@ def whole_file(path):
         if nameless and failure.errno is not None:  # without a number, its text says it all
             failure.filename = str(path)  # a full disk, for one, is told without a name
         raise
+
+
+@contextlib.contextmanager
+def whole_folder(path):
+    """Yields a folder to write to, and moves it to `path` once all is written.
+
+    Args:
+        path: of the folder, which is new or empty. Folders above it are made.
+    """
+    place = path.resolve()
+    place.parent.mkdir(parents=True, exist_ok=True)
+    # A folder next to it, so that it moves there in one step.
+    with tempfile.TemporaryDirectory(
+        prefix="unfinished-", dir=place.parent, ignore_cleanup_errors=True
+    ) as unfinished:
+        made = Path(unfinished) / place.name
+        made.mkdir()
+        yield made
+        made.replace(place)
 
 
 def write_text(path, text):

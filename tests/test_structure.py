@@ -21,14 +21,14 @@ LEVELS = (
     {"cli"},
     {"runs"},
     {"course", "train_gan", "train_vae", "train_lm", "train_seq2seq", "generate", "evaluate",
-     "export", "augment", "train_lenet"},
+     "export", "augment", "pack", "train_lenet"},
     {"check", "launch"},
     {"__main__"},
 )  # fmt: skip
 LEVEL_OF = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 BELOW_THE_COMMAND_LINE = {room for room, level in LEVEL_OF.items() if level < LEVEL_OF["cli"]}
 DOORS = ("train_gan", "train_vae", "train_lm", "train_seq2seq", "generate", "evaluate", "export",
-         "augment", "check", "launch", "train_lenet")  # fmt: skip
+         "augment", "pack", "check", "launch", "train_lenet")  # fmt: skip
 FLAG = re.compile(r"(^|[\s(`'\"])--[a-z]")
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 each_module = pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))

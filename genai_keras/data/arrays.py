@@ -13,12 +13,20 @@ import zipfile
 
 import numpy as np
 
+from genai_keras.data.array_checks import (
+    check_parts,
+    check_values,
+    count_classes,
+    read_header,
+    to_images,
+    to_labels,
+)  # fmt: skip
+from genai_keras.data.stored import StoredArray, StoredImages
 from genai_keras.errors import UsageError, UserError, one_line
 
+NAMES = ("x_train", "x_test", "y_train", "y_test")  # of which the labels may be missing
 MOST_BYTES = 1 << 31  # of one array; a header that claims more is damaged or malicious
 MOST_EXPANSION = 1032  # the largest factor by which a gzip or zip file can expand
-MOST_CLASSES = 10_000  # if their number is not known
-CHUNK = 1024  # number of images to convert at once
 
 
 def read_npz(path, classes=None):
@@ -29,24 +37,27 @@ def read_npz(path, classes=None):
     integers, also of any type, `(n,)` or `(n, 1)`.
 
     Args:
-        path: path of the file.
+        path: path of the file; or of a folder with the same arrays, each in a `.npy` file.
         classes: number of classes of the labels; None is as many as there are.
 
     Returns:
-        `(train, test, train_labels, test_labels)`, uint8; labels may be None, and those of more
-        than 256 classes are int64.
+        `(train, test, train_labels, test_labels)`, uint8; images in a folder stay there, as
+        `StoredImages`. Labels may be None, and those of more than 256 classes are int64.
     """
     if path is None:
-        raise UsageError("`dataset=npz` needs `data_dir`, your .npz file")
+        raise UsageError("`dataset=npz` needs `data_dir`, your .npz file or a folder of .npy files")
     try:
-        with zipfile.ZipFile(path) as archive:
-            arrays = {name: _read_member(archive, name) for name in ("x_train", "x_test")}
-            for name in ("y_train", "y_test"):
-                arrays[name] = _read_member(archive, name, needed=False)
-        parts = [_to_images(name, arrays[name]) for name in ("x_train", "x_test")]
+        if path.is_dir():
+            arrays = {name: _open_member(path, name) for name in NAMES}
+            images_in = _open_images
+        else:
+            images_in = to_images
+            with zipfile.ZipFile(path) as archive:
+                arrays = {name: _read_member(archive, name) for name in NAMES}
+        parts = [images_in(name, arrays[name]) for name in NAMES[:2]]
         if classes is None:
-            classes = _count_classes(arrays["y_train"])
-        labels = [_to_labels(name, arrays[name], classes) for name in ("y_train", "y_test")]
+            classes = count_classes(arrays["y_train"])
+        labels = [to_labels(name, arrays[name], classes) for name in ("y_train", "y_test")]
         return check_parts(*parts, *labels)
     except Exception as error:  # zip, zlib and NumPy raise errors of many types
         raise UserError(f"{path} does not contain images as expected: {one_line(error)}") from None
@@ -80,7 +91,7 @@ def read_idx(path, rank, classes=None):
                 f"{tuple(shape)}"
             )
         values = np.frombuffer(data, "uint8").reshape(shape)
-        return _to_labels("label", values, classes) if rank == 1 else values
+        return to_labels("label", values, classes) if rank == 1 else values
     except Exception as error:  # from gzip, zlib or the file system
         raise UserError(
             f"{path} is not such an idx file, or it is damaged: {one_line(error)}"
@@ -94,34 +105,34 @@ def read_cifar_file(path, classes):
         if not data.size or data.size % 3073:
             raise ValueError(f"{data.size} bytes are not a multiple of 3,073")
         records = data.reshape(-1, 3073)
-        labels = _to_labels("label", records[:, 0], classes)
+        labels = to_labels("label", records[:, 0], classes)
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is damaged: {one_line(error)}") from None
     return records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), labels
 
 
-def check_parts(train, test, train_labels, test_labels):
-    """Returns the four arrays if all images have one shape and all or none have labels.
-
-    Raises:
-        ValueError: the arrays do not fit together.
-    """
-    if train.shape[1:] != test.shape[1:]:
-        raise ValueError(
-            f"its training images are {_times(train)} and its test images {_times(test)}"
-        )
-    for images, labels in ((train, train_labels), (test, test_labels)):
-        if labels is not None and len(labels) != len(images):
-            raise ValueError(f"it has {len(labels)} labels for {len(images)} images")
-    return train, test, train_labels, test_labels
+def _open_images(name, array):
+    check_values(name, array)
+    return StoredImages(name, array)
 
 
-def _read_member(archive, name, needed=True):
+def _open_member(folder, name):
+    """Images in a `.npy` file, as a `StoredArray`; labels, as an array, or None."""
+    path = folder / f"{name}.npy"
+    if not path.exists() and name.startswith("y"):
+        return None
+    if not path.exists():
+        raise ValueError(f"it has no {path.name}")
+    array = StoredArray(path)
+    return array[:] if name.startswith("y") else array
+
+
+def _read_member(archive, name):
     """An array of an npz that is not pickled, has the claimed size and the right checksum."""
     try:
         info = archive.getinfo(f"{name}.npy")
     except KeyError:
-        if needed:
+        if name.startswith("x"):
             raise ValueError(f"it has no array {name}") from None
         return None
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -133,15 +144,7 @@ def _read_member(archive, name, needed=True):
     with archive.open(info) as member:
         data = member.read(info.file_size + 1)  # at the end, zipfile compares the checksum
     file = io.BytesIO(data)
-    version = np.lib.format.read_magic(file)
-    if version not in ((1, 0), (2, 0)):
-        raise ValueError(f"{name} has version {version} of the .npy format")
-    read_header = np.lib.format.read_array_header_1_0
-    if version == (2, 0):
-        read_header = np.lib.format.read_array_header_2_0
-    shape, in_columns, dtype = read_header(file)
-    if dtype.kind not in "buif":
-        raise ValueError(f"{name} has type {dtype}, which is not a type of real numbers")
+    shape, in_columns, dtype = read_header(name, file)
     start = file.tell()
     claimed = math.prod(shape) * dtype.itemsize
     if min(shape, default=1) < 0 or claimed != len(data) - start:
@@ -149,67 +152,3 @@ def _read_member(archive, name, needed=True):
     if not claimed:
         raise ValueError(f"{name} is empty: its shape is {shape}")
     return np.frombuffer(data, dtype, offset=start).reshape(shape, order="FC"[not in_columns])
-
-
-def _to_images(name, array):
-    """`(n, height, width, channels)` uint8, without a copy if it is already uint8."""
-    if array.ndim not in (3, 4) or array.shape[3:] not in ((), (1,), (3,)):
-        raise ValueError(
-            f"{name} has the shape {array.shape}, instead of (n, height, width) or "
-            "(n, height, width, 1 or 3)"
-        )
-    array = array.reshape(*array.shape[:3], -1)
-    if array.dtype == bool:
-        return array * np.uint8(255)
-    if array.dtype.kind in "ui" and array.max() == 1:
-        raise ValueError(
-            f"{name} has only the values 0 and 1: save black and white as bool, or as 0 and 255"
-        )
-    if array.dtype == "uint8":
-        return array
-    most, wanted = (1, "0 to 1, as floats must") if array.dtype.kind == "f" else (255, "0 to 255")
-    pixels = np.empty(array.shape, "uint8")
-    for start in range(0, len(array), CHUNK):
-        some = array[start : start + CHUNK]
-        _find_bad((some >= 0) & (some <= most), some, name, start, wanted)
-        pixels[start : start + CHUNK] = np.rint(some * 255.0) if most == 1 else some
-    return pixels
-
-
-def _to_labels(name, array, classes):
-    """`(n,)` uint8 or int64, below `classes`."""
-    if array is None:
-        return None
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim != 1:
-        raise ValueError(f"{name} has the shape {array.shape}, instead of one label per image")
-    good = (array >= 0) & (array < classes)
-    if array.dtype.kind == "f":
-        good &= array == np.rint(array)
-    _find_bad(good, array, name, 0, f"an integer from 0 to {classes - 1}")
-    return array.astype("uint8" if classes <= 256 else "int64", copy=False)
-
-
-def _count_classes(labels):
-    """The number of classes, each of which must be among the training labels."""
-    if labels is None:
-        return MOST_CLASSES
-    found = np.unique(_to_labels("y_train", labels, MOST_CLASSES))
-    if len(found) <= found[-1]:
-        missing = np.setdiff1d(np.arange(found[-1]), found)[0]
-        raise ValueError(
-            f"y_train has the label {found[-1]}, but not {missing}: number all classes from 0"
-        )
-    return len(found)
-
-
-def _find_bad(good, values, name, start, wanted):
-    if good.all():
-        return
-    place = np.unravel_index(np.argmin(good), good.shape)  # the first False
-    raise ValueError(f"{name}[{start + place[0]}] contains {values[place]}, not {wanted}")
-
-
-def _times(images):
-    return " x ".join(map(str, images.shape[1:]))

@@ -32,14 +32,16 @@ def learn_merges(text, most):
     Among equally frequent pairs, the one with the smallest tokens is merged.
 
     Args:
-        text: the text to learn from.
+        text: the text to learn from, or pieces of it that end where a word ends.
         most: largest number of merges; there are fewer if no remaining pair occurs twice.
 
     Returns:
         A list of pairs of tokens, in the order in which they were learnt. 0 to 255 are the bytes,
         256 is the first merge, and so on.
     """
-    words = Counter(cut_words(text))
+    words = Counter()
+    for piece in [text] if isinstance(text, str) else text:
+        words.update(cut_words(piece))
     words = [(list(to_bytes(word)), count) for word, count in words.items()]
     counts, places = Counter(), defaultdict(set)  # of each pair; places: the words that contain it
     for number, (tokens, count) in enumerate(words):

@@ -66,7 +66,7 @@ _TABLE = (
     ),
     _images("photos", "crops of the two photographs in scikit-learn", "CC BY 2.0", (64, 64, 3)),
     _images("folder", "your own images", "yours"),
-    _images("npz", "your own arrays, in a .npz file", "yours"),
+    _images("npz", "your own arrays, in a .npz file or a folder of .npy files", "yours"),
     Dataset("mixture", "numbers", "samples of a mixture of two Gaussians", "none needed", (1,)),
     Dataset("python-docs", "text", "the manual that Python's help() shows", "PSF"),
     Dataset("text", "text", "your own text file", "yours"),

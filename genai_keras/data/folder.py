@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
 
 from genai_keras.data.folder_listing import find_images
 from genai_keras.data.folder_summary import FolderSummary
@@ -16,9 +15,10 @@ from genai_keras.data.image_decoding import WHITE, decode, decode_image, fitted,
 from genai_keras.data.known_images import KnownImages
 from genai_keras.data.labels import divided_by_class
 from genai_keras.data.paths import Paths
+from genai_keras.data.stored import from_files
 from genai_keras.errors import UserError, one_line
 
-MEMORY = 1 << 30  # bytes of decoded images to keep in memory; larger folders are streamed
+MEMORY = 1 << 29  # bytes of decoded images to keep in memory; larger folders are streamed
 FOR_THREADS = 100_000  # pixels of an image from which on threads cost less than they gain
 DIGEST = 32  # bytes of a hash
 STRIP = 1 << 20  # pixels to copy at once
@@ -43,6 +43,9 @@ class FolderPart:
     summary: FolderSummary
     pixels: np.ndarray | None = None
 
+    def __len__(self):
+        return len(self.paths)
+
     def fetch(self, indices):
         """`(batch,)` int64 -> `(batch, height, width, channels)` uint8, a TensorFlow function."""
 
@@ -50,8 +53,7 @@ class FolderPart:
             white = self.summary.white
             return np.stack([decode_image(self.paths[i], self.shape, white) for i in indices])
 
-        pixels = tf.numpy_function(decode, [indices], tf.uint8, stateful=False)
-        return tf.ensure_shape(pixels, (None, *self.shape))
+        return from_files(decode, indices, self.shape)
 
 
 def read_folder(data_dir, size, channels=None, limit=None, labels_of=None):
@@ -106,7 +108,7 @@ def _white(summary, broken):
     """The value of white in 16 bits: that of the fewest bits that hold all values of the folder."""
     if not summary.deep:
         return WHITE
-    summary.largest = max(_each(largest_value, summary.deep, summary, broken), default=0)
+    summary.largest = max(each_image(largest_value, summary.deep, summary, broken), default=0)
     return next(2**bits - 1 for bits in DEPTHS if summary.largest < 2**bits)
 
 
@@ -121,7 +123,7 @@ def _examine_all(summary, shape, broken, known=None):
     if known:
         found, images = _hashes(examine, shape, summary, broken, known), None
     else:
-        found = _each(examine, summary.paths, summary, broken)
+        found = each_image(examine, summary.paths, summary, broken)
     for whole, scaled, pixels in found:
         smallest[scaled] = min(whole, smallest.get(scaled, whole))
         keys.append(scaled)
@@ -149,7 +151,7 @@ def _hashes(examine, shape, summary, broken, known):
     both = [look_up(path) for path in paths.texts]
     places = [place for place, found in enumerate(both) if not found]
     new, places = Paths(paths.texts[place] for place in places), iter(places)
-    for path, stamp, found in _each(of_one, new, summary, broken):
+    for path, stamp, found in each_image(of_one, new, summary, broken):
         place = next(place for place in places if paths[place] == path)  # after the broken ones
         both[place] = found
         known.keep(path, what, stamp, found.hex())
@@ -191,7 +193,7 @@ def _digest(size, strips):
     return digest.digest()
 
 
-def _each(function, paths, summary, broken):
+def each_image(function, paths, summary, broken):
     """Yields what a function returns for each image that can be read, in order.
 
     The reasons why the others cannot be read are added to `broken`, by path. Large images are worth

@@ -11,15 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
-from genai_keras.data.arrays import check_parts, read_cifar_file, read_idx, read_npz
+from genai_keras.data.array_checks import check_parts, conform
+from genai_keras.data.arrays import read_cifar_file, read_idx, read_npz
 from genai_keras.data.batches import Batches
 from genai_keras.data.datasets import DATASETS
 from genai_keras.data.downloads import download
 from genai_keras.data.folder import read_folder
 from genai_keras.data.labels import labels_of_file, labels_of_folders
+from genai_keras.data.packs import is_pack, read_pack
 from genai_keras.data.photos import read_photos
+from genai_keras.data.stored import StoredImages, StoredPart
 from genai_keras.errors import UsageError, UserError
 
 DEFAULT_SIZE = 64  # side in pixels of `folder` and `photos`
@@ -44,7 +46,8 @@ def load_images(
 
     Args:
         dataset: `mnist5k`, `mnist`, `fashion_mnist`, `cifar10`, `photos`, `folder` or `npz`.
-        data_dir: folder to search first; for `folder`, that of the images; for `npz`, the file.
+        data_dir: folder to search first; for `folder`, that of the images, or a pack; for `npz`,
+            the file, or the folder of its arrays.
         batch_size: images per batch.
         seed: seed of the training order; the division into parts does not depend on it.
         limit: largest number of images for training.
@@ -67,10 +70,12 @@ def load_images(
     names, labels_of_parts = DATASETS[dataset].class_names, [None, None]
     if dataset == "folder":
         read = functools.partial(labels_of_file, labels) if labels else labels_of_folders
-        size = image_size or DEFAULT_SIZE
-        parts, labels_of_parts, names = read_folder(
-            data_dir, size, channels, limit, read if conditional else None
-        )
+        read = read if conditional else None
+        if is_pack(data_dir):
+            found = read_pack(data_dir, image_size, channels, limit, conditional)
+        else:
+            found = read_folder(data_dir, image_size or DEFAULT_SIZE, channels, limit, read)
+        parts, labels_of_parts, names = found
     else:
         if dataset == "photos":
             train, validation = read_photos(image_size or DEFAULT_SIZE)
@@ -82,7 +87,10 @@ def load_images(
         if labels_of_parts[0] is not None:
             names = names or tuple(map(str, range(labels_of_parts[0].max() + 1)))
             labels_of_parts[0] = labels_of_parts[0][order]
-        parts = [_conform(part, image_size, channels) for part in (train[order], validation)]
+        parts = [
+            _arranged(part, places, image_size, channels)
+            for part, places in ((train, order), (validation, None))
+        ]
     if conditional and (len(names) < 2 or any(part is None for part in labels_of_parts)):
         raise (UsageError if dataset == "photos" else UserError)(
             f"`conditional` needs labels of two classes, but {dataset} has none here: use mnist5k, "
@@ -100,14 +108,14 @@ def load_images(
 
 
 def _batches(part, batch_size, seed, value_range, binarize):
-    """Batches of a uint8 array, or of a `FolderPart`, which may decode its files on demand."""
+    """Batches of a uint8 array, or of a `FolderPart` or `StoredPart`, which may read on demand."""
     pixels = part if isinstance(part, np.ndarray) else part.pixels
     if pixels is not None:
         count, *shape = pixels.shape
         pixels = tf.constant(pixels)
         fetch = lambda indices: tf.gather(pixels, indices)  # noqa: E731
     else:
-        count, shape, fetch = len(part.paths), part.shape, part.fetch
+        count, shape, fetch = len(part), part.shape, part.fetch
     summary = getattr(part, "summary", None)
     scaled = lambda indices: scale(fetch(indices), value_range)  # noqa: E731
     return Batches(scaled, count, tuple(shape), batch_size, seed, binarize, summary=summary)
@@ -131,20 +139,12 @@ def _fixed_order(count):
     return np.random.default_rng(0).permutation(count)
 
 
-def _conform(pixels, size, channels):
-    """Resizes `(n, height, width, channels)` and converts to grey or colour, if requested."""
-    n, height, width, depth = pixels.shape
-    size, channels = size or (height, width), channels or depth
-    size = (size, size) if isinstance(size, int) else size
-    if (*size, channels) == (height, width, depth):
-        return pixels
-    mode = "L" if channels == 1 else "RGB"
-    result = np.empty((n, *size, channels), "uint8")
-    for target, source in zip(result, pixels, strict=True):
-        image = Image.fromarray(source[..., 0] if depth == 1 else source).convert(mode)
-        image = image.resize(size[::-1], Image.Resampling.LANCZOS)
-        target[:] = np.asarray(image).reshape(target.shape)
-    return result
+def _arranged(images, order, size, channels):
+    """Images in an order, or all, converted by `conform`: those in a file as they are read."""
+    if isinstance(images, StoredImages):
+        convert = functools.partial(conform, size=size, channels=channels)
+        return StoredPart(images, convert(images[:1]).shape[1:], convert, order)
+    return conform(images if order is None else images[order], size, channels)
 
 
 def _read_mnist5k(data_dir):

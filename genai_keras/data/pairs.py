@@ -185,10 +185,10 @@ def _load_file(own, columns, learn, deal, limit, max_length):
         *map(len, parts),
         {**skipped, f"longer than {max_length} tokens": left_out},
         own.left_out,
-        unusual_in("".join(text for pair in pairs for text in pair)),
+        unusual_in(["".join(text for pair in pairs for text in pair)]),
         tuple(warnings_about_pairs(own, *parts)),
     )
-    fingerprint = fingerprint_of(repr(parts))
+    fingerprint = fingerprint_of([repr(parts)])
     return Pairs(*batches, *tokenizers, parts[1], fingerprint, summary)
 
 

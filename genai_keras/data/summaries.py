@@ -5,8 +5,9 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
 
+from genai_keras.data.pieces import repeats_itself
+
 SHOWN = 6  # kinds of characters in a line
-PIECES, PIECE = 20, 60  # pieces of the validation text, and characters of each
 NUMBER = re.compile(r"[-+]?\d[\d.,]*")
 # Encodings in which UTF-8 is often misread.
 MISREAD_AS = ("cp1252", "mac_roman", "cp1251", "gb18030")
@@ -114,8 +115,8 @@ def shorten(text, longest=40):
     return "".join(each if each.isprintable() else "\ufffd" for each in text)
 
 
-def unusual_in(text):
-    """Characters that are easily overlooked, with their counts.
+def unusual_in(pieces):
+    """Characters that are easily overlooked, with their counts, in a text in pieces.
 
     They are spaces other than the usual ones, invisible characters, those that Unicode does not
     define, and U+FFFD, which stands for a character lost in a conversion.
@@ -126,18 +127,20 @@ def unusual_in(text):
         is_space = each.isspace() and each not in " \n\t\u3000"  # the last is usual in Chinese
         return is_space or each == "\ufffd" or kind in ("Cf", "Cn", "Co", "Cs")
 
-    found = sorted(filter(is_unusual, set(text)))
-    if len(found) > 50:  # to count each would take long
-        counts = Counter(text)
-        return {each: counts[each] for each in found}
-    return {each: text.count(each) for each in found}
+    counts = {each: 0 for each in sorted(filter(is_unusual, set().union(*map(set, pieces))))}
+    for piece in pieces if counts else ():
+        # To count each would take long if there are many.
+        count = Counter(piece).__getitem__ if len(counts) > 50 else piece.count
+        for each in counts:
+            counts[each] += count(each)
+    return counts
 
 
 def _warnings_about_characters(own):
     controls = {each: count for each, count in own.left_out.items() if each != "\ufeff"}
     if controls:
         yield f"control characters are left out: {describe(controls)}"
-    if lost := own.raw.count("\ufffd"):
+    if lost := own.raw.count("\ufffd") if own.lost is None else own.lost:
         yield (
             f"U+FFFD occurs {_times(lost)}: it stands for characters that were lost in an earlier "
             "conversion"
@@ -180,16 +183,12 @@ def warnings_about_text(own, train, validation):
 
     Args:
         own: the `Reading` of its file.
-        train, validation: the two parts.
+        train, validation: the two parts, as `Pieces`.
     """
     yield from _warnings_about_characters(own)
-    if re.match(r"\s*<(!doctype html|html)\b", train[:1000], re.IGNORECASE):
+    if re.match(r"\s*<(!doctype html|html)\b", "".join(train[:1000]), re.IGNORECASE):
         yield "the text is a web page, and its tags are learnt, too: save it as plain text"
-    whole_lines = train.split("\n")[1:-1]
-    one_line = len(whole_lines) >= 5 and len(set(whole_lines)) == 1
-    starts = [i * len(validation) // PIECES for i in range(PIECES)]
-    is_long = len(validation) >= PIECES * PIECE
-    if one_line or (is_long and all(validation[i : i + PIECE] in train for i in starts)):
+    if repeats_itself(train, validation):
         yield (
             "the text repeats itself: what is for validation is in the training part, too, so "
             "validation says nothing about new text"

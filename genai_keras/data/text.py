@@ -3,11 +3,13 @@
 import hashlib
 from dataclasses import dataclass
 
+import numpy as np
 import tensorflow as tf
 
 from genai_keras.data.batches import Batches
 from genai_keras.data.byte_pairs import to_bytes
-from genai_keras.data.reading import normalize, read_own, warn_of_unknown
+from genai_keras.data.pieces import Pieces, read_pieces
+from genai_keras.data.reading import normalize, warn_of_unknown
 from genai_keras.data.summaries import TextSummary, unusual_in, warnings_about_text
 from genai_keras.data.tokenizers import Tokenizer, learn_tokenizer
 from genai_keras.errors import UsageError, UserError
@@ -68,13 +70,15 @@ def load_text(
     Raises:
         UserError: the file does not exist, is not text, or is too short for the context.
     """
-    own = None if dataset == "python-docs" else read_own(dataset, data_dir, "text file", encoding)
-    text = normalize(own.raw) if own else _read_python_docs()
+    if dataset == "python-docs":
+        own, text = None, Pieces.of(_read_python_docs())
+    else:
+        own, text = read_pieces(dataset, data_dir, "text file", encoding)
     text = text[:limit]
     border = len(text) * 9 // 10
     train_text, validation_text = text[:border], text[border:]
     tokenizer = learn_tokenizer(tokenizer, train_text, vocabulary_size)
-    train, validation = tokenizer.encode(train_text), tokenizer.encode(validation_text)
+    train, validation = _encode(tokenizer, train_text), _encode(tokenizer, validation_text)
     longest = min(len(train), len(validation)) - 1
     if longest < 1:
         raise UserError(
@@ -96,6 +100,16 @@ def load_text(
     )
 
 
+def _encode(tokenizer, pieces):
+    """The tokens of a text, `(length,)`, in the smallest type that has room for all."""
+    most = tokenizer.vocabulary_size - 1
+    dtype = next(each for each in ("uint8", "uint16", "int32") if most <= np.iinfo(each).max)
+    tokens = bytearray()  # it grows without a second copy
+    for piece in pieces:
+        tokens += tokenizer.encode(piece).astype(dtype).tobytes()
+    return np.frombuffer(tokens, dtype)
+
+
 def _summarize(own, text, border, tokenizer):
     """The `TextSummary` of a text; `own` is the `Reading` of a user's file, or None."""
     warnings = warnings_about_text(own, text[:border], text[border:]) if own else ()
@@ -103,7 +117,7 @@ def _summarize(own, text, border, tokenizer):
         own.path.name if own else "python-docs",
         own and own.encoding,
         len(text),
-        text.count("\n") + (not text.endswith("\n")),
+        sum(piece.count("\n") for piece in text) + ("".join(text[-1:]) != "\n"),
         tokenizer.vocabulary_size,
         border,
         own.left_out if own else {},
@@ -119,7 +133,8 @@ def _windows(tokens, context_length, stride, batch_size, seed, epoch_steps=None)
 
     def fetch(indices):
         places = tf.range(context_length + 1, dtype=tf.int64)
-        return tf.gather(tokens, stride * indices[:, None] + places)
+        windows = tf.gather(tokens, stride * indices[:, None] + places)
+        return tf.cast(windows, tf.int32)
 
     return Batches(fetch, count, (context_length + 1,), batch_size, seed, epoch_steps=epoch_steps)
 
@@ -137,9 +152,12 @@ def encode_prompt(prompt, tokenizer):
     return tokenizer.encode(prompt)
 
 
-def fingerprint_of(text):
-    """A hash, equal for two texts only if they are equal."""
-    return hashlib.sha256(to_bytes(text)).hexdigest()
+def fingerprint_of(pieces):
+    """A hash of a text in pieces, equal for two texts only if they are equal."""
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(to_bytes(piece))
+    return digest.hexdigest()
 
 
 def _read_python_docs():

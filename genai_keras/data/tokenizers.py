@@ -61,15 +61,20 @@ class CharacterTokenizer(Tokenizer):
         super().__init__([UNKNOWN, *self.characters], specials)
         self._unknown = len(self.specials)
         self._tokens = {each: self._unknown + 1 + i for i, each in enumerate(self.characters)}
+        # By the number of the character; the last place is that of all that come after it.
+        last = ord(max(self.characters, default="\0")) + 1
+        self._by_code = np.full(last + 1, self._unknown, "int32")
+        self._by_code[[*map(ord, self.characters)]] = [*self._tokens.values()]
 
     @classmethod
     def learn(cls, text, specials=()):
-        """The tokenizer that knows the characters of a text."""
-        return cls(set(text), specials)
+        """The tokenizer that knows the characters of a text, which may be in pieces."""
+        return cls(set().union(*([text] if isinstance(text, str) else map(set, text))), specials)
 
     def encode(self, text):
         """The tokens of a text, one per character, `(length,)` int32."""
-        return np.array([self._tokens.get(each, self._unknown) for each in text], "int32")
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
+        return self._by_code.take(codes, mode="clip")
 
     def decode(self, tokens):
         """The text of a list or an array of tokens, without the special ones."""
@@ -122,7 +127,7 @@ class BytePairTokenizer(Tokenizer):
         """Learns merges as `learn_merges` does, until the vocabulary is full or no pair repeats.
 
         Args:
-            text: the text to learn from.
+            text: the text to learn from, as `learn_merges` takes it.
             vocabulary_size: largest number of tokens, including special ones.
             specials: names of special tokens.
 
@@ -178,7 +183,7 @@ def learn_tokenizer(kind, text, vocabulary_size, specials=()):
 
     Args:
         kind: "char" or "bpe".
-        text: the text to learn from.
+        text: the text to learn from, or pieces of it that end where a word ends.
         vocabulary_size: largest number of tokens of "bpe"; "char" has one per character.
         specials: names of special tokens.
 

@@ -1,13 +1,11 @@
 """Trained models as TensorFlow SavedModels, which plain TensorFlow runs without this package."""
 
-import tempfile
-from pathlib import Path
-
 import tensorflow as tf
 from keras import ops
 
 from genai_keras.data.classes import CLASSES, classes_to_json
 from genai_keras.errors import UserError, one_line
+from genai_keras.files import whole_folder
 from genai_keras.models.gan import GAN
 from genai_keras.models.language_model import LanguageModel
 from genai_keras.models.noise import conditioned
@@ -58,21 +56,13 @@ def export_run(run, out):
     if run.class_names:
         texts[CLASSES] = classes_to_json(run.class_names)
     search = {name: getattr(run.config, name) for name in run.task.export_options}
-    place = out.resolve()
-    place.parent.mkdir(parents=True, exist_ok=True)
-    # A folder next to it, so that the complete export moves there in one step.
-    with tempfile.TemporaryDirectory(
-        prefix="unfinished-", dir=place.parent, ignore_cleanup_errors=True
-    ) as unfinished:
-        made = Path(unfinished) / place.name
-        made.mkdir()
+    with whole_folder(out) as made:
         try:
             signatures = export_model(run.model, made, **search)
         except tf.errors.OpError as error:  # such as a full disk
             raise UserError(f"{out} cannot be written: {one_line(error)}") from None
         for name, text in texts.items():
             (made / name).write_text(text, encoding="utf-8")
-        made.replace(place)
     return signatures
 
 

@@ -1,9 +1,12 @@
-"""What a folder of images costs: to open it, and to stream it beside training.
+"""What a folder of images costs: to open it, and to stream it beside training, also once packed.
 
     python tests/benchmarks/benchmark_folder.py [--count 20000] [--rounds 5] [--steps 40]
+    python tests/benchmarks/benchmark_folder.py --rates
 
 Everything is compared with decoding alone: a loop of Pillow over the same files. The two sides of
-each comparison run in turns, in one process.
+each comparison run in turns, in one process. `--rates` measures only how many images a second are
+read from the folder and from a pack, with their files in the system's cache, and once it has been
+asked to forget them.
 """
 
 import argparse
@@ -21,6 +24,7 @@ from genai_keras.cli.gan_options import GANConfig
 from genai_keras.cli.parsing import parse_config
 from genai_keras.data import folder
 from genai_keras.data.images import load_images, to_pixels
+from genai_keras.data.packs import pack_folder
 from genai_keras.models.gan import GAN
 from genai_keras.networks.gan import build_gan_networks
 
@@ -107,17 +111,56 @@ def measure(place, cache, size, arguments):
               f"| {after / before:.2f} |")  # fmt: skip
 
 
+def forget(folder):
+    """Asks the system to drop the files of a folder from its cache."""
+    os.sync()  # what is not yet written stays
+    for path in folder.rglob("*.*"):
+        number = os.open(path, os.O_RDONLY)
+        os.posix_fadvise(number, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(number)
+
+
+def measure_rates(name, place, size, arguments):
+    """Prints the row of a folder: images a second, cold and warm, of it and of its pack."""
+    pack = place.with_name("pack")
+    pack_folder(place, pack, size)
+    memory, folder.MEMORY = folder.MEMORY, 0
+    parts = [load_images("folder", each, BATCH, image_size=size)[0] for each in (place, pack)]
+    folder.MEMORY = memory
+    found = {False: [], True: []}
+    for turn in range(arguments.rounds):
+        for is_warm in (False, True):
+            for where, part in zip((place, pack), parts, strict=True):
+                if not is_warm:
+                    forget(where)
+                batches = part.shuffled(turn * arguments.steps).take(arguments.steps)
+                wall, _ = cost(lambda batches=batches: [None for _ in batches])
+                found[is_warm].append(1000 * BATCH * arguments.steps / wall)
+    cells = [np.median(rates[side::2]) for rates in found.values() for side in (0, 1)]
+    print(f"| {name} | {' | '.join(f'{cell:,.0f}' for cell in cells)} |", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--count", type=int, default=20_000, help="of files")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=40, help="a round")
+    parser.add_argument("--rates", action="store_true", help="of a folder and its pack only")
     arguments = parser.parse_args()
+    if arguments.rates:
+        print("| images a second | folder, cold | pack, cold | folder, warm | pack, warm |")
+        print("|---|---|---|---|---|")
     for name, (dataset, size, suffix) in KINDS.items():
-        print(f"\n| {name} | decoding alone | ours | ratio |\n|---|---|---|---|")
+        if not arguments.rates:
+            print(f"\n| {name} | decoding alone | ours | ratio |\n|---|---|---|---|")
         with tempfile.TemporaryDirectory() as place, tempfile.TemporaryDirectory() as cache:
-            write_images(Path(place), dataset, size, suffix, arguments.count)
-            measure(Path(place), cache, size, arguments)
+            images = Path(place, "images")
+            images.mkdir()
+            write_images(images, dataset, size, suffix, arguments.count)
+            if arguments.rates:
+                measure_rates(name, images, size, arguments)
+            else:
+                measure(images, cache, size, arguments)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from helpers import mutated
 
 from genai_keras.__main__ import main
 from genai_keras.cli.gan_options import GANConfig
+from genai_keras.cli.image_options import PackConfig
 from genai_keras.cli.options import GROUPS, OPTIMIZATION
 from genai_keras.cli.parsing import load_config, make_parser, parse_config
 from genai_keras.cli.text_options import LanguageModelConfig, Seq2SeqConfig
@@ -203,6 +204,7 @@ def test_help_of_the_tools_names_the_run_and_no_empty_default():
 CONFIGS = (GANConfig, VAEConfig, LanguageModelConfig, Seq2SeqConfig)
 COMMANDS = (
     *CONFIGS, AugmentConfig, CheckConfig, EvaluateConfig, ExportConfig, GenerateConfig, LeNetConfig,
+    PackConfig,
 )  # fmt: skip
 
 
@@ -251,9 +253,10 @@ def test_the_list_of_commands_fits_a_screen(capsys):
 def test_help_does_not_wait_for_tensorflow():
     """A fact instead of a timing: what costs seconds is never imported."""
     script = (
-        "import sys; from genai_keras import augment, evaluate, export, generate, train_gan as gan;"
+        "import sys; from genai_keras import augment, evaluate, export, generate, pack;"
+        "from genai_keras import train_gan as gan;"
         "from genai_keras import train_vae as vae;"
-        "commands = (augment, evaluate, export, generate, gan, vae);"
+        "commands = (augment, evaluate, export, generate, pack, gan, vae);"
         "code = any([each.main(['--help']) for each in commands]);"
         "assert not {'tensorflow', 'keras', 'numpy'} & set(sys.modules); sys.exit(code)"
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from genai_keras.data.pieces import Pieces
 from genai_keras.data.reading import Reading
 from genai_keras.data.summaries import (
     PairsSummary,
@@ -23,7 +24,8 @@ HALF = len(NUMBERS) // 2
 def about_text(text, border=None, left_out=()):
     border = len(text) * 9 // 10 if border is None else border
     own = Reading(Path("x"), text, "utf-8", Counter(left_out))
-    return list(warnings_about_text(own, text[:border], text[border:]))
+    pieces = Pieces.of(text)
+    return list(warnings_about_text(own, pieces[:border], pieces[border:]))
 
 
 def about_pairs(train, validation):

@@ -102,7 +102,7 @@ def test_a_signal_to_one_worker_stops_all_with_a_checkpoint(victim, tmp_path):
 def lost(kind, victim, tmp_path):
     """The codes and the last lines of all workers after one was lost in a run."""
     run = tmp_path / "run"
-    argv = [*argv_of("train_gan", tmp_path), *LONG, "--run-dir", str(run)]
+    argv = [*argv_of("train_gan", tmp_path), *LONG, "--batch-size", "12", "--run-dir", str(run)]
     workers = start_workers("train_gan", argv, tmp_path, count=3)
     wait_for_checkpoints(run)
     os.kill(workers[victim].pid, kind)
