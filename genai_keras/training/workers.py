@@ -154,7 +154,7 @@ def current():
 def working(team):
     """Makes a team the current one; in the end, the others learn how this worker has ended.
 
-    Of all workers but the first, only errors are printed.
+    Of all workers but the first, only what ends them is printed.
 
     Raises:
         WorkerLost: another worker is the reason for a failure here.
@@ -189,7 +189,12 @@ def working(team):
 
 @contextlib.contextmanager
 def _silence():
-    with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
+    """Prints nothing: worker 0 says it, and warns of it, too."""
+    with (
+        open(os.devnull, "w", encoding="utf-8") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+        contextlib.redirect_stderr(nowhere),
+    ):
         yield
 
 

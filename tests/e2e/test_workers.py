@@ -14,6 +14,7 @@ from genai_keras.training.checkpoints import Checkpoints
 
 pytestmark = pytest.mark.slow
 
+OURS = ("error: ", "warning: ", "stopped ", "worker ")
 LONG = ["--epochs", "1000", "--save-every", "1"]
 
 
@@ -22,8 +23,12 @@ def argv_of(command, tmp_path):
 
 
 def errors(folder, index):
-    """What a worker has written to its standard error."""
-    return (folder / f"errors-{index}").read_text()
+    """What a worker has written to its standard error.
+
+    TensorFlow was imported before, with its notes on; `launch` shows what a user sees.
+    """
+    lines = (folder / f"errors-{index}").read_text().splitlines()
+    return "".join(f"{each}\n" for each in lines if each.startswith(OURS))
 
 
 def wait_for_checkpoints(run_dir, count=2):
@@ -34,7 +39,7 @@ def wait_for_checkpoints(run_dir, count=2):
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("command", FOUR)
+@pytest.mark.parametrize("command", ["train_gan", "train_lm"])
 def test_killed_workers_resume_to_the_same_bits(command, tmp_path):
     argv = [*argv_of(command, tmp_path), "--epochs", "3"]
     straight, killed = tmp_path / "straight", tmp_path / "killed"
@@ -108,7 +113,7 @@ def lost(kind, victim, tmp_path):
     os.kill(workers[victim].pid, kind)
     others = {index: worker for index, worker in workers.items() if index != victim}
     codes = codes_of(others)
-    os.kill(workers[victim].pid, signal.SIGKILL)
+    workers[victim].kill()
     workers[victim].join()
     assert Checkpoints(run / "checkpoints").has_complete()
     return codes, [errors(tmp_path, index) for index in others]
@@ -220,4 +225,6 @@ def test_launch_starts_workers_and_passes_signals_on(tmp_path):
     assert launched.returncode == 1
     assert "worker 0 was ended by SIGKILL" in err
     assert "[1] error: worker 0 (127.0.0.1:" in err
-    assert err.rstrip().endswith(f"to continue: {resume}")
+    lines = [line for line in err.splitlines() if "warning" not in line]
+    assert [line[:10] for line in lines] == ["[1] error:", "worker 0 w", "to continu"]
+    assert lines[-1] == f"to continue: {resume}"
