@@ -1,24 +1,25 @@
 """Starts several workers on this machine that train one model together."""
 
 import contextlib
-import os
 import signal
 import sys
 from importlib import import_module
 
 from genai_keras.cli.command import command
 from genai_keras.cli.launch_options import LaunchConfig
+from genai_keras.cli.next_steps import resume_command
 from genai_keras.cli.parsing import parse_config
-from genai_keras.cli.processes import WORKERS, free_ports, started, wait
+from genai_keras.cli.processes import free_ports, started, wait
 
 
 @command(LaunchConfig)
 def main(config):
     """Starts several workers on this machine that train one model together."""
     name, *options = config.line
+    options.append("--devices=cluster")
     of_run = parse_config(import_module(f"genai_keras.{name}").main.config_class, options)
     # The default folder contains the time, but all workers need the same one.
-    line = [f"genai_keras.{name}", *options, "--run-dir", str(of_run.run_dir), "--devices=cluster"]
+    line = [f"genai_keras.{name}", *options, "--run-dir", str(of_run.run_dir)]
     addresses = [f"127.0.0.1:{port}" for port in free_ports(config.workers)]
     with contextlib.ExitStack() as opened:
         workers = [opened.enter_context(started(i, addresses, line)) for i in range(len(addresses))]
@@ -34,8 +35,7 @@ def main(config):
         if code < 0:
             print(f"worker {index} was ended by {signal.Signals(-code).name}", file=sys.stderr)
     if codes[0] < 0 and of_run.has_begun():  # otherwise it has said so itself
-        os.environ[WORKERS] = str(config.workers)
-        print(f"to continue: {of_run.resume_command()}", file=sys.stderr)
+        print(f"to continue: {resume_command(of_run, config.workers)}", file=sys.stderr)
     failures = [code for code in codes if code]
     raise SystemExit(next((code for code in failures if code > 0), 1 if failures else 0))
 

@@ -155,7 +155,7 @@ def is_divided():
 
 
 def _mean_at_once(tensors):
-    """`mean`, in one message to each other replica: to wait for dozens takes longer than to send."""
+    """`mean`, in one message to each other replica instead of dozens."""
     dense = [tf.convert_to_tensor(each) for each in tensors]
     whole = mean(tf.concat([tf.reshape(each, [-1]) for each in dense], axis=0))
     parts = tf.split(whole, [tf.size(each) for each in dense])

@@ -33,7 +33,8 @@ def command(config_class):
                 with _ended_by_signals(received):
                     config = parse_config(config_class, argv, description=body.__doc__)
                     config.announce()  # at once: importing TensorFlow takes seconds
-                    with own_settings(config.debug, config.environment, config.uses_keras):
+                    in_cluster = getattr(config, "devices", None) == "cluster"
+                    with own_settings(config.debug, in_cluster, config.uses_keras):
                         if received:  # an import may have taken the exception for one of its own
                             raise KeyboardInterrupt
                         with config.scope():

@@ -20,12 +20,12 @@ POSITIVE = ("COLUMNS", "LINES", "OMP_NUM_THREADS")  # useless unless they are su
 
 
 @contextlib.contextmanager
-def own_settings(debug=False, kept=(), keras=True):
+def own_settings(debug=False, in_cluster=False, keras=True):
     """Imports TensorFlow and Keras with our settings; in the end, the former ones are back.
 
     Args:
         debug: whether TensorFlow may print its notes, and Python the warnings that were asked for.
-        kept: names of variables that the command uses.
+        in_cluster: whether `TF_CONFIG` is of use.
         keras: whether it uses Keras at all.
 
     Raises:
@@ -39,7 +39,7 @@ def own_settings(debug=False, kept=(), keras=True):
     os.environ.update(OURS)
     os.environ.update({name: value for name, value in USUAL.items() if not former[name]})
     useless = [name for name in POSITIVE if former[name] and not _is_positive(former[name])]
-    for name in {*REMOVED, *useless} - {*kept}:
+    for name in {*REMOVED, *useless} - ({"TF_CONFIG"} if in_cluster else set()):
         os.environ.pop(name, None)
     try:
         with contextlib.ExitStack() as undone:

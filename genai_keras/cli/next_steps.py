@@ -3,6 +3,8 @@
 import os
 import shlex
 
+WORKERS = "GENAI_KERAS_WORKERS"  # the variable in which `launch` tells their number
+
 
 def say_where(config):
     """Prints the files of a run that one looks at first, and the commands to go on with."""
@@ -29,9 +31,16 @@ def say_where(config):
         print(f"  {purpose:13} {command}")
 
 
-def resume_command(config):
-    """The command that continues a run; `launch`, if that has started it."""
+def resume_command(config, workers=None):
+    """The command that continues a run.
+
+    Args:
+        config: a `TrainConfig`.
+        workers: how many `launch` has started, or None if it has started the run itself; a worker
+            finds it in its environment.
+    """
     words = [f"genai_keras.{config.command}", "--run-dir", str(config.run_dir), "--resume"]
-    if workers := os.environ.get("GENAI_KERAS_WORKERS"):
-        words = ["genai_keras.launch", "--workers", workers, "--", config.command, *words[1:]]
+    if workers := workers or os.environ.get(WORKERS):
+        launch = ["genai_keras.launch", "--workers", str(workers), "--"]
+        words = [*launch, config.command, *words[1:]]
     return shlex.join(("python", "-m", *words))

@@ -116,11 +116,6 @@ class Config:
     def check(self):
         """Raises a `UsageError` for options that cannot be used together."""
 
-    @property
-    def environment(self):
-        """Names of the variables of the environment that the command uses."""
-        return ()
-
     def announce(self):
         """Prints what the command will do, if that takes long."""
 
@@ -200,10 +195,6 @@ class TrainConfig(Config):
         if self.verbose:
             what = f"{self.command}: {self.preset}, learns {self.dataset}, {self.epochs} epoch"
             print(f"{what}{'s' if self.epochs > 1 else ''}\nfolder: {self.run_dir}", flush=True)
-
-    @property
-    def environment(self):
-        return ("TF_CONFIG",) if self.devices == "cluster" else ()
 
     def scope(self):
         from genai_keras.training.devices import on_devices

@@ -9,7 +9,8 @@ import sys
 import threading
 import time
 
-WORKERS = "GENAI_KERAS_WORKERS"  # tells `resume_command`
+from genai_keras.cli.next_steps import WORKERS
+
 END = 90  # seconds in which all end after one has failed
 
 

@@ -22,7 +22,7 @@ from genai_keras.data.labels import labels_of_file, labels_of_folders
 from genai_keras.data.packs import is_pack, read_pack
 from genai_keras.data.photos import read_photos
 from genai_keras.data.stored import StoredImages, StoredPart
-from genai_keras.errors import UsageError, UserError
+from genai_keras.errors import UsageError, UserError, warn
 
 DEFAULT_SIZE = 64  # side in pixels of `folder` and `photos`
 
@@ -72,6 +72,8 @@ def load_images(
         read = functools.partial(labels_of_file, labels) if labels else labels_of_folders
         read = read if conditional else None
         if is_pack(data_dir):
+            if labels:
+                warn(f"{labels} is not read: {data_dir} has the labels of when it was packed")
             found = read_pack(data_dir, image_size, channels, limit, conditional)
         else:
             found = read_folder(data_dir, image_size or DEFAULT_SIZE, channels, limit, read)

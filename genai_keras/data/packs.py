@@ -46,7 +46,8 @@ class PackSummary:
 
 def is_pack(folder):
     """Whether a folder, or None, is a pack."""
-    return folder is not None and (Path(folder) / FACTS).is_file()
+    names = FACTS, f"x_{PARTS[0]}.npy"  # a folder of images may have a file of the first name
+    return folder is not None and all((Path(folder) / name).is_file() for name in names)
 
 
 def pack_folder(folder, out, image_size, channels=None, limit=None, labels_of=None, by_file=False):

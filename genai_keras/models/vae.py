@@ -1,7 +1,5 @@
 """The variational autoencoder, for any two networks."""
 
-import functools
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -98,6 +96,8 @@ class VAE(TakesImages, FromNoise, OneOptimizer):
         check_vae_networks(
             encoder, decoder, self.likelihood, self.sample_shape, encoded, decoded, self.latent_dim
         )
+        # `predict` would divide the work among all devices, and so need all workers.
+        self._encoded = tf.function(encoder, reduce_retracing=True, autograph=False)
         self.reparameterize = Reparameterization(seed)
         self.validation_reparameterize = Reparameterization(seed + 1, own_part=False)
         self.means = Means(("loss", "elbo", "reconstruction", "kl"))
@@ -183,10 +183,6 @@ class VAE(TakesImages, FromNoise, OneOptimizer):
         """
         mean, log_variance = in_blocks(self._encoded, x, self.one_hot(labels, len(x)))
         return mean, np.array(self.reparameterize.clip(log_variance))
-
-    @functools.cached_property
-    def _encoded(self):  # `predict` would divide the work, and so need all workers
-        return tf.function(self.encoder, reduce_retracing=True, autograph=False)
 
     def reconstruct(self, x, labels=None):
         """Decodes E[z | x]: `(n, *sample_shape)` in [0, 1]."""

@@ -42,6 +42,15 @@ class Data:
         return {"training": self.train.count, "validation": self.validation.count}
 
     @property
+    def facts(self):
+        """What must be the same on all workers of a run, by what it is called in a message."""
+        return {
+            "number of samples": self.counts,
+            "content of the data": self.fingerprint,
+            "content of its files": self.files,
+        }
+
+    @property
     def unlabelled(self):
         """Hash of the training samples without their labels; None if there are no labels."""
         if not self.train.classes:

@@ -29,6 +29,7 @@ class Checkpoints:
 
     def __init__(self, directory, made_of=None):
         self.directory = directory
+        self.newest_hash = None  # of what `restore` has loaded
         self.made_of = made_of or {}
 
     def save(self, model, step, epoch=0):
@@ -77,6 +78,7 @@ class Checkpoints:
             if manifest:
                 self._check_config(path, manifest)
                 model.load_weights(path)
+                self.newest_hash = manifest["sha256"]
                 return manifest["step"], manifest["metrics"]
             damaged.append(f"{path.name} ({error})")
             warn(f"the checkpoint {path} is not used: {error}")

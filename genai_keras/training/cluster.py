@@ -45,6 +45,11 @@ class Cluster:
         """The port of worker 0."""
         return int(self.addresses[0].rpartition(":")[2])
 
+    @property
+    def plan(self):
+        """What all workers must have in common, to begin at all."""
+        return [*self.addresses, f"{_gpus()} GPUs each"]
+
     def name(self, index):
         """What messages call a worker."""
         return f"worker {index} ({self.addresses[index]})"
@@ -59,7 +64,7 @@ class Cluster:
             tf.train.ClusterSpec({"worker": list(self.addresses)}),
             task_type="worker",
             task_id=self.index,
-            num_accelerators={"GPU": len(tf.config.list_physical_devices("GPU"))},
+            num_accelerators={"GPU": _gpus()},
             rpc_layer="grpc",
         )
         try:
@@ -69,6 +74,10 @@ class Cluster:
                 f"TensorFlow cannot join the cluster ({one_line(error)}): start each worker in a "
                 "process of its own"
             ) from None
+
+
+def _gpus():
+    return len(tf.config.list_physical_devices("GPU"))
 
 
 def find_cluster(environment=os.environ):

@@ -89,7 +89,8 @@ class Numbers:
         return max(found)
 
     def _magnitude(self, index):
-        return float(tf.reduce_max(tf.abs(self.variables[index].value)))
+        parts = tf.distribute.get_strategy().experimental_local_results(self.variables[index].value)
+        return max(float(tf.reduce_max(tf.abs(part))) for part in parts)
 
 
 def where_it_began(model, train, first_step, last_step):

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 
-from genai_keras.errors import UserError, one_line
+from genai_keras.errors import UserError, WorkerLost, one_line
 
 START = 300  # seconds in which all workers must have started
 SETTING = "GENAI_KERAS_START"  # replaces it
@@ -30,6 +30,7 @@ class Links:
 
     Args:
         cluster: a `Cluster` of two or more workers.
+        clean_up: a function that is called if the process must be ended.
 
     Attributes:
         lost: why the run cannot go on, in a line; None as long as it can.
@@ -39,8 +40,9 @@ class Links:
         UserError: a worker is missing, or does not belong to this run.
     """
 
-    def __init__(self, cluster):
+    def __init__(self, cluster, clean_up=lambda: None):
         self.cluster = cluster
+        self.clean_up = clean_up
         self.lost = None
         self.asked_to_stop = None
         self.closed = threading.Event()
@@ -67,7 +69,7 @@ class Links:
         """Waits for the next message of a worker.
 
         Raises:
-            UserError: there will be none.
+            WorkerLost: there will be none.
         """
         while True:
             try:
@@ -75,7 +77,7 @@ class Links:
             except queue.Empty:
                 if self.lost or peer in self.done:
                     said = self.lost or f"{self.cluster.name(peer)} has ended"
-                    raise UserError(said) from None
+                    raise WorkerLost(said) from None
 
     def close(self, why=None):
         """Ends the connections; without a reason, only after all others do the same.
@@ -139,8 +141,10 @@ class Links:
     def _end_at_last(self):
         """Ends the process if it waits within TensorFlow for somebody who will never come."""
         if not self.closed.wait(GRACE):
-            with contextlib.suppress(OSError):
-                print(f"error: {self.lost}", file=sys.stderr, flush=True)
+            with contextlib.suppress(Exception):  # nothing may keep it from ending
+                self.clean_up()
+            with contextlib.suppress(Exception):
+                print(f"error: {self.lost}", file=sys.__stderr__, flush=True)
             os._exit(1)
 
 
@@ -176,6 +180,8 @@ def _await_others(cluster, end):
             server.settimeout(max(0.01, end - time.monotonic()))
             try:
                 link, _ = server.accept()
+            except ConnectionError:
+                continue
             except TimeoutError:
                 who = ", ".join(map(cluster.name, missing))
                 why = f"{who} {LATE.format(patience)}"
@@ -183,18 +189,17 @@ def _await_others(cluster, end):
                     _refuse(link, why)
                 raise UserError(why) from None
             try:
-                link.settimeout(STRANGER)
-                hello = json.loads(_first_line(link))
-                peer, addresses = hello["worker"], tuple(hello["of"])
-            except (OSError, ValueError, KeyError, TypeError):
+                hello = json.loads(_first_line(link, time.monotonic() + STRANGER))
+                peer, plan = hello["worker"], hello["of"]
+            except (OSError, ValueError, KeyError, TypeError, RecursionError):
                 link.close()
                 continue
-            if peer in missing and addresses == cluster.addresses:
+            if peer in missing and plan == cluster.plan:
                 link.settimeout(None)
                 links[peer] = link
             else:
-                why = f"worker {peer} of {len(addresses)} is there already, or has other addresses"
-                _refuse(link, f"{why}: each needs its own number, and the same list")
+                why = f"worker {peer} is there already, or has other addresses or GPUs"
+                _refuse(link, f"{why} than worker 0: {', '.join(map(str, cluster.plan))}")
     for link in links.values():
         _send_to(link, {"go": True})
     return links
@@ -207,27 +212,34 @@ def _refuse(link, why):
 
 def _call_first(cluster, end):
     """Greets worker 0 until it answers, which it does when all are there."""
-    patience = end - time.monotonic()
+    patience, problem = end - time.monotonic(), ""
     while time.monotonic() < end:
-        with contextlib.ExitStack() as opened, contextlib.suppress(OSError, json.JSONDecodeError):
-            address = cluster.host, cluster.port
-            link = opened.enter_context(socket.create_connection(address, timeout=BEAT))
-            _send_to(link, {"worker": cluster.index, "of": cluster.addresses})
-            link.settimeout(max(0.01, end + STRANGER - time.monotonic()))
-            answer = json.loads(_first_line(link))
-            if "lost" in answer:
-                raise UserError(answer["lost"])
-            link.settimeout(None)
-            opened.pop_all()
-            return {0: link}
-        time.sleep(BEAT / 4)  # it has not started, or another program is still there
-    raise UserError(f"{cluster.name(0)} {LATE.format(patience)}")
+        try:
+            return {0: _greet(cluster, end)}
+        except (OSError, json.JSONDecodeError, RecursionError) as error:
+            problem = one_line(error)  # it has not started, or another program is still there
+        time.sleep(BEAT / 4)
+    raise UserError(f"{cluster.name(0)} {LATE.format(patience)} ({problem})")
 
 
-def _first_line(link):
-    """The first line of a connection, and nothing of the next."""
+def _greet(cluster, end):
+    address = cluster.host, cluster.port
+    with contextlib.ExitStack() as opened:
+        link = opened.enter_context(socket.create_connection(address, timeout=BEAT))
+        _send_to(link, {"worker": cluster.index, "of": cluster.plan})
+        answer = json.loads(_first_line(link, end + STRANGER))
+        if "lost" in answer:
+            raise UserError(answer["lost"])
+        link.settimeout(None)
+        opened.pop_all()
+        return link
+
+
+def _first_line(link, end):
+    """The first line of a connection, and nothing of the next, until a point in time."""
     line = b""
     while not line.endswith(b"\n"):
+        link.settimeout(max(0.01, end - time.monotonic()))
         if len(line) >= MOST or not (byte := link.recv(1)):
             raise ConnectionError("it has been closed")
         line += byte

@@ -13,10 +13,12 @@ from genai_keras.files import whole_file
 from genai_keras.training import workers
 from genai_keras.training.checkpoints import Checkpoints
 from genai_keras.training.lock import is_free_of_files, locked
-from genai_keras.training.versions import versions
+from genai_keras.training.versions import PACKAGES, versions
 
 SHEET = "training-images.png"
 WIDTH = 79
+# Options that may differ between the workers of a run.
+PERSONAL = {"run_dir", "data_dir", "labels", "resume", "overwrite", "verbose", "preview", "debug"}
 UNBROKEN = {"break_long_words": False, "break_on_hyphens": False}
 
 
@@ -55,6 +57,9 @@ def prepare_run(config, task, value_range=None):
         folder.mkdir(parents=True, exist_ok=True)
         save_sheet(data.sheet, folder)
         print(f"{folder / SHEET} shows what a model would see", flush=True)
+    own = {name: value for name, value in vars(config).items() if name not in PERSONAL}
+    same = {name: versions()[name] for name in PACKAGES}
+    workers.current().compare({**own, **same, **data.facts})
     # Batches that cannot be made should fail before a network is built.
     data.train.shuffled()
     data.train.check_parts(replicas.count(), config.accumulate)

@@ -19,9 +19,6 @@ from genai_keras.training.tensorboard import EpochTensorBoard
 from genai_keras.training.terminal import Terminal
 from genai_keras.training.versions import check_data, warn_of_other_versions
 
-# Options that may differ between the workers of a run.
-PERSONAL = {"run_dir", "data_dir", "labels", "resume", "overwrite", "verbose", "preview", "debug"}
-
 
 def run_training(model, data, config, callbacks=()):
     """Trains a compiled model with `fit`, in a run folder, and saves it.
@@ -82,15 +79,7 @@ def _begin(model, data, config):
         warn_of_other_versions(folder, config.accumulate)
         check_data(folder, *facts)
         checkpoint.restore()
-    workers.current().compare(
-        {
-            **{name: value for name, value in vars(config).items() if name not in PERSONAL},
-            "number of samples": data.counts,
-            "content of the data": data.fingerprint,
-            "content of its files": data.files,
-            "last checkpoint": checkpoint.step,
-        }
-    )
+    workers.current().compare({"last checkpoint": checkpoint.checkpoints.newest_hash})
     if resumes:
         config.save(folder / "config.json")  # `epochs` may have changed
         forget_history_from(folder / "history.csv", checkpoint.step // steps_per_epoch)

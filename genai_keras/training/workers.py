@@ -21,6 +21,8 @@ from genai_keras.training.links import Links
 
 SUSPECT = 4  # seconds of silence after which a worker is blamed if TensorFlow has lost somebody
 KNOWN = 20  # seconds until it is known who that is
+# Parts of a run folder that no worker needs to go on; worker 0 may be changing the first two.
+NOT_NEEDED = ("run.pid*", "unfinished-*", "events.*", "plugins", "export", "features.npz")
 SHORT = 50  # characters of a value that a message shows
 
 _teams = []  # that of this process, if there is one
@@ -79,15 +81,16 @@ class Team(Alone):
         self.index, self.count = cluster.index, cluster.count
         self.leads = not self.index
         self.folder = None
-        self.links = Links(cluster)
+        self.links = Links(cluster, self._delete_folder)
 
     def own_folder(self, run_dir, resumes):
         if self.leads:
             return run_dir
+        self.run_dir = run_dir
         self.folder = tempfile.TemporaryDirectory(prefix="genai_keras-", ignore_cleanup_errors=True)
-        own = Path(self.folder.name) / run_dir.name
+        own = Path(self.folder.name) / "run"
         if resumes:
-            shutil.copytree(run_dir, own)
+            shutil.copytree(run_dir, own, ignore=shutil.ignore_patterns(*NOT_NEEDED))
         return own
 
     def compare(self, facts):
@@ -99,9 +102,9 @@ class Team(Alone):
         for peer in range(1, self.count):
             theirs = self.links.next(peer)["facts"]
             for name, value in facts.items():
-                if theirs[name] != value:
+                if theirs.get(name) != value:
                     raise UserError(
-                        f"{self.cluster.name(peer)} has another {name} ({theirs[name]}) than "
+                        f"{self.cluster.name(peer)} has another {name} ({theirs.get(name)}) than "
                         f"worker 0 ({value}): give all workers the same options and data"
                     )
         self.agree(None)
@@ -127,13 +130,18 @@ class Team(Alone):
             self.links.send({"stop": received})
         return self.agree(received or self.links.asked_to_stop)
 
+    def in_shared_folder(self, text):
+        """A message that names the run folder instead of this worker's own."""
+        own = str(Path(self.folder.name) / "run") if self.folder else None
+        return text.replace(own, str(self.run_dir)) if own else text
+
     def cause(self, error):
         """The line to end with if an exception is due to another worker; None if it is not."""
+        if not isinstance(error, (WorkerLost, tf.errors.OpError)):
+            return None
         end = time.monotonic() + KNOWN
         # TensorFlow knows that somebody is lost, but not who and why.
-        while isinstance(error, tf.errors.OpError) and time.monotonic() < end:
-            if self.links.lost:
-                break
+        while not self.links.lost and time.monotonic() < end:
             time.sleep(0.1)
             self.links.blame_silence(SUSPECT)
         return self.links.lost
@@ -141,6 +149,9 @@ class Team(Alone):
     def end(self, why=None):
         """Ends the connections, as in `Links.close`, and deletes this worker's own folder."""
         self.links.close(why)
+        self._delete_folder()
+
+    def _delete_folder(self):
         if self.folder:
             self.folder.cleanup()
 
@@ -162,11 +173,11 @@ def working(team):
     _teams.append(team)
     own = team.cluster.name(team.index)
     try:
-        if not team.leads:
-            print(f"this is {own}; worker 0 writes the folder and shows what happens", flush=True)
         with contextlib.nullcontext() if team.leads else _silence():
             yield
         team.end()
+        if team.links.lost:
+            raise WorkerLost(team.links.lost)
     except Interrupted as stop:
         team.end()
         if team.leads:
@@ -180,7 +191,9 @@ def working(team):
             team.end(cause)
             raise WorkerLost(cause) from None
         kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
-        said = kind + one_line(error)
+        said = kind + team.in_shared_folder(one_line(error))
+        if isinstance(error, UserError):
+            error.args = (team.in_shared_folder(str(error)),)
         team.end(said if said.startswith("worker ") else f"{own}: {said}")
         raise
     finally:

@@ -112,6 +112,17 @@ def test_other_settings_need_another_pack(images):
         refused(lambda changes=changes: load_images("folder", out, 8, **changes), out, words)
 
 
+def test_labels_that_are_not_read_are_told(images, tmp_path, capsys):
+    out = packed(images, "--image-size", "8", "--conditional")
+    load_images("folder", out, 8, conditional=True, labels=tmp_path / "other.csv")
+    assert "other.csv is not read" in capsys.readouterr().err
+
+
+def test_images_beside_a_file_of_that_name_are_no_pack(images):
+    (images / "pack.json").write_text("{}")
+    assert not packs.is_pack(images)
+
+
 def test_a_full_disk_leaves_nothing(images, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(folder_module, "MEMORY", 0)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
