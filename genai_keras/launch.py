@@ -1,4 +1,4 @@
-"""Starts several workers on this machine that train one model together."""
+"""Trains one model in several processes of this machine."""
 
 import contextlib
 import signal
@@ -14,7 +14,7 @@ from genai_keras.cli.processes import free_ports, started, wait
 
 @command(LaunchConfig)
 def main(config):
-    """Starts several workers on this machine that train one model together."""
+    """Trains one model in several processes of this machine."""
     name, *options = config.line
     options.append("--devices=cluster")
     of_run = parse_config(import_module(f"genai_keras.{name}").main.config_class, options)

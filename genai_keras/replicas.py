@@ -110,7 +110,7 @@ def apply_gradients(optimizer, gradients, weights):
         # to add. Keras has no public way to say so.
         used = [place for place, each in enumerate(gradients) if each is not None]
         gradients = list(gradients)
-        for place, each in zip(used, _mean_at_once([gradients[i] for i in used]), strict=True):
+        for place, each in zip(used, mean([gradients[i] for i in used]), strict=True):
             gradients[place] = each
         optimizer._all_reduce_sum_gradients = lambda pairs: pairs
     optimizer.apply(gradients, weights)
@@ -152,14 +152,6 @@ def own_part(draw, shape, axis=0):
 def is_divided():
     """Whether this step has only a part of the batch."""
     return count() > 1 or _part() is not None
-
-
-def _mean_at_once(tensors):
-    """`mean`, in one message to each other replica instead of dozens."""
-    dense = [tf.convert_to_tensor(each) for each in tensors]
-    whole = mean(tf.concat([tf.reshape(each, [-1]) for each in dense], axis=0))
-    parts = tf.split(whole, [tf.size(each) for each in dense])
-    return [tf.reshape(p, tf.shape(each)) for p, each in zip(parts, dense, strict=True)]
 
 
 def _cut(batch, parts):
