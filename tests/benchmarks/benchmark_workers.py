@@ -2,14 +2,15 @@
 
     python tests/benchmarks/benchmark_workers.py [--rounds 3] [--steps 40]
 
-Each case is the default `train_gan` or `train_lm` in processes of its own, in turns: without a
-strategy; with one of a single replica; as two workers of one core each; and alone on one core, with
-the whole batch and with an eighth of it. Of three epochs, the first one compiles and is left out.
-Bytes are those that the loopback device has sent (Linux only). The projection to eight workers adds
-up what was measured, so it is no measurement.
+The strategy with one replica is compared with none in turns, in one process on one core. Every
+other case is the default `train_gan` or `train_lm` in processes of its own: on two cores; as two
+workers of one core each; and on one core, with the whole batch and with an eighth of it. Of three
+epochs, the first one compiles and is left out. Bytes are those that the loopback device has sent
+(Linux only). The projection to eight workers adds up what was measured, so it is no measurement.
 """
 
 import argparse
+import contextlib
 import importlib
 import json
 import math
@@ -70,21 +71,40 @@ def work(pipe, command, batch, steps, case, index, addresses, cores):
     if command == "train_lm":
         argv = [*MODELS[command], "--batch-size", str(batch), "--steps-per-epoch", str(steps)]
     argv += ["--epochs", "3", "--verbose", "0", "--save-every", "0"]
-    if case == "workers":
-        argv += ["--devices", "cluster"]
+    main = importlib.import_module(f"genai_keras.{command}").main
     with tempfile.TemporaryDirectory() as folder:
         argv += ["--run-dir", f"{folder}/run"]
-        main = importlib.import_module(f"genai_keras.{command}").main
         if case == "strategy":
-            strategy = tf.distribute.MirroredStrategy(["CPU:0"])
-            with strategy.scope():
-                main(argv)
+            run.run_training = lambda model, data, config, callbacks: found.append((model, data))
+            none, one = contextlib.nullcontext, tf.distribute.MirroredStrategy(["CPU:0"]).scope
+            for scope in (none, one):
+                with scope():
+                    main(argv)
+            pipe.send({"ratios": in_turns(found, (none, one), steps)})
         else:
-            main(argv)
+            main([*argv, *(["--devices", "cluster"] if case == "workers" else [])])
+
+
+def in_turns(models, scopes, steps, rounds=9):
+    """The CPU time of the second model over that of the first, by round."""
+    from genai_keras.training.devices import training_batches
+
+    costs = []
+    for _ in range(rounds + 1):
+        for (model, data), scope in zip(models, scopes, strict=True):
+            with scope():
+                start = clocks()
+                model.fit(training_batches(data.train), steps_per_epoch=steps, verbose=0)
+                costs.append(since(start)[1])
+    pairs = list(zip(costs[::2], costs[1::2], strict=True))[1:]  # the first round compiles
+    return [second / first for first, second in pairs]
 
 
 def measure(command, batch, steps, case, cores):
-    """The medians of wall-clock and CPU time (ms), and bytes, of a step; and of all gradients."""
+    """The medians of wall-clock and CPU time (ms), and bytes, of a step; and of all gradients.
+
+    Of a strategy, the ratios of `in_turns`.
+    """
     context = multiprocessing.get_context("spawn")
     addresses = [f"127.0.0.1:{port}" for port in free_ports(len(cores))]
     pipes, workers = [], []
@@ -98,6 +118,8 @@ def measure(command, batch, steps, case, cores):
     results = [pipe.recv() for pipe in pipes]
     for worker in workers:
         worker.join()
+    if case == "strategy":
+        return results[0]["ratios"]
     wall, _, size = (statistics.median(each) for each in zip(*results[0]["costs"], strict=True))
     cpu = sum(statistics.median(cost[1] for cost in result["costs"]) for result in results)
     return {"wall": wall, "cpu": cpu, "bytes": size, "gradients": results[0]["gradients"]}
@@ -108,7 +130,6 @@ def report(command, rounds, steps):
     first, second = ({each} for each in sorted(both))
     cases = {
         "one process, two cores": (BATCH, "alone", [both]),
-        "the same, with a strategy of one replica": (BATCH, "strategy", [both]),
         "two workers of one core each": (BATCH, "workers", [first, second]),
         "one process, one core": (BATCH, "alone", [first]),
         "one process, one core, an eighth of the batch": (BATCH // 8, "alone", [first]),
@@ -124,10 +145,10 @@ def report(command, rounds, steps):
     }
     for name, cost in middle.items():
         print(f"  {name:46} {cost['wall']:7.1f} ms, CPU {cost['cpu']:7.1f} ms")
-    plain, strategy, workers, alone, eighth = middle.values()
-    ratios = [b["cpu"] / a["cpu"] for a, b in zip(*list(found.values())[:2], strict=True)]
-    print(f"  CPU time with a strategy over none: {strategy['cpu'] / plain['cpu']:.3f}, "
-          f"by round {', '.join(f'{each:.3f}' for each in ratios)}")  # fmt: skip
+    plain, workers, alone, eighth = middle.values()
+    ratios = measure(command, BATCH, steps, "strategy", [first])
+    print(f"  CPU time with a strategy of one replica over none: {statistics.median(ratios):.3f}, "
+          f"from {min(ratios):.3f} to {max(ratios):.3f}")  # fmt: skip
     print(f"  two workers over one process: {workers['wall'] / plain['wall']:.2f}")
     sizes = workers["bytes"], workers["gradients"]
     print(f"  sent: {sizes[0]:,.0f} bytes a step by both; gradients: {sizes[1]:,} bytes; "

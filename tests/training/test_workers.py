@@ -1,19 +1,25 @@
 """What workers agree on, and who they are; and the law of several devices in two processes."""
 
 import json
+import os
 import pickle
 import re
 import socket
+import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 import workers_law
+import yaml
 from children import CONTEXT, codes_of
 from families import FAMILIES, difference, trained
 
+from genai_keras.cli.gan_options import GANConfig
+from genai_keras.cli.parsing import parse_config
 from genai_keras.cli.processes import free_ports
 from genai_keras.errors import Interrupted, UserError, WorkerLost
 from genai_keras.training import links
@@ -302,3 +308,52 @@ def test_two_processes_compute_what_one_computes(tmp_path):
         assert of_others.keys() == history.keys()
         for name in history:
             np.testing.assert_allclose(of_others[name], history[name], rtol=2e-4, atol=2e-4)
+
+
+SCALE = (Path(__file__).parents[2] / "docs" / "scale.md").read_text(encoding="utf-8")
+
+
+def block_of(language):
+    (found,) = re.findall(rf"```{language}\n(.*?)```", SCALE, re.DOTALL)
+    return found
+
+
+def test_the_manifest_names_the_workers_that_it_starts():
+    service, job = yaml.safe_load_all(block_of("yaml"))
+    name, spec = job["metadata"]["name"], job["spec"]
+    pod = spec["template"]["spec"]
+    (container,) = pod["containers"]
+    index, config = container["env"]
+    assert spec["completions"] == spec["parallelism"]
+    assert pod["subdomain"] == service["metadata"]["name"]
+    assert service["spec"]["selector"] == {"job-name": name}
+    for number in range(spec["completions"]):
+        said = config["value"].replace(f"$({index['name']})", str(number))
+        found = find_cluster({config["name"]: said})
+        assert found.index == number
+        assert found.count == spec["completions"]
+        host, _, _ = found.addresses[number].partition(":")
+        assert host == f"{name}-{number}.{pod['subdomain']}"
+    python, module, door, *options = container["command"]
+    assert (python, module, door) == ("python", "-m", "genai_keras.train_gan")
+    assert parse_config(GANConfig, options).devices == "cluster"
+
+
+def test_a_shell_can_run_the_batch_file(tmp_path):
+    (tmp_path / "srun").write_text('#!/bin/sh\necho "$@"\n')
+    (tmp_path / "srun").chmod(0o755)
+
+    def words():
+        environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        run = subprocess.run(
+            ["bash"], input=block_of("sh"), cwd=tmp_path, env=environment, text=True,
+            capture_output=True, check=True,
+        )  # fmt: skip
+        return run.stdout.split()
+
+    first = words()
+    assert first[:3] == [".venv/bin/python", "-m", "genai_keras.train_gan"]
+    assert parse_config(GANConfig, first[3:]).devices == "cluster"
+    (tmp_path / "runs" / "gan").mkdir(parents=True)
+    (tmp_path / "runs" / "gan" / "config.json").touch()
+    assert words() == [*first, "--resume"]
