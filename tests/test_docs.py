@@ -11,6 +11,7 @@ from mkdocs.config import load_config
 
 from genai_keras.cli.gan_options import GANConfig
 from genai_keras.cli.image_options import PackConfig
+from genai_keras.cli.launch_options import LaunchConfig
 from genai_keras.cli.parsing import make_parser
 from genai_keras.cli.text_options import LanguageModelConfig, Seq2SeqConfig
 from genai_keras.cli.tool_options import (
@@ -26,7 +27,7 @@ from genai_keras.cli.vae_options import VAEConfig
 TRAINING = (GANConfig, VAEConfig, LanguageModelConfig, Seq2SeqConfig)
 TOOLS = (
     EvaluateConfig, GenerateConfig, ExportConfig, AugmentConfig, PackConfig, CheckConfig,
-    LeNetConfig,
+    LaunchConfig, LeNetConfig,
 )  # fmt: skip
 COMMANDS = {cls.command: cls for cls in TRAINING + TOOLS}
 # The page of each family, and the small run in `helpers.RUNS` that its Python is tried with.
