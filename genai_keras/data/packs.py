@@ -46,8 +46,10 @@ class PackSummary:
 
 def is_pack(folder):
     """Whether a folder, or None, is a pack."""
-    names = FACTS, f"x_{PARTS[0]}.npy"  # a folder of images may have a file of the first name
-    return folder is not None and all((Path(folder) / name).is_file() for name in names)
+    if folder is None or not (Path(folder) / FACTS).is_file():
+        return False
+    # A folder of images may have a file of that name, too.
+    return any((Path(folder) / f"x_{part}.npy").exists() for part in PARTS)
 
 
 def pack_folder(folder, out, image_size, channels=None, limit=None, labels_of=None, by_file=False):
