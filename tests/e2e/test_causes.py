@@ -51,7 +51,8 @@ BUILDING = {
 # What all go through, to the first image.
 STARTING = [
     "training.prepare.prepare_run", "training.run.run_training", "training.run.device",
-    "training.run.locked", "training.run_folder.write_start", "training.run.EpochTensorBoard.set_model",
+    "training.run.locked", "training.run_folder.write_start",
+    "training.run.EpochTensorBoard.set_model",
     "training.checkpoints.Checkpoints.save", "training.checkpoints.write_text",
     "training.divergence.Numbers.__init__", "callbacks.epochs.EachEpoch.on_train_begin",
     "training.terminal.Terminal.on_train_begin", "training.terminal.Terminal.__enter__",

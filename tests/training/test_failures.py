@@ -187,7 +187,7 @@ def test_too_little_memory_is_told_with_the_size_and_what_makes_it_smaller(
 
 def test_too_little_memory_for_data_is_told_so_by_a_command(tmp_path, capsys, monkeypatch):
     """They are loaded on the way through `training/prepare.py`, which is no training step."""
-    monkeypatch.setattr(images, "_conform", lambda *_: huge_array())
+    monkeypatch.setattr(images, "_arranged", lambda *_: huge_array())
     assert train_gan.main(["--run-dir", str(tmp_path / "run")]) == 1
     said = capsys.readouterr().err
     assert said.startswith("error: the data do not fit into memory (an array of shape (1000000, 1")
