@@ -80,9 +80,9 @@ def test_another_number_of_devices_goes_on_with_a_warning(tmp_path, monkeypatch,
 @pytest.mark.parametrize(
     ("devices", "code", "says"),
     [
-        ("0", 2, "is not a number of devices, all or cpu"),
-        ("-1", 2, "is not a number of devices, all or cpu"),
-        ("two", 2, "is not a number of devices, all or cpu"),
+        ("0", 2, "is not a number of devices, all, cpu or cluster"),
+        ("-1", 2, "is not a number of devices, all, cpu or cluster"),
+        ("two", 2, "is not a number of devices, all, cpu or cluster"),
         ("3", 1, "a batch of 16 samples cannot be divided among 3 devices: use a multiple, such as "
                  "--batch-size 15"),
         ("5", 1, "TensorFlow already computes on other devices"),
