@@ -29,7 +29,7 @@ def on_devices(devices):
     gpus = [] if devices == "cpu" else tf.config.list_physical_devices("GPU")
     wanted = {"cpu": 1, **dict.fromkeys(("all", "cluster"), len(gpus) or 1)}.get(devices, devices)
     if not str(wanted).isdecimal() or not int(wanted):
-        raise UserError(f"`devices={devices}` is not a number of devices, all or cpu")
+        raise UserError(f"`devices={devices}` is not a number of devices, all, cpu or cluster")
     wanted = int(wanted)
     if gpus and wanted > len(gpus):
         found = "1 GPU" if len(gpus) == 1 else f"{len(gpus)} GPUs"
