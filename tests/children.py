@@ -5,16 +5,16 @@ Starting Python with Keras costs five seconds, a fork of it next to nothing.
 
 import gc
 import importlib
-import json
 import multiprocessing
 import os
+import pickle
 import pkgutil
 import signal
 import sys
 import time
 
 import genai_keras
-from genai_keras.cli.processes import free_ports
+from genai_keras.cli.processes import free_ports, tf_config
 
 CONTEXT = multiprocessing.get_context("forkserver")
 # All that a command imports, in the end.
@@ -70,12 +70,7 @@ class AsWorker:
 
     def __call__(self):
         os.dup2(os.open(self.errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
-        os.environ["TF_CONFIG"] = json.dumps(
-            {
-                "cluster": {"worker": self.addresses},
-                "task": {"type": "worker", "index": self.index},
-            }
-        )
+        os.environ |= tf_config(self.addresses, self.index)
         if self.accident:
             self.accident()
 
@@ -102,6 +97,18 @@ def start_workers(command, argv, folder, count=2, own=None, accidents=None):
         for index in range(count)
         if own.get(index, ()) is not None
     }
+
+
+def train_all(index, addresses, path):
+    """Trains all families of `families.py` as a worker, and saves what became of them."""
+    os.environ |= tf_config(addresses, index)
+    from genai_keras.training.devices import on_devices
+
+    with on_devices("cluster"):
+        from families import FAMILIES, trained  # they compute, so the cluster comes first
+
+        found = {family: trained(*FAMILIES[family], None) for family in FAMILIES}
+    path.write_bytes(pickle.dumps(found))
 
 
 def codes_of(workers, seconds=120):

@@ -105,18 +105,33 @@ FAMILIES = {
 }
 
 
-def trained(family, devices, steps=4):
-    """The weights after some steps, and the history; without `devices`, on those of a cluster."""
-    make, data = FAMILIES[family]
-    with on_devices(str(devices)) if devices else contextlib.nullcontext():
+def trained(make, data, devices="1", accumulate=1, precision="float32"):
+    """Trains a model for four steps.
+
+    Args:
+        make: a function that returns a compiled model.
+        data: its `Batches`.
+        devices: as `on_devices` takes them; None for those of the current strategy.
+        accumulate: number of parts of a batch.
+        precision: the number format of the networks.
+
+    Returns:
+        The weights, the random states, and the history.
+    """
+    with on_devices(devices) if devices else contextlib.nullcontext():
         keras.utils.set_random_seed(7)
+        keras.config.set_dtype_policy(precision)
         model = make()
+        keras.config.set_dtype_policy("float32")
+        model.accumulate = accumulate
         fitted = model.fit(
             training_batches(data),
-            steps_per_epoch=steps // 2,
+            steps_per_epoch=2,
             epochs=2,
             **validation_batches(data),
             shuffle=False,
             verbose=0,
         )
-        return [v.numpy() for v in model.variables if "float" in v.dtype], fitted.history
+        states = [v.numpy() for v in model.variables if v.path.endswith("seed_generator_state")]
+        weights = [v.numpy() for v in model.variables if "float" in v.dtype]
+        return weights, states, fitted.history

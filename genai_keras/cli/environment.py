@@ -13,7 +13,7 @@ OURS = {"KERAS_BACKEND": "tensorflow"}
 # Unless the user has chosen. TensorFlow itself leaves oneDNN off on some processors, such as those
 # without AVX-512; docs/benchmarks.md has what was measured.
 USUAL = {"TF_ENABLE_ONEDNN_OPTS": "1"} if platform.machine() in ("x86_64", "AMD64") else {}
-OVERWRITTEN = ("TF_CPP_MIN_LOG_LEVEL",)  # by `quiet`
+OVERWRITTEN = ("TF_CPP_MIN_LOG_LEVEL",)
 # They would shorten every run, choose another Keras, or end the process over an unknown value.
 REMOVED = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH", "TF_USE_LEGACY_KERAS", "TF_CONFIG")
 POSITIVE = ("COLUMNS", "LINES", "OMP_NUM_THREADS")  # useless unless they are such numbers
@@ -48,6 +48,8 @@ def own_settings(debug=False, in_cluster=False, keras=True):
                 _show_usual_warnings()
             with postponed():
                 if not debug:
+                    # If a worker is lost, TensorFlow prints pages of errors, and we a line.
+                    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3" if in_cluster else "2"
                     import genai_keras.cli.quiet  # noqa: F401
                 config = import_keras().config
             _set_keras(config, undone)

@@ -4,9 +4,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from genai_keras.cli.options import Config, option
-from genai_keras.errors import UsageError
-
-TRAINING = ("train_gan", "train_vae", "train_lm", "train_seq2seq")
 
 
 @dataclass
@@ -28,7 +25,3 @@ show how several machines work together; docs/scale.md tells how to use these.
         None, "after --, a command that trains, and its options", positional=True
     )
     workers: int = option(2, "number of processes", at_least=1, at_most=64)
-
-    def check(self):
-        if self.line[0] not in TRAINING:
-            raise UsageError(f"{self.line[0]} does not train: use one of {', '.join(TRAINING)}")

@@ -21,13 +21,23 @@ def free_ports(count):
         return [each.getsockname()[1] for each in found]
 
 
+def tf_config(addresses, index):
+    """The variable `TF_CONFIG` of a worker, as a dictionary.
+
+    Args:
+        addresses: `host:port` of all workers.
+        index: number of the worker.
+    """
+    config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+    return {"TF_CONFIG": json.dumps(config)}
+
+
 @contextlib.contextmanager
 def started(index, addresses, line):
     """A process whose output is printed with its number; killed in the end, if it still runs."""
-    cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
     process = subprocess.Popen(
         [sys.executable, "-m", *line],
-        env={**os.environ, WORKERS: str(len(addresses)), "TF_CONFIG": json.dumps(cluster)},
+        env={**os.environ, WORKERS: str(len(addresses)), **tf_config(addresses, index)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,  # Ctrl-C comes from here, and not twice

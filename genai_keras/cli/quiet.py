@@ -30,9 +30,7 @@ def _silent_stderr():
         os.close(kept)
 
 
-# If a worker is lost, TensorFlow prints pages of errors, and we a line.
-has_workers = any(name in os.environ for name in ("TF_CONFIG", "SLURM_PROCID"))
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3" if has_workers else "2"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # `own_settings` sets it, too
 logging.getLogger("matplotlib").setLevel("ERROR")  # settings it does not know, and its fonts
 import_matplotlib()
 try:

@@ -27,7 +27,8 @@ def on_devices(devices):
             yield
         return
     gpus = [] if devices == "cpu" else tf.config.list_physical_devices("GPU")
-    wanted = {"cpu": 1, **dict.fromkeys(("all", "cluster"), len(gpus) or 1)}.get(devices, devices)
+    every = len(gpus) or 1
+    wanted = {"cpu": 1, "all": every, "cluster": every}.get(devices, devices)
     if not str(wanted).isdecimal() or not int(wanted):
         raise UserError(f"`devices={devices}` is not a number of devices, all, cpu or cluster")
     wanted = int(wanted)

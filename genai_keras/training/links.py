@@ -59,11 +59,11 @@ class Links:
             receiver.start()
         threading.Thread(target=self._watch, daemon=True).start()
 
-    def send(self, message, peers=None):
-        """Sends a dictionary to some workers, or to all of them; a lost one is ignored."""
-        for peer in self.sockets if peers is None else peers:
+    def send(self, message):
+        """Sends a dictionary to all workers that this one is connected to."""
+        for link in self.sockets.values():
             with self.sending, contextlib.suppress(OSError):  # `_receive` notices that it has ended
-                _send_to(self.sockets[peer], message)
+                _send_to(link, message)
 
     def next(self, peer):
         """Waits for the next message of a worker.

@@ -58,7 +58,8 @@ def prepare_run(config, task, value_range=None):
         save_sheet(data.sheet, folder)
         print(f"{folder / SHEET} shows what a model would see", flush=True)
     own = {name: value for name, value in vars(config).items() if name not in PERSONAL}
-    same = {name: versions()[name] for name in PACKAGES}
+    now = versions()
+    same = {name: now[name] for name in PACKAGES}
     workers.current().compare({**own, **same, **data.facts})
     # Batches that cannot be made should fail before a network is built.
     data.train.shuffled()

@@ -12,7 +12,6 @@ epochs, the first one compiles and is left out. Bytes are those that the loopbac
 import argparse
 import contextlib
 import importlib
-import json
 import math
 import multiprocessing
 import os
@@ -22,7 +21,7 @@ from pathlib import Path
 
 from timing import clocks, since
 
-from genai_keras.cli.processes import free_ports
+from genai_keras.cli.processes import free_ports, tf_config
 
 BATCH = 64
 MODELS = {
@@ -40,9 +39,7 @@ def work(pipe, command, batch, steps, case, index, addresses, cores):
     """Runs a command, and sends what its steps cost."""
     os.sched_setaffinity(0, cores)
     os.environ["TF_NUM_INTRAOP_THREADS"] = str(len(cores))
-    os.environ["TF_CONFIG"] = json.dumps(
-        {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-    )
+    os.environ |= tf_config(addresses, index)
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
     import genai_keras.cli.quiet  # noqa: F401, I001  first: it keeps TensorFlow's notes back
     import keras

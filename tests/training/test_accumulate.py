@@ -1,5 +1,6 @@
 """The law of accumulated gradients: N parts of a batch compute what the batch does, to rounding."""
 
+import functools
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from families import (
     language_model,
     seq2seq,
     sgd,
+    trained,
     vae,
 )
 from helpers import (
@@ -36,7 +38,6 @@ from genai_keras import replicas
 from genai_keras.errors import UserError
 from genai_keras.models.gan import GAN
 from genai_keras.networks.dense import build_dense_discriminator, build_dense_generator
-from genai_keras.training.devices import on_devices, training_batches, validation_batches
 
 
 def gan(classes=0, normalize=False, clipnorm=None, **compile_arguments):
@@ -65,38 +66,13 @@ NOT_EXACT = {
 }
 
 
-def trained(family, accumulate, devices="1", precision="float32"):
-    """The weights and random states after four steps, and the history."""
-    make, data = {**FAMILIES, **NOT_EXACT}[family]
-    with on_devices(devices):
-        keras.utils.set_random_seed(7)
-        keras.config.set_dtype_policy(precision)
-        model = make()
-        keras.config.set_dtype_policy("float32")
-        model.accumulate = accumulate
-        fitted = model.fit(
-            training_batches(data),
-            steps_per_epoch=2,
-            epochs=2,
-            **validation_batches(data),
-            shuffle=False,
-            verbose=0,
-        )
-        states = [v.numpy() for v in model.variables if v.path.endswith("seed_generator_state")]
-        weights = [v.numpy() for v in model.variables if "float" in v.dtype]
-        return weights, states, fitted.history
+def in_parts(family, accumulate, **options):
+    return trained(*{**FAMILIES, **NOT_EXACT}[family], accumulate=accumulate, **options)
 
 
-@pytest.fixture(scope="module")
-def whole():
-    found = {}
-
-    def train(family):
-        if family not in found:
-            found[family] = trained(family, 1)
-        return found[family]
-
-    return train
+@functools.cache
+def whole(family):
+    return in_parts(family, 1)
 
 
 def assert_equal_runs(one, other, tolerance=1.0):
@@ -113,24 +89,24 @@ def assert_equal_runs(one, other, tolerance=1.0):
 
 @pytest.mark.parametrize("parts", [2, 4])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_parts_compute_what_the_batch_computes(whole, family, parts):
-    assert_equal_runs(whole(family), trained(family, parts))
+def test_parts_compute_what_the_batch_computes(family, parts):
+    assert_equal_runs(whole(family), in_parts(family, parts))
 
 
 @pytest.mark.parametrize("family", ["gan", "vae", "encoder-decoder"])
-def test_each_device_cuts_its_part_again(whole, family):
-    assert_equal_runs(whole(family), trained(family, 2, devices="2"))
+def test_each_device_cuts_its_part_again(family):
+    assert_equal_runs(whole(family), in_parts(family, 2, devices="2"))
 
 
 def test_parts_compute_what_the_batch_computes_in_bfloat16():
-    one, other = (trained("language model", n, precision="mixed_bfloat16") for n in (1, 4))
-    assert difference(one[0], trained("language model", 1)[0]) > 1e-4  # it is another precision
+    one, other = (in_parts("language model", n, precision="mixed_bfloat16") for n in (1, 4))
+    assert difference(one[0], in_parts("language model", 1)[0]) > 1e-4  # it is another precision
     assert_equal_runs(one, other, tolerance=1000)
 
 
 @pytest.mark.parametrize("family", NOT_EXACT)
 def test_what_cannot_be_the_same_differs(family):
-    assert difference(trained(family, 1)[0], trained(family, 4)[0]) > 1e-4
+    assert difference(in_parts(family, 1)[0], in_parts(family, 4)[0]) > 1e-4
 
 
 def same_for_all(draw, shape, axis=0):
@@ -174,11 +150,11 @@ WRONG = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_what_would_break_the_law(monkeypatch, whole, wrong):
+def test_what_would_break_the_law(monkeypatch, wrong):
     family, name, function = WRONG[wrong]
     weights = whole(family)[0]
     monkeypatch.setattr(replicas, name, function)
-    assert difference(weights, trained(family, 2)[0]) > 2e-5
+    assert difference(weights, in_parts(family, 2)[0]) > 2e-5
 
 
 @pytest.mark.parametrize(("parts", "at_once"), [(1, []), (2, [1])])

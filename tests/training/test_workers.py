@@ -13,9 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import workers_law
 import yaml
-from children import CONTEXT, codes_of
+from children import CONTEXT, codes_of, train_all
 from families import FAMILIES, difference, trained
 
 from genai_keras.cli.gan_options import GANConfig
@@ -290,18 +289,16 @@ def test_slurm_tells_the_workers(monkeypatch, rank, node, local, own):
 def test_two_processes_compute_what_one_computes(tmp_path):
     addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
     workers = {
-        index: CONTEXT.Process(
-            target=workers_law.train_all, args=(index, addresses, tmp_path / str(index))
-        )
+        index: CONTEXT.Process(target=train_all, args=(index, addresses, tmp_path / str(index)))
         for index in range(2)
     }
     for worker in workers.values():
         worker.start()
-    ours = {family: trained(family, 1) for family in FAMILIES}
+    ours = {family: trained(*FAMILIES[family]) for family in FAMILIES}
     assert codes_of(workers, 400) == [0, 0]
     first, second = (pickle.loads((tmp_path / str(index)).read_bytes()) for index in range(2))
-    for family, (weights, history) in ours.items():
-        (others, of_others), (more, of_more) = first[family], second[family]
+    for family, (weights, _, history) in ours.items():
+        (others, _, of_others), (more, _, of_more) = first[family], second[family]
         assert difference(weights, others) < 1e-4, family
         assert difference(others, more) == 0, family  # both workers have the same bits
         assert of_others == of_more
