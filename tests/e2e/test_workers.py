@@ -1,15 +1,18 @@
 """`--devices cluster`: real processes that are killed, stopped, missing, or have something else."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
 from children import KillInSave, codes_of, finish, start_workers
 from helpers import FOUR, assert_same_bits, history, write_data
 
+from genai_keras.training import links, run
 from genai_keras.training.checkpoints import Checkpoints
 
 pytestmark = pytest.mark.slow
@@ -204,6 +207,47 @@ class Impatient:
 def launch(tmp_path, *argv):
     line = [sys.executable, "-m", "genai_keras.launch", "--workers", "2", "--", *argv]
     return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+class Stuck:
+    """A worker that waits, outside TensorFlow, for something that never comes."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __call__(self):
+        tempfile.tempdir = str(self.folder)
+        links.GRACE = 1
+        run.run_training = lambda *arguments, **keywords: time.sleep(1_000)
+
+
+def test_a_worker_that_is_stuck_ends_when_another_is_lost(tmp_path):
+    own = tmp_path / "own"
+    own.mkdir()
+    argv = [*argv_of("train_gan", tmp_path), "--run-dir", str(tmp_path / "run"), *LONG]
+    workers = start_workers("train_gan", argv, tmp_path, accidents={1: Stuck(own)})
+    end = time.monotonic() + 120
+    while not list(own.glob("genai_keras-*")):
+        assert time.monotonic() < end, "worker 1 has not begun"
+        time.sleep(0.05)
+    workers[0].kill()
+    assert codes_of(workers) == [-9, 1]
+    assert "worker 0 (127.0.0.1:" in errors(tmp_path, 1)
+    assert "has ended without a word" in errors(tmp_path, 1)
+    assert list(own.iterdir()) == []
+
+
+def test_another_checkpoint_is_named(tmp_path):
+    run_dir, copy = tmp_path / "run", tmp_path / "copy"
+    argv = [*argv_of("train_gan", tmp_path), "--epochs", "2", "--run-dir", str(run_dir)]
+    assert codes_of(start_workers("train_gan", argv, tmp_path)) == [0, 0]
+    shutil.copytree(run_dir, copy)
+    for path in sorted((copy / "checkpoints").glob("step_*"))[-2:]:
+        path.unlink()
+    argv = ["--run-dir", str(run_dir), "--resume", "--epochs", "3"]
+    own = {1: ["--run-dir", str(copy)]}
+    assert codes_of(start_workers("train_gan", argv, tmp_path, own=own)) == [1, 1]
+    assert "has another last checkpoint" in errors(tmp_path, 0)
 
 
 def first_child(process):

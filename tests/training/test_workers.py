@@ -1,5 +1,6 @@
 """What workers agree on, and who they are; and the law of several devices in two processes."""
 
+import contextlib
 import json
 import os
 import pickle
@@ -117,6 +118,24 @@ def test_a_failure_of_one_worker_is_told_by_all(together, failure, kind, wanted)
         assert re.fullmatch(wanted, said[index])
 
 
+def test_a_failure_names_the_folder_that_all_share(together, tmp_path):
+    shared = tmp_path / "runs" / "mine"
+
+    def work(team):
+        with pytest.raises(UserError) as found, working(team):
+            own = team.own_folder(shared, False)
+            if team.index:
+                raise UserError(f"there is no space left to write to {own}")
+            team.links.next(1)
+        return str(found.value), own
+
+    (said, first), (other_said, second) = together(work)
+    assert first == shared != second
+    assert said.endswith(f": there is no space left to write to {shared}")
+    assert other_said == f"there is no space left to write to {shared}"
+    assert not second.parent.exists()
+
+
 def test_all_end_together(together):
     ended = []
 
@@ -193,6 +212,28 @@ def test_strangers_are_ignored():
         stranger.join()
         assert pool.submit(connect_all, second).result() == [[0]]
         assert leading.result() == [[1]]
+
+
+def test_a_stranger_that_says_little_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(links, "STRANGER", 0.5)
+    first, second = clusters()
+
+    def say_little(link):
+        with contextlib.suppress(OSError):  # it is sent away
+            for _ in range(20):
+                link.sendall(b"x")
+                time.sleep(0.25)
+
+    with ThreadPoolExecutor(3) as pool:
+        leading = pool.submit(connect_all, first, patience=3)
+        while True:
+            with contextlib.suppress(OSError):
+                stranger = socket.create_connection((first.host, first.port))
+                break
+        with stranger:
+            pool.submit(say_little, stranger)
+            assert connect_all(second, patience=3) == [[0]]
+            assert leading.result() == [[1]]
 
 
 def test_a_missing_worker_is_named():
