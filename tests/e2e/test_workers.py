@@ -218,7 +218,11 @@ class Stuck:
     def __call__(self):
         tempfile.tempdir = str(self.folder)
         links.GRACE = 1
-        run.run_training = lambda *arguments, **keywords: time.sleep(1_000)
+        run.run_training = self.wait
+
+    def wait(self, *arguments, **keywords):
+        (self.folder / "stuck").touch()
+        time.sleep(1_000)
 
 
 def test_a_worker_that_is_stuck_ends_when_another_is_lost(tmp_path):
@@ -227,14 +231,15 @@ def test_a_worker_that_is_stuck_ends_when_another_is_lost(tmp_path):
     argv = [*argv_of("train_gan", tmp_path), "--run-dir", str(tmp_path / "run"), *LONG]
     workers = start_workers("train_gan", argv, tmp_path, accidents={1: Stuck(own)})
     end = time.monotonic() + 120
-    while not list(own.glob("genai_keras-*")):
+    while not (own / "stuck").exists():
         assert time.monotonic() < end, "worker 1 has not begun"
         time.sleep(0.05)
+    assert list(own.glob("genai_keras-*"))
     workers[0].kill()
     assert codes_of(workers) == [-9, 1]
     assert "worker 0 (127.0.0.1:" in errors(tmp_path, 1)
     assert "has ended without a word" in errors(tmp_path, 1)
-    assert list(own.iterdir()) == []
+    assert [path.name for path in own.iterdir()] == ["stuck"]
 
 
 def test_another_checkpoint_is_named(tmp_path):

@@ -118,6 +118,19 @@ def test_a_failure_of_one_worker_is_told_by_all(together, failure, kind, wanted)
         assert re.fullmatch(wanted, said[index])
 
 
+def test_a_loss_is_known_everywhere_even_if_worker_0_is_busy(together):
+    def work(team):
+        if team.index == 2:
+            team.links.close("worker 2 is gone")
+        elif team.index == 1:
+            return raised(lambda team: team.links.next(0))(team)
+        else:
+            time.sleep(2)
+        return None
+
+    assert together(work, 3)[1] == "worker 2 is gone"
+
+
 def test_a_failure_names_the_folder_that_all_share(together, tmp_path):
     shared = tmp_path / "runs" / "mine"
 
