@@ -6,6 +6,7 @@ __version__ = "0.1.0"
 
 # Imported when first used, because TensorFlow takes seconds, and `--help` should not.
 _PUBLIC = {
+    "Flow": "genai_keras.models.flow",
     "GAN": "genai_keras.models.gan",
     "VAE": "genai_keras.models.vae",
     "LanguageModel": "genai_keras.models.language_model",

@@ -7,8 +7,8 @@ from genai_keras import __version__
 from genai_keras.cli.command import ends_with_its_reader
 
 COMMANDS = (
-    "train_gan", "train_vae", "train_lm", "train_seq2seq", "generate", "evaluate", "export",
-    "augment", "pack", "check", "launch",
+    "train_gan", "train_vae", "train_flow", "train_lm", "train_seq2seq", "generate", "evaluate",
+    "export", "augment", "pack", "check", "launch",
 )  # fmt: skip
 
 

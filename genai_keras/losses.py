@@ -1,4 +1,4 @@
-"""Small, pure loss functions, named as in their papers. They take logits and return nats."""
+"""Small, pure loss functions, named as in their papers. Those that take logits return nats."""
 
 import math
 
@@ -44,6 +44,16 @@ def non_saturating_generator_loss(fake_logits):
     Reference: Goodfellow et al. 2014, section 3, https://arxiv.org/abs/1406.2661
     """
     return ops.mean(ops.softplus(-fake_logits))
+
+
+def squared_error(target, prediction):
+    """The squared error of each sample, in the mean over its numbers: `(batch,)`.
+
+    Args:
+        target: `(batch, ...)`.
+        prediction: the same shape.
+    """
+    return ops.mean(ops.square(target - prediction), axis=tuple(range(1, len(target.shape))))
 
 
 def gaussian_kl(mean, log_variance):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import keras
 
+from genai_keras.cli.flow_options import FlowConfig
 from genai_keras.cli.gan_options import GANConfig
 from genai_keras.cli.options import TrainConfig
 from genai_keras.cli.parsing import load_config
@@ -16,6 +17,7 @@ from genai_keras.cli.vae_options import VAEConfig
 from genai_keras.data.classes import CLASSES, read_classes
 from genai_keras.data.tokenizers import load_tokenizer
 from genai_keras.errors import UserError, one_line
+from genai_keras.models.flow import Flow
 from genai_keras.models.gan import GAN
 from genai_keras.models.language_model import LanguageModel
 from genai_keras.models.seq2seq import Seq2Seq
@@ -27,6 +29,7 @@ from genai_keras.training.versions import check_data
 TRAINED = {
     GANConfig: GAN,
     VAEConfig: VAE,
+    FlowConfig: Flow,
     LanguageModelConfig: LanguageModel,
     Seq2SeqConfig: Seq2Seq,
 }

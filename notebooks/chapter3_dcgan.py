@@ -361,7 +361,7 @@ for method in ("linear", "spherical"):
 # more walks of the spherical kind:
 
 # %%
-show_images(np.concatenate(list(gan.walks(5, steps=12, seed=3))), columns=12)
+show_images(np.concatenate(list(gan.walks(5, points=12, seed=3))), columns=12)
 
 # %% [markdown]
 # Three noise vectors span a piece of the sphere, and two angles give a position on it. (The strips

@@ -20,14 +20,14 @@ LEVELS = (
     {"tasks"},
     {"cli"},
     {"runs"},
-    {"course", "train_gan", "train_vae", "train_lm", "train_seq2seq", "generate", "evaluate",
+    {"course", "train_gan", "train_vae", "train_flow", "train_lm", "train_seq2seq", "generate", "evaluate",
      "export", "augment", "pack", "train_lenet"},
     {"check", "launch"},
     {"__main__"},
 )  # fmt: skip
 LEVEL_OF = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 BELOW_THE_COMMAND_LINE = {room for room, level in LEVEL_OF.items() if level < LEVEL_OF["cli"]}
-DOORS = ("train_gan", "train_vae", "train_lm", "train_seq2seq", "generate", "evaluate", "export",
+DOORS = ("train_gan", "train_vae", "train_flow", "train_lm", "train_seq2seq", "generate", "evaluate", "export",
          "augment", "pack", "check", "launch", "train_lenet")  # fmt: skip
 FLAG = re.compile(r"(^|[\s(`'\"])--[a-z]")
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

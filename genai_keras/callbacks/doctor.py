@@ -18,6 +18,10 @@ GAN_ADVICE = {
     "noise": "a smaller `learning_rate`, or, with dense layers, `network` dcgan",
     "unlike": "a smaller `learning_rate`, or `label_smoothing` 0.1",
 }
+FLOW_ADVICE = {
+    "noise": "more `epochs`, or a smaller `learning_rate`",
+    "unlike": "more `epochs`, more `steps`, or larger `widths`",
+}
 VAE_ADVICE = {
     "noise": "a smaller `learning_rate`, or larger `widths`",
     "unlike": "larger `widths`, a smaller `latent_dim`, or a larger `beta`",
@@ -92,14 +96,24 @@ class TrainingDoctor(keras.callbacks.Callback):
 
 def gan_doctor(run_dir, validation, verbose=1):
     """The doctor of a GAN, which compares samples with those of `validation`."""
-    real = validation.first(COMPARED)
-    # Distances of fewer numbers vary too much.
-    count = len(real) if validation.element_shape == (1,) else LOOKED_AT
     findings = [
         (symptoms.saturated_discriminator, "chapter2_gan"),
         (symptoms.falling_diversity, "chapter2_gan"),
-        *_image_findings(real, "chapter2_gan", GAN_ADVICE),
     ]
+    return _doctor_of_samples(run_dir, validation, findings, "chapter2_gan", GAN_ADVICE, verbose)
+
+
+def flow_doctor(run_dir, validation, verbose=1):
+    """The doctor of a flow, which compares samples with those of `validation`."""
+    notebook = "chapter8_flow"
+    findings = [(symptoms.rising_validation("loss"), notebook)]
+    return _doctor_of_samples(run_dir, validation, findings, notebook, FLOW_ADVICE, verbose)
+
+
+def _doctor_of_samples(run_dir, validation, findings, notebook, advice, verbose):
+    real = validation.first(COMPARED)
+    # Distances of fewer numbers vary too much.
+    count = len(real) if validation.element_shape == (1,) else LOOKED_AT
 
     def measure(model):
         if len(real) < ENOUGH:
@@ -108,6 +122,7 @@ def gan_doctor(run_dir, validation, verbose=1):
         figures = {"diversity": diversity(samples, real[:count])}
         return {**figures, **_image_figures(samples, real, model.value_range)}
 
+    findings = [*findings, *_image_findings(real, notebook, advice)]
     return TrainingDoctor(run_dir, findings, measure, verbose=verbose)
 
 

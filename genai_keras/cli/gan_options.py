@@ -5,8 +5,6 @@ from typing import ClassVar
 
 from genai_keras.cli.image_options import IMAGE_DATASETS, ImageConfig
 from genai_keras.cli.options import NETWORK, OPTIMIZATION, option
-from genai_keras.data.datasets import DATASETS
-from genai_keras.errors import UsageError
 
 DENSE = {"network": "dense", "instance_noise": 0.0}
 
@@ -16,6 +14,7 @@ class GANConfig(ImageConfig):
     """The options of `train_gan`. The defaults are the preset `dcgan`."""
 
     command: ClassVar[str] = "train_gan"
+    for_numbers: ClassVar[str] = "dense-1d"
     examples: ClassVar[str] = """\
 examples:
   python -m genai_keras.train_gan
@@ -94,21 +93,6 @@ The default learns 4,500 handwritten digits in two minutes on two CPU cores.
     instance_noise: float = option(
         0.4, "noise on the discriminator's inputs", OPTIMIZATION, at_least=0
     )
-
-    def check(self):
-        super().check()
-        if DATASETS[self.dataset].kind == "images":
-            return
-        self.check_unused("conditional", "data_dir", "image_size", "channels")
-        if self.network == "dcgan":
-            raise UsageError(
-                f"a dcgan generates images, but {self.dataset} has none: use `preset=dense-1d`"
-            )
-
-    def task(self):
-        from genai_keras.tasks.densities import Densities
-
-        return super().task() if DATASETS[self.dataset].kind == "images" else Densities(self)
 
     def networks(self):
         """The arguments of `build_gan_networks` that are options."""

@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import ClassVar
 
 from genai_keras.cli.options import DATA, Config, TrainConfig, option
-from genai_keras.data.datasets import names_of
+from genai_keras.data.datasets import DATASETS, names_of
+from genai_keras.errors import UsageError
 
 IMAGE_DATASETS = names_of("images")
 
 
 @dataclass
 class ImageConfig(TrainConfig):
-    """The options of a command that learns from images."""
+    """The options of a command that learns from images, or numbers if its data sets have any."""
 
     dataset: str = option("mnist5k", "data to learn from", choices=IMAGE_DATASETS)
     image_size: int | None = option(
@@ -29,12 +30,30 @@ class ImageConfig(TrainConfig):
     )
 
     binarizes: ClassVar[bool] = False  # whether each pixel is sampled as black or white
+    for_numbers: ClassVar[str | None] = None  # the preset that learns numbers
+
+    @property
+    def learns_numbers(self):
+        """Whether a sample is a number, not an image."""
+        return DATASETS[self.dataset].kind == "numbers"
 
     def check(self):
         if self.dataset != "folder" or not self.conditional:
             self.check_unused("labels", on="a run without `dataset=folder` and `conditional`")
+        if not self.learns_numbers:
+            return
+        self.check_unused("conditional", "data_dir", "image_size", "channels")
+        if self.network != "dense":
+            raise UsageError(
+                f"a {self.network} generates images, but {self.dataset} has none: use "
+                f"`preset={self.for_numbers}`"
+            )
 
     def task(self):
+        if self.learns_numbers:
+            from genai_keras.tasks.densities import Densities
+
+            return Densities(self)
         from genai_keras.tasks.images import Images
 
         return Images(self)

@@ -33,7 +33,7 @@ FREE_TO_CHANGE = {
     "epochs", "max_minutes", "save_every", "data_dir", "labels", "encoding", "columns", "run_dir",
     "resume", "overwrite", "dry_run", "verbose", "preview", "debug", "histograms", "evaluate",
     "evaluation_samples", "prompt", "sample_length", "temperature", "top_k", "top_p", "beam_width",
-    "length_penalty", "devices", "accumulate", "profile",
+    "length_penalty", "devices", "accumulate", "profile", "steps", "solver", "guidance",
 }  # fmt: skip
 
 

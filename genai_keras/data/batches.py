@@ -31,6 +31,7 @@ class Batches:
             Training samples anew at each step. `in_order` depends only on the index of the sample,
             so that every run is evaluated on the same data. A likelihood of binary pixels in nats
             is defined only for such samples (Salakhutdinov and Murray 2008).
+        value_range: what `binarize` turns 0 and 1 into, and in what range samples are before it.
         labels: labels of the samples in order, `(count,)` int, or None.
         classes: number of classes; each batch is then `(samples, labels)` with one-hot labels.
         class_names: names of the classes in the order of their labels, if there are labels.
@@ -50,6 +51,7 @@ class Batches:
     class_names: tuple[str, ...] = ()
     epoch_steps: int | None = None
     summary: object = None
+    value_range: tuple[float, float] = (0, 1)
 
     @property
     def steps_per_epoch(self):
@@ -166,7 +168,9 @@ class Batches:
                 return tuple(tf.ensure_shape(part, (None, *shape)) for part, shape in parts)
             samples = tf.ensure_shape(samples, (None, *self.element_shape))
             if self.binarize:
-                samples = tf.cast(binarize(number, indices, samples), tf.float32)
+                low, high = self.value_range
+                unit = (samples - low) / (high - low)
+                samples = low + (high - low) * tf.cast(binarize(number, indices, unit), tf.float32)
             if self.classes:
                 return samples, tf.one_hot(tf.gather(self.labels, indices), self.classes)
             return samples

@@ -120,7 +120,16 @@ def _batches(part, batch_size, seed, value_range, binarize):
         count, shape, fetch = len(part), part.shape, part.fetch
     summary = getattr(part, "summary", None)
     scaled = lambda indices: scale(fetch(indices), value_range)  # noqa: E731
-    return Batches(scaled, count, tuple(shape), batch_size, seed, binarize, summary=summary)
+    return Batches(
+        scaled,
+        count,
+        tuple(shape),
+        batch_size,
+        seed,
+        binarize,
+        summary=summary,
+        value_range=value_range,
+    )
 
 
 def scale(pixels, value_range=(-1, 1)):

@@ -5,6 +5,7 @@ import tensorflow as tf
 from keras import ops
 
 from genai_keras import losses, replicas
+from genai_keras.models.averaging import average_towards
 from genai_keras.models.base import FromFile, check_no_loss
 from genai_keras.models.inputs import TakesImages
 from genai_keras.models.metrics import Means
@@ -150,7 +151,9 @@ class GAN(TakesImages, FromFile, FromNoise, keras.Model):
         of_generator, of_discriminator = self.accumulated(data, weights)
         replicas.apply_gradients(self.discriminator_optimizer, of_discriminator, weights[1])
         replicas.apply_gradients(self.generator_optimizer, of_generator, weights[0])
-        self._average()
+        average_towards(
+            self.averaged_generator, self.generator, self.ema_decay, self.generator_optimizer
+        )
         return self.get_metrics_result()
 
     def gradients(self, data):
@@ -205,13 +208,6 @@ class GAN(TakesImages, FromFile, FromNoise, keras.Model):
             losses.non_saturating_generator_loss(fake_logits),
             losses.discriminator_loss(real_logits, fake_logits, self.label_smoothing),
         )
-
-    def _average(self):
-        step = ops.cast(self.generator_optimizer.iterations, "float32")
-        decay = ops.minimum(self.ema_decay, (1.0 + step) / (10.0 + step))
-        pairs = zip(self.averaged_generator.variables, self.generator.variables, strict=True)
-        for average, value in pairs:  # also the statistics of batch normalization
-            average.assign(value + decay * (average - value))
 
     def _record(self, generator_loss, discriminator_loss, real_logits, fake_logits):
         values = {

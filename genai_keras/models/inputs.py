@@ -167,8 +167,8 @@ def _check_range(model, images, scale):
         return
     values = values if scale is None else scale(values).numpy()
     (low, high), least, most = model.value_range, values.min(), values.max()
-    likelihood = getattr(model, "likelihood", None)
-    ends_in = None if likelihood else last_activation(model.generator)
+    likelihood, generator = getattr(model, "likelihood", None), getattr(model, "generator", None)
+    ends_in = generator and last_activation(generator)
     # A GAN whose samples are not images may learn any numbers.
     if len(model.sample_shape) != 3 and ends_in != "tanh":
         return
@@ -189,10 +189,10 @@ def _check_range(model, images, scale):
             'likelihood="logistic" with a decoder that returns 2 outputs for each channel'
         )
     # Images in [0, 1] have black in nearly every batch; a batch of bright images does not.
-    if ends_in == "tanh" and 0 <= least < 0.05 < most:
+    if low < 0 and (ends_in == "tanh" or not generator) and 0 <= least < 0.05 < most:
         warnings.warn(
-            f"the generator makes images in [-1, 1], but these are in [{least:g}, {most:g}]: if 0 "
-            "is black, scale them first, such as `images * 2 - 1`",
+            f"the {type(model).__name__} makes images in {_range(model)}, but these are in "
+            f"[{least:g}, {most:g}]: if 0 is black, scale them first, such as `images * 2 - 1`",
             stacklevel=4,
         )
 

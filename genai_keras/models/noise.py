@@ -13,65 +13,74 @@ class FromNoise:
     """Sampling from a model that decodes noise: list it before `keras.Model`.
 
     The model has `latent_dim`, and `classes`, which is 0 without labels. It implements
-    `_decode(inputs)` for the result of `conditioned`.
+    `_decode(inputs, **how)` for the result of `conditioned`, where `how` has other arguments by the
+    names in `sampling`.
     """
 
-    def generate(self, n, seed=0, labels=None):
+    sampling = ()
+
+    def generate(self, n, seed=0, labels=None, **how):
         """Generates samples from noise; equal seeds give equal samples, for any n.
 
         Args:
             n: number of samples; fewer samples are the first of more.
             seed: an integer.
             labels: `(n,)` int, for a conditional model; None takes the classes in turn.
+            **how: what the model takes besides, such as the `steps` of a flow.
 
         Returns:
-            A NumPy array `(n, *sample_shape)`; images are in [-1, 1] (GAN) or [0, 1] (VAE).
+            A NumPy array `(n, *sample_shape)`; images are in [-1, 1] (GAN, flow) or [0, 1] (VAE).
         """
-        return np.concatenate(list(self.stream(n, seed, labels)))
+        return np.concatenate(list(self.stream(n, seed, labels, **how)))
 
-    def stream(self, n, seed=0, labels=None):
+    def stream(self, n, seed=0, labels=None, **how):
         """Yields the result of `generate` in parts, so it may be larger than memory."""
         if labels is None and self.classes:
             labels = np.arange(n) % self.classes
         for number, start in enumerate(range(0, n, BLOCK)):
             part = slice(start, min(start + BLOCK, n))
             noise = noise_block(seed, number, self.latent_dim)[: part.stop - start]
-            yield self.decode(noise, None if labels is None else labels[part])
+            yield self.decode(noise, None if labels is None else labels[part], **how)
 
-    def decode(self, noise, labels=None):
+    def decode(self, noise, labels=None, **how):
         """Decodes noise or codes.
 
         Args:
             noise: `(n, latent_dim)`.
             labels: `(n,)` int if the model is conditional, otherwise None.
+            **how: as in `generate`.
 
         Returns:
             A NumPy array `(n, *sample_shape)`.
         """
-        return in_blocks(self._compiled, noise, self.one_hot(labels, len(noise)))
+        # As tensors, because another number would need another graph.
+        how = {name: tf.constant(v) if isinstance(v, int) else v for name, v in how.items()}
+        decode = functools.partial(self._compiled, **how)
+        return in_blocks(decode, noise, self.one_hot(labels, len(noise)))
 
     @functools.cached_property
     def _compiled(self):
         """`_decode` as one graph. `predict_on_batch` would run it once for each replica."""
         return tf.function(self._decode, reduce_retracing=True, autograph=False)
 
-    def walks(self, n, steps=10, seed=0, labels=None):
-        """Yields decoded walks from one noise vector to the next, `(steps, *sample_shape)`.
+    def walks(self, n, points=10, seed=0, labels=None, **how):
+        """Yields decoded walks from one noise vector to the next, `(points, *sample_shape)`.
 
         Args:
             n: number of walks.
-            steps: points of each walk, including both ends; see `interpolation`.
+            points: points of each walk, including both ends; see `interpolation`.
             seed: seed of the noise.
             labels: `(n,)` int, one per walk, for a conditional model; None takes the classes in
                 turn.
+            **how: as in `generate`.
         """
         if labels is None and self.classes:
             labels = np.arange(n) % self.classes
         key = tf.constant([seed, 0], "int64")
         ends = np.array(tf.random.stateless_normal((n, 2, self.latent_dim), key))
         for walk, (first, last) in enumerate(ends):
-            label = None if labels is None else np.repeat(labels[walk], steps)
-            yield self.decode(interpolation(first, last, steps), label)
+            label = None if labels is None else np.repeat(labels[walk], points)
+            yield self.decode(interpolation(first, last, points), label, **how)
 
     def one_hot(self, labels, n):
         """Labels as the networks take them, `(n, classes)` float32; None if they take none.

@@ -145,6 +145,29 @@ def check_vae_networks(encoder, decoder, likelihood, sample_shape, encoded, deco
         )
 
 
+def check_flow_network(network):
+    """The shape of a sample, and the number of classes, of the network of a flow.
+
+    Raises:
+        ValueError: the network does not turn samples and times into velocities.
+    """
+    shapes = [tuple(each.shape) for each in inputs_of(network)]
+    ranks = [len(shape) for shape in shapes[1:]]
+    if ranks not in ([1], [1, 2]):
+        raise ValueError(
+            "the network of a flow is functional and takes [x, t], or [x, t, label]: "
+            "`keras.Input(sample_shape)`, `keras.Input(())` and `keras.Input((classes,))`. This "
+            f"one takes {' and '.join(map(str, shapes)) or 'unknown inputs'}"
+        )
+    outputs = [tuple(each.shape) for each in network.outputs]
+    if outputs != shapes[:1] or None in shapes[0][1:]:
+        raise ValueError(
+            f"the velocity must have the shape of x, which must be known: x is {shapes[0]}, and "
+            f"the network returns {' and '.join(map(str, outputs))}"
+        )
+    return shapes[0][1:], shapes[2][1] if len(shapes) > 2 else 0
+
+
 def _fits(shape, other):
     """Whether two shapes agree in all known sizes."""
     pairs = zip(shape, other, strict=False)

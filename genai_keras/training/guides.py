@@ -59,6 +59,29 @@ GUIDES = {
         "When training has ended, the page **Projector** shows the codes of validation images, if "
         "you choose the run that ends in `validation`. Images that look alike should lie together.",
     ),
+    "Flow": _card(
+        "How to read this flow",
+        "Look at the **images** first. The loss cannot reach 0: where lines from noise to data "
+        "cross, several velocities are right, and the network learns their mean. So small "
+        "differences of the loss mean much.",
+        [
+            (
+                "`loss`",
+                "falls fast, then very slowly; validation, with averaged weights, lies below",
+                "validation rises while training falls: overfitting",
+            ),
+            (
+                "`diversity`",
+                "near 1, that of real samples",
+                "far below 1: many samples are alike",
+            ),
+            ("`wasserstein` (of numbers)", "falls towards 0", "stays where it began"),
+        ],
+        "Under **images**, `from noise to samples` shows samples on their way. Their shape should "
+        "be decided in the first half, and details in the second. `few steps and many` shows the "
+        "same noise: the more the rows are alike, the straighter the paths. Under **more curves**, "
+        "`roughness` is 2 for white noise, and should fall to that of real images.",
+    ),
     "LanguageModel": _card(
         "How to read this language model",
         "`loss` is in nats per token. Lower is better.",

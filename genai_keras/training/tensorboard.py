@@ -22,7 +22,7 @@ NO_SETTINGS = {
     "run_dir", "data_dir", "labels", "columns", "encoding", "resume", "overwrite", "dry_run",
     "max_minutes", "save_every", "verbose", "debug", "histograms", "preview", "evaluate",
     "evaluation_samples", "prompt", "sample_length", "temperature", "top_k", "top_p", "beam_width",
-    "length_penalty", "devices", "profile",
+    "length_penalty", "devices", "profile", "steps", "solver", "guidance",
 }  # fmt: skip
 # TensorBoard sorts the columns of HPARAMS by name and opens with the first five. It takes the list
 # of columns from any one of the runs. So every run has the same, with the options of all commands.
@@ -34,8 +34,9 @@ NUMBERS = {
     "accumulate", "batch_size", "beta", "beta_1", "beta_2", "channels", "clip", "context_length",
     "dense_units", "discriminator_kernel", "discriminator_learning_rate", "dropout", "ema",
     "epochs", "free_bits", "generator_kernel", "hidden_units", "image_size", "importance_samples",
-    "instance_noise", "kernel_size", "label_smoothing", "latent_dim", "learning_rate", "limit",
-    "max_length", "num_heads", "num_layers", "steps_per_epoch", "vocabulary_size", "warmup_epochs",
+    "instance_noise", "kernel_size", "label_dropout", "label_smoothing", "latent_dim",
+    "learning_rate", "limit", "max_length", "num_heads", "num_layers", "steps_per_epoch",
+    "time_width", "vocabulary_size", "warmup_epochs",
     "warmup_steps", "weight_decay", "width",
 }  # fmt: skip
 # A seed is a name: TensorBoard would show seed 0 as 0.0000, and two large ones as the same number.
