@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from genai_keras.cli.image_options import IMAGE_DATASETS, ImageConfig
-from genai_keras.cli.options import DATA, NETWORK, OPTIMIZATION, SAMPLES, option
+from genai_keras.cli.options import DATA, FLOW, NETWORK, OPTIMIZATION, SOLVERS, option
 
 
 @dataclass
@@ -63,13 +63,13 @@ The default learns 4,500 handwritten digits in three minutes on two CPU cores.
     label_dropout: float = option(
         0.1, "fraction of labels that are hidden in training", OPTIMIZATION, at_least=0, at_most=1
     )
-    steps: int = option(10, "steps from noise to a sample", SAMPLES, at_least=1)
+    steps: int = option(10, "steps from noise to a sample", FLOW, at_least=1)
     solver: str = option(
-        "heun", "how a step is computed; heun takes two velocities, euler one", SAMPLES,
-        choices=("heun", "euler"),
+        "heun", "how a step is computed; heun takes two velocities, euler one", FLOW,
+        choices=SOLVERS,
     )  # fmt: skip
     guidance: float = option(
-        1.0, "weight of the label in samples; 1 is the model itself", SAMPLES, at_least=0
+        1.0, "weight of the label in samples; 1 is the model itself", FLOW, at_least=0
     )
 
     @property

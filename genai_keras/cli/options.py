@@ -22,10 +22,13 @@ DATA = "data"
 NETWORK = "network"
 OPTIMIZATION = "optimization"
 IMAGES = "images"
+FLOW = "samples of a flow"
 TEXT = "text and pixels"
 SAMPLES = "samples"
 SHOWING = "saving and showing"
-GROUPS = ("arguments", COMMON, DATA, NETWORK, OPTIMIZATION, IMAGES, TEXT, SAMPLES, SHOWING)
+GROUPS = ("arguments", COMMON, DATA, NETWORK, OPTIMIZATION, IMAGES, FLOW, TEXT, SAMPLES, SHOWING)
+
+SOLVERS = ("heun", "euler")  # of a flow
 
 # What a resumed run may change: none of these alters what a training step computes. (The data may
 # move, or be saved in another form; a checksum of their content shows that they are the same.)

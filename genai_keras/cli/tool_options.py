@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from genai_keras.cli.options import IMAGES, TEXT, Config, option
+from genai_keras.cli.options import FLOW, IMAGES, SOLVERS, TEXT, Config, option
 from genai_keras.errors import UsageError
 
 CHAPTERS = tuple(f"chapter{number}" for number in range(1, 8))  # the notebooks with exercises
@@ -98,6 +98,15 @@ examples:
     interpolate: bool = option(False, "show walks from one image to another, one per row", IMAGES)
     complete: bool = option(False, "complete upper halves of validation digits (pixels)", IMAGES)
     data_dir: Path | None = option(None, f"{DATA_DIR} (for --complete)", IMAGES)
+    steps: int | None = option(
+        None, "steps from noise to an image (flow; default: that of the run)", FLOW, at_least=1
+    )
+    solver: str | None = option(
+        None, "how a step is computed (flow; default: that of the run)", FLOW, choices=SOLVERS
+    )
+    guidance: float | None = option(
+        None, "weight of the label (conditional flow; default: that of the run)", FLOW, at_least=0
+    )
     prompt: str | None = option(None, "text to continue (text) or to translate (pairs)", TEXT)
     length: int | None = option(
         None, "number of tokens to add (default: --sample-length of the run)", TEXT, at_least=1
@@ -120,8 +129,8 @@ examples:
     def check_only(self, names, on):
         """Raises a `UsageError` if an option of samples is set that is not among the names."""
         of_samples = {
-            "count", "label", "interpolate", "complete", "data_dir", "prompt", "length",
-            "temperature", "top_k", "top_p",
+            "count", "label", "interpolate", "complete", "data_dir", "steps", "solver", "guidance",
+            "prompt", "length", "temperature", "top_k", "top_p",
         }  # fmt: skip
         self.check_unused(*sorted(of_samples - set(names)), on=on)
 

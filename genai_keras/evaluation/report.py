@@ -15,8 +15,8 @@ class Row:
         real_data: the real-data baseline, which is the score of real data, or None.
         meaning: explanation, with the unit and whether higher or lower is better.
         count: number of samples, if the meaning does not contain it.
-        ladder: for likelihoods: the data set, the side of the images, and " | label" or "". Only
-            figures with equal ladders are comparable.
+        ladder: for likelihoods: the data set, the side of the images, " | label" or "", and the
+            number of values of a pixel. Only figures with equal ladders are comparable.
         rung: for likelihoods: the kind of figure.
         remark: what this value means beside the other figures, if that is not obvious.
     """
@@ -59,7 +59,7 @@ def comparison(reports):
 
 
 def ladders(reports):
-    """Likelihoods of the same binary images, lowest first; one text per kind of image.
+    """Likelihoods of the same images, lowest first; one text per kind of image.
 
     Args:
         reports: lists of rows by the names of the models.
@@ -70,8 +70,11 @@ def ladders(reports):
             if row.ladder:
                 line = f"{shown(row.figure.value)}  {name}: {row.rung}"
                 rungs.setdefault((row.count, *row.ladder), []).append((row.figure.value, line))
-    for (count, dataset, side, given), found in rungs.items():
-        images = f"{count} binary {side}x{side} images of {dataset}"
+    for (count, dataset, side, given, values), found in rungs.items():
+        kind = "binary " if values == 2 else ""
+        images = f"{count} {kind}{side}x{side} images of {dataset}"
+        if values != 2:
+            images += f", of {values} values per pixel"
         lines = [f"log p(x{given}) of the same {images}, in nats:"]
         yield "\n".join([*lines, *(f"  {line}" for _, line in sorted(found))])
 

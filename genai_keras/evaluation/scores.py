@@ -6,7 +6,11 @@ import numpy as np
 
 from genai_keras.data.toy import GaussianMixture
 from genai_keras.evaluation.bootstrap import bootstrap, bootstrap_mean
-from genai_keras.evaluation.likelihood import importance_weighted_bound, log_importance_weights
+from genai_keras.evaluation.likelihood import (
+    dequantized_log_likelihood,
+    importance_weighted_bound,
+    log_importance_weights,
+)
 from genai_keras.evaluation.report import Row
 from genai_keras.evaluation.translation import bootstrap_chrf, evaluate_translations
 from genai_keras.models.metrics import ACTIVE
@@ -46,6 +50,43 @@ def score_bounds(vae, x, labels=None, draws=100, seed=0, ladder=None):
     figure = bootstrap(lambda drawn: np.sum(drawn.var(axis=0) > ACTIVE), means, seed=seed)
     rows.append(Row("active_units", figure, None, f"latents in use, out of {vae.latent_dim}"))
     return rows
+
+
+def score_flow(flow, x, labels=None, seed=0, ladder=None):
+    """A bound on the log-likelihood of images under a flow: a list of `Row`.
+
+    Args:
+        flow: a `Flow` with `levels`.
+        x: `(n, height, width, channels)`, as in training.
+        labels: `(n,)` if the flow is conditional.
+        seed: seed of the noise that gives the images a density, and of the resampling.
+        ladder: as in `Row`.
+    """
+    found = dequantized_log_likelihood(flow, x, labels, seed)
+    given = "" if labels is None else ", given the label"
+    meaning = f"lower bound on log p(x){given}, dequantized; {PER_IMAGE}"
+    bits = bootstrap_mean(-found / np.prod(x.shape[1:]) / math.log(2), seed=seed)
+    return [
+        Row(
+            "dequantized_bound",
+            bootstrap_mean(found, seed=seed),
+            None,
+            meaning,
+            len(found),
+            ladder,
+            "lower bound, dequantized",
+        ),
+        Row("bits_per_pixel", bits, None, "lower is better"),
+    ]
+
+
+def score_densities(model, numbers, mixture=None, seed=0):
+    """The log-density of numbers `(n, 1)` under a model, and the true one; a list of `Row`."""
+    mixture = mixture or GaussianMixture()
+    truth = float(np.log(mixture.density(np.float64(numbers))).mean())
+    figure = bootstrap_mean(model.log_likelihood(numbers), seed=seed)
+    meaning = "log p(x), in nats; beside it, that of the true density"
+    return [Row("log_likelihood", figure, truth, meaning)]
 
 
 def score_pixels(model, sequences, seed=0, ladder=None):

@@ -7,6 +7,8 @@ import tensorflow as tf
 from keras import ops
 
 from genai_keras import losses, replicas
+from genai_keras.layers.normalization import LayerNormalization  # noqa: F401, for saved networks
+from genai_keras.layers.velocity import GaussianVelocity  # noqa: F401
 from genai_keras.models.averaging import average_towards
 from genai_keras.models.base import OneOptimizer
 from genai_keras.models.inputs import TakesImages

@@ -2,7 +2,7 @@
 
 from genai_keras.callbacks.density import DensityPlot
 from genai_keras.data.toy import GaussianMixture, load_mixture
-from genai_keras.evaluation.scores import score_numbers
+from genai_keras.evaluation.scores import score_densities, score_numbers
 from genai_keras.plots.density import density_plot
 from genai_keras.tasks.base import Data, Task
 from genai_keras.tasks.samples import Samples
@@ -29,8 +29,12 @@ class Densities(Task):
         def draw(numbers):
             return density_plot(numbers, GaussianMixture().density, f"{count:,} samples")
 
-        return Samples(count, run.model.stream(count, request.seed), draw)
+        parts = run.model.stream(count, request.seed, **self.how(run, request))
+        return Samples(count, parts, draw)
 
     def score(self, run, request):
-        numbers = run.model.generate(request.samples, request.seed)
-        return score_numbers(numbers, seed=request.seed)
+        rows = score_numbers(run.model.generate(request.samples, request.seed), seed=request.seed)
+        if hasattr(run.model, "log_likelihood"):
+            numbers = run.load().validation.first(request.likelihoods)
+            rows += score_densities(run.model, numbers, seed=request.seed)
+        return rows

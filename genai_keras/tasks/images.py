@@ -14,7 +14,7 @@ from genai_keras.errors import UsageError, UserError
 from genai_keras.evaluation.features import lenet_of, load_feature_extractor
 from genai_keras.evaluation.images import NEIGHBOURS, score_images
 from genai_keras.evaluation.inception import score_inception
-from genai_keras.evaluation.scores import score_bounds
+from genai_keras.evaluation.scores import score_bounds, score_flow
 from genai_keras.evaluation.self_supervised import FILE, features_of
 from genai_keras.files import whole_file
 from genai_keras.plots.classes import class_grid, usual_count
@@ -28,6 +28,7 @@ WALKS, STEPS = 10, 10  # rows of a grid of walks, and images of a walk
 SHOWN = 64  # training images that are shown before training
 OWN = ("folder", "npz")  # data sets that nobody has looked at before
 DRAWN = 24  # samples that are shown next to their nearest training images
+MOST_INTEGRATED = 200  # images whose likelihood takes a hundred passes through the network each
 MOST_REMEMBERED = 60_000  # training images to search for the nearest one
 
 
@@ -88,12 +89,12 @@ class Images(Task):
         count = request.count or (WALKS if request.interpolate else usual_count(len(chosen)))
         labels = np.resize(chosen, count) if names else None
         if request.interpolate:
-            parts = model.walks(count, STEPS, request.seed, labels)
+            parts = model.walks(count, STEPS, request.seed, labels, **self.how(run, request))
             rows = [names[label] for label in labels] if names else []
             draw = partial(walk_grid, names=rows)
             count *= STEPS
         else:
-            parts = model.stream(count, request.seed, labels)
+            parts = model.stream(count, request.seed, labels, **self.how(run, request))
             draw = partial(class_grid, names=shown, value_range=PIXELS)
         pixels = (to_pixels(part, model.value_range) for part in parts)
         return Samples(count, pixels, draw)
@@ -117,17 +118,21 @@ class Images(Task):
         return facts
 
     def _score_likelihood(self, run, request, validation):
-        model = run.model
-        if not hasattr(model, "log_importance_weights"):
-            return []  # a GAN has no likelihood
-        validation = dataclasses.replace(validation, binarize=self.options.binarizes)
+        model, low = run.model, run.model.value_range[0]
+        binarizes = self.options.binarizes
+        validation = dataclasses.replace(validation, binarize=binarizes)
         x = validation.first(request.likelihoods)
         labels = validation.labels[: len(x)] if model.classes else None
-        ladder = None
-        if self.options.binarizes:
-            size = self.options.image_size or model.encoder.inputs[0].shape[1]
-            ladder = self.options.dataset, size, " | label" if model.classes else ""
-        return score_bounds(model, x, labels, request.importance_samples, request.seed, ladder)
+        given = " | label" if model.classes else ""
+        ladder = self.options.dataset, x.shape[1], given, 2 if binarizes else 256
+        if hasattr(model, "log_importance_weights"):
+            return score_bounds(model, x, labels, request.importance_samples, request.seed, ladder)
+        if hasattr(model, "log_likelihood"):
+            x = x[:MOST_INTEGRATED] * (1 - low) + low
+            return score_flow(
+                model, x, labels if labels is None else labels[: len(x)], request.seed, ladder
+            )
+        return []  # a GAN has no likelihood
 
 
 def walk_grid(pixels, names=()):

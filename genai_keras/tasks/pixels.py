@@ -89,7 +89,7 @@ class Pixels(Task):
     def score(self, run, request):
         data = run.load()
         x = data.source.first(request.likelihoods)
-        ladder = self.options.dataset, self.options.image_size, ""
+        ladder = self.options.dataset, self.options.image_size, "", 2
         real = Data(as_images(data.train), as_images(data.source))
         return [
             *score_pixels(run.model, x, request.seed, ladder),
