@@ -45,10 +45,10 @@ The default learns 4,500 handwritten digits in three minutes on two CPU cores.
         "unet", "kind of layers in the network", NETWORK, choices=("unet", "dense")
     )
     widths: tuple[int, ...] = option(
-        (32, 64), "channels of each stage, or units of each dense layer", NETWORK, at_least=1
+        (16, 64), "channels of each stage, or units of each dense layer", NETWORK, at_least=1
     )
     dense_units: int = option(
-        256, "units of the dense layer in the middle (unet)", NETWORK, at_least=1
+        256, "units of the dense layers in the middle (unet)", NETWORK, at_least=1
     )
     time_width: int = option(
         128, "length of the vector of time and label; even", NETWORK, at_least=2

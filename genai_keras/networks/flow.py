@@ -15,6 +15,8 @@ from genai_keras.layers.normalization import LayerNormalization
 from genai_keras.layers.velocity import GaussianVelocity, Standardization, TimeEmbedding
 from genai_keras.networks.dcgan import check_size
 
+MIDDLE = 2  # blocks at the smallest size, where they cost least
+
 
 def build_flow_network(
     network,
@@ -32,7 +34,7 @@ def build_flow_network(
         network: "unet" (convolutions for images) or "dense".
         sample_shape: shape of a sample, such as `(28, 28, 1)` or `(1,)`.
         widths: channels of each stage (unet) or units of each hidden layer (dense).
-        dense_units: units of the dense layer in the middle of a U-Net.
+        dense_units: units of each dense layer in the middle of a U-Net.
         time_width: length of the vector that stands for the time and the label.
         classes: number of classes of a third, one-hot input; 0 means no such input.
         mean, deviation: of the numbers of the data, for `GaussianVelocity`.
@@ -67,7 +69,7 @@ def build_dense_velocity(
 
 def build_unet_velocity(
     image_shape,
-    widths=(32, 64),
+    widths=(16, 64),
     dense_units=256,
     time_width=128,
     classes=0,
@@ -77,7 +79,7 @@ def build_unet_velocity(
     """Builds the velocity of images: stages that halve the size, a middle, and the way back.
 
     On the way back, each stage also sees the features of the same size on the way down. The middle
-    has a dense layer that sees the whole image: with convolutions alone, parts of digits get sharp
+    has dense layers that see the whole image: with convolutions alone, parts of digits get sharp
     before they fit together.
 
     The arguments and the result are those of `build_flow_network`; `2 ** len(widths)` must divide
@@ -90,9 +92,11 @@ def build_unet_velocity(
     stages = []
     for stage, filters in enumerate(widths):
         x = layers.Conv2D(filters, 3 if stage else 4, 2, "same")(x)  # height and width halve
-        x = _block(x, condition, filters)
-        stages.append(x)
-    x = _overview(stages.pop(), condition, dense_units)
+        if stage < len(widths) - 1:
+            x = _block(x, condition, filters)
+            stages.append(x)
+    for _ in range(MIDDLE):
+        x = _overview(_block(x, condition, widths[-1]), condition, dense_units)
     for filters in reversed(widths[:-1]):
         x = layers.Conv2DTranspose(filters, 4, 2, "same")(x)  # height and width double
         x = layers.Concatenate()([x, stages.pop()])

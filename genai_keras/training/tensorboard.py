@@ -49,10 +49,10 @@ OPTIONS = (*OPENING, *sorted((NUMBERS | OTHER_OPTIONS) - OPENING.keys()))
 # Its figures: final ones of curves, those of an evaluation, and the rest.
 LOSSES = ("val_elbo", "val_loss", "generator_loss", "discriminator_loss")
 FIGURES = (
-    "frechet_distance", "log_likelihood", "iw_bound_100", "elbo", "kernel_distance", "recognized",
-    "precision", "recall", "nearest_training", "class_coverage", "label_agreement", "active_units",
-    "nats_per_character", "bits_per_character", "bits_per_pixel", "exact_match", "token_accuracy",
-    "chrf", "wasserstein", "frechet_inception_distance",
+    "frechet_distance", "log_likelihood", "iw_bound_100", "elbo", "dequantized_bound",
+    "kernel_distance", "recognized", "precision", "recall", "nearest_training", "class_coverage",
+    "label_agreement", "active_units", "nats_per_character", "bits_per_character", "bits_per_pixel",
+    "exact_match", "token_accuracy", "chrf", "wasserstein", "frechet_inception_distance",
 )  # fmt: skip
 OTHERS = (
     "val_kl", "val_bits_per_character", "val_nats_per_image", "val_exact_match", "diversity",
