@@ -35,7 +35,7 @@ class Flow(TakesImages, FollowsVelocity, OneOptimizer):
             also learns the velocity of all classes together, which guidance needs.
         levels: number of values that a pixel can have, such as 256; None for numbers without steps.
             Noise as wide as the distance between two values is added to each. Without it, images
-            would have no density, and so no likelihood. Samples are rounded to these values.
+            would have no density, and so no likelihood. With 2, samples are black and white.
         steps, solver, guidance: what `generate` uses if it is not told otherwise.
         seed: seed of the training noise; validation has its own seed generator.
 

@@ -79,8 +79,9 @@ class FollowsVelocity(FromNoise):
         if not self.levels:
             return x
         low, high = self.value_range
-        level = tf.round((tf.clip_by_value(x, low, high) - low) / self.level_width)
-        return low + level * self.level_width
+        if self.levels == 2:  # the noise of black and white is half as wide as their distance
+            return tf.where(x < (low + high) / 2, float(low), float(high))
+        return tf.clip_by_value(x, low, high)
 
     @functools.cached_property
     def _compiled_path(self):

@@ -30,8 +30,8 @@ def maker_of_run(run, dataset):
     """
     if not getattr(run.model, "classes", 0):
         raise UsageError(
-            f"{run.folder} cannot generate images of a given label: use a run of train_gan or "
-            "train_vae that was trained with `conditional`"
+            f"{run.folder} cannot generate images of a given label: use a run of train_gan, "
+            "train_vae or train_flow that was trained with `conditional`"
         )
     if run.config.dataset != dataset:
         raise UsageError(
