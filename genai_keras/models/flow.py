@@ -62,7 +62,7 @@ class Flow(TakesImages, FollowsVelocity, OneOptimizer):
 
     # The figures to watch.
     headline = ("loss", "val_loss", "wasserstein", "diversity")
-    value_range = (-1, 1)  # of images; noise is as wide
+    value_range = (-1, 1)  # of images
 
     def __init__(
         self,
