@@ -15,7 +15,6 @@ from genai_keras.models.inputs import TakesImages
 from genai_keras.models.metrics import Means
 from genai_keras.models.own_networks import check_flow_network
 from genai_keras.models.velocity import FollowsVelocity
-from genai_keras.sampling.solvers import SOLVERS
 
 
 @keras.saving.register_keras_serializable(package="genai_keras")
@@ -78,8 +77,10 @@ class Flow(TakesImages, FollowsVelocity, OneOptimizer):
     ):
         super().__init__(**kwargs)
         self.sample_shape, self.classes = check_flow_network(network)
-        if solver not in SOLVERS:
-            raise ValueError(f"solver must be one of {list(SOLVERS)}, not {solver!r}")
+        if levels is not None and levels < 2:
+            raise ValueError(f"levels must be None or at least 2, not {levels}")
+        if not 0.0 <= label_dropout <= 1.0:
+            raise ValueError(f"label_dropout must be from 0 to 1, not {label_dropout}")
         self.network = network
         self.ema_decay = ema_decay
         self.label_dropout = label_dropout
@@ -87,6 +88,7 @@ class Flow(TakesImages, FollowsVelocity, OneOptimizer):
         self.steps = steps
         self.solver = solver
         self.guidance = guidance
+        self._chosen()  # there are such steps, and such a solver
         self.seed = seed
         self.latent_dim = math.prod(self.sample_shape)
         self.averaged_network = keras.models.clone_model(network)
@@ -146,9 +148,10 @@ class Flow(TakesImages, FollowsVelocity, OneOptimizer):
         batch = ops.shape(x)[0]
         noise = draw(keras.random.normal, batch, *self.sample_shape)
         if self.levels:
-            x += self.level_width * (draw(keras.random.uniform, batch, *self.sample_shape) - 0.5)
+            x = x + self.level_width * (draw(keras.random.uniform, batch, *self.sample_shape) - 0.5)
         if self.classes and training:
-            label *= ops.cast(draw(keras.random.uniform, batch, 1) >= self.label_dropout, "float32")
+            kept = draw(keras.random.uniform, batch, 1) >= self.label_dropout
+            label = label * ops.cast(kept, "float32")
         t = draw(spread_times, batch)  # (batch,)
         along = ops.reshape(t, (-1, *[1] * len(self.sample_shape)))  # (batch, 1, ...)
         velocity = network(_inputs((1.0 - along) * noise + along * x, t, label), training=training)
@@ -164,7 +167,9 @@ class Flow(TakesImages, FollowsVelocity, OneOptimizer):
             guidance: weight of the label: 1 is the velocity given the label, 0 that without it, and
                 more exaggerates what the label changes.
         """
-        times = tf.fill(tf.shape(x)[:1], t)
+        x = tf.convert_to_tensor(x, "float32")
+        label = label if label is None else tf.convert_to_tensor(label, "float32")
+        times = tf.fill(tf.shape(x)[:1], tf.cast(t, "float32"))
         if not self.classes or guidance == 1.0:
             return self.averaged_network(_inputs(x, times, label))
         twice = [tf.concat(both, axis=0) for both in ((x, x), (times, times))]

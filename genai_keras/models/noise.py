@@ -53,8 +53,6 @@ class FromNoise:
         Returns:
             A NumPy array `(n, *sample_shape)`.
         """
-        # As tensors, because another number would need another graph.
-        how = {name: tf.constant(v) if isinstance(v, int) else v for name, v in how.items()}
         decode = functools.partial(self._compiled, **how)
         return in_blocks(decode, noise, self.one_hot(labels, len(noise)))
 

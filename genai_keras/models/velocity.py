@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from genai_keras import losses
 from genai_keras.models.noise import FromNoise, in_blocks
-from genai_keras.sampling.solvers import solve
+from genai_keras.sampling.solvers import SOLVERS, solve
 
 
 class FollowsVelocity(FromNoise):
@@ -26,6 +26,10 @@ class FollowsVelocity(FromNoise):
         low, high = self.value_range
         return (high - low) / (self.levels - 1)
 
+    def decode(self, noise, labels=None, **how):
+        """As of `FromNoise`, with `steps`, `solver` and `guidance`."""
+        return super().decode(noise, labels, **self._chosen(**how))
+
     def path(self, noise, labels=None, points=9, **how):
         """Where noise is at equally spaced times from 0 to 1.
 
@@ -38,7 +42,7 @@ class FollowsVelocity(FromNoise):
         Returns:
             A NumPy array `(n, points, *sample_shape)`, which begins with the noise itself.
         """
-        follow = functools.partial(self._compiled_path, points=points, **how)
+        follow = functools.partial(self._compiled_path, points=points, **self._chosen(**how))
         return in_blocks(follow, noise, self.one_hot(labels, len(noise)))
 
     def log_likelihood(self, x, labels=None, steps=50, draws=1, seed=0):
@@ -72,6 +76,24 @@ class FollowsVelocity(FromNoise):
             found[draw] = in_blocks(density, pairs, one_hot)
         return found.mean(axis=0)
 
+    def _chosen(self, steps=None, solver=None, guidance=None):
+        """How to sample: the model's own way for what is None.
+
+        The graphs take all of it, because a graph would keep the way that the model had at first.
+
+        Raises:
+            ValueError: there is no such way.
+        """
+        steps = self.steps if steps is None else steps
+        solver = self.solver if solver is None else solver
+        guidance = self.guidance if guidance is None else guidance
+        if steps < 1:
+            raise ValueError(f"steps must be at least 1, not {steps}")
+        if solver not in SOLVERS:
+            raise ValueError(f"solver must be one of {list(SOLVERS)}, not {solver!r}")
+        # A tensor, because another number of steps would need another graph.
+        return {"steps": tf.constant(steps), "solver": solver, "guidance": float(guidance)}
+
     def _decode(self, inputs, steps=None, solver=None, guidance=None):
         velocity, noise = self._begin(inputs, guidance)
         steps = self.steps if steps is None else steps
@@ -87,15 +109,15 @@ class FollowsVelocity(FromNoise):
     def _compiled_path(self):
         return tf.function(self._points, reduce_retracing=True, autograph=False)
 
-    def _points(self, inputs, points, steps=None, solver=None, guidance=None):
+    def _points(self, inputs, points, steps, solver, guidance):
         velocity, x = self._begin(inputs, guidance)
         sections = points - 1
-        steps = -(-(steps or self.steps) // sections)  # of each section
+        steps = -(-steps // sections)  # of each section
         found = tf.TensorArray(tf.float32, points).write(0, x)
 
         def follow(number, x, found):
             start, end = (tf.cast(number + more, tf.float32) / sections for more in (0, 1))
-            x = solve(velocity, x, start, end, steps, solver or self.solver)
+            x = solve(velocity, x, start, end, steps, solver)
             return number + 1, x, found.write(number + 1, x)
 
         state = tf.constant(0), x, found

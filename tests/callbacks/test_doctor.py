@@ -28,8 +28,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from genai_keras import train_gan, train_lm, train_vae
 from genai_keras.callbacks import doctor, symptoms
-from genai_keras.callbacks.doctor import TrainingDoctor, clipped, diversity, outside, roughness
+from genai_keras.callbacks.doctor import TrainingDoctor, clipped
 from genai_keras.callbacks.epochs import read_history
+from genai_keras.callbacks.looks import diversity, outside, roughness
 from genai_keras.data.images import load_images
 from genai_keras.data.toy import GaussianMixture, load_mixture
 
