@@ -1,4 +1,4 @@
-"""Trains a flow: noise that follows a learned velocity until it is a sample."""
+"""Trains a flow: a velocity that leads from noise to samples."""
 
 import sys
 
@@ -10,7 +10,7 @@ MEASURED = 1_000  # training samples whose mean and deviation the network begins
 
 @command(FlowConfig)
 def main(config):
-    """Trains a flow: noise that follows a learned velocity until it is a sample."""
+    """Trains a flow: a velocity that leads from noise to samples."""
     # Imported here because TensorFlow takes seconds, and --help should not.
     import keras
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from genai_keras.cli.image_options import IMAGE_DATASETS, ImageConfig
-from genai_keras.cli.options import DATA, FLOW, NETWORK, OPTIMIZATION, SOLVERS, option
+from genai_keras.cli.options import DATA, FLOW, NETWORK, OPTIMIZATION, option
 
 
 @dataclass
@@ -45,7 +45,7 @@ The default learns 4,500 handwritten digits in three minutes on two CPU cores.
         "unet", "kind of layers in the network", NETWORK, choices=("unet", "dense")
     )
     widths: tuple[int, ...] = option(
-        (16, 64), "channels of each stage, or units of each dense layer", NETWORK, at_least=1
+        (16, 48), "channels of each stage, or units of each dense layer", NETWORK, at_least=1
     )
     dense_units: int = option(
         256, "units of the dense layers in the middle (unet)", NETWORK, at_least=1
@@ -66,7 +66,7 @@ The default learns 4,500 handwritten digits in three minutes on two CPU cores.
     steps: int = option(10, "steps from noise to a sample", FLOW, at_least=1)
     solver: str = option(
         "heun", "how a step is computed; heun takes two velocities, euler one", FLOW,
-        choices=SOLVERS,
+        choices=("heun", "euler"),
     )  # fmt: skip
     guidance: float = option(
         1.0, "weight of the label in samples; 1 is the model itself", FLOW, at_least=0

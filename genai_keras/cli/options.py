@@ -28,15 +28,12 @@ SAMPLES = "samples"
 SHOWING = "saving and showing"
 GROUPS = ("arguments", COMMON, DATA, NETWORK, OPTIMIZATION, IMAGES, FLOW, TEXT, SAMPLES, SHOWING)
 
-SOLVERS = ("heun", "euler")  # of a flow
-
 # What a resumed run may change: none of these alters what a training step computes. (The data may
 # move, or be saved in another form; a checksum of their content shows that they are the same.)
+FREE_GROUPS = {FLOW, SAMPLES, SHOWING}
 FREE_TO_CHANGE = {
-    "epochs", "max_minutes", "save_every", "data_dir", "labels", "encoding", "columns", "run_dir",
-    "resume", "overwrite", "dry_run", "verbose", "preview", "debug", "histograms", "evaluate",
-    "evaluation_samples", "prompt", "sample_length", "temperature", "top_k", "top_p", "beam_width",
-    "length_penalty", "devices", "accumulate", "profile", "steps", "solver", "guidance",
+    "epochs", "max_minutes", "data_dir", "labels", "encoding", "columns", "run_dir", "resume",
+    "overwrite", "dry_run", "debug", "devices", "accumulate",
 }  # fmt: skip
 
 
@@ -45,14 +42,15 @@ def flag_of(name, value=None):
     return f"--{name.replace('_', '-')}" + ("" if value is None else f" {value}")
 
 
-def free_to_change(values):
-    """The names of the options that a resumed run may change, given its options by name."""
+def free_to_change(cls, values):
+    """The names of the options that a resumed run of a config class may change, given its values."""
+    free = {each.name for each in fields(cls) if each.metadata["group"] in FREE_GROUPS}
     fixed = set()
     if values.get("schedule") == "cosine":
         fixed.add("epochs")  # it spans the whole run, so every step would change
     if "generator_widths" in values or values.get("free_bits"):
         fixed.add("accumulate")  # batch normalization and free bits take means of a part
-    return FREE_TO_CHANGE - fixed
+    return (FREE_TO_CHANGE | free) - fixed
 
 
 def option(
@@ -211,7 +209,7 @@ class TrainConfig(Config):
     @property
     def may_be_longer(self):
         """Whether a finished run may get more epochs."""
-        return "epochs" in free_to_change(vars(self))
+        return "epochs" in free_to_change(type(self), vars(self))
 
     def task(self):
         """The `Task` to learn: that of the data set, with these options."""
@@ -239,7 +237,8 @@ class TrainConfig(Config):
     def hash(self):
         """A hash of every option that a training step depends on, to detect a change."""
         values = dataclasses.asdict(self)
-        relevant = {name: values[name] for name in values if name not in free_to_change(values)}
+        free = free_to_change(type(self), values)
+        relevant = {name: value for name, value in values.items() if name not in free}
         text = json.dumps([self.command, relevant], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
 

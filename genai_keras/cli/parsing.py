@@ -192,10 +192,11 @@ def _config_of_run(cls, typed):
     if not path.exists():
         raise UserError(f"there is no run to resume in {typed['run_dir']}: it has no config.json")
     _, saved = load_config(path, [cls])
+    free = free_to_change(cls, saved)
     different = [
         f"{flag_of(name, _as_typed(value))} (the run has {_as_typed(saved.get(name))})"
         for name, value in typed.items()
-        if name not in free_to_change(saved) and value != saved.get(name)
+        if name not in free and value != saved.get(name)
     ]
     if different:
         raise UsageError(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from genai_keras.cli.options import FLOW, IMAGES, SOLVERS, TEXT, Config, option
+from genai_keras.cli.options import FLOW, IMAGES, TEXT, Config, option
 from genai_keras.errors import UsageError
 
 CHAPTERS = tuple(f"chapter{number}" for number in range(1, 8))  # the notebooks with exercises
@@ -102,7 +102,10 @@ examples:
         None, "steps from noise to an image (flow; default: that of the run)", FLOW, at_least=1
     )
     solver: str | None = option(
-        None, "how a step is computed (flow; default: that of the run)", FLOW, choices=SOLVERS
+        None,
+        "how a step is computed (flow; default: that of the run)",
+        FLOW,
+        choices=("heun", "euler"),
     )
     guidance: float | None = option(
         None, "weight of the label (conditional flow; default: that of the run)", FLOW, at_least=0

@@ -69,7 +69,7 @@ def build_dense_velocity(
 
 def build_unet_velocity(
     image_shape,
-    widths=(16, 64),
+    widths=(16, 48),
     dense_units=256,
     time_width=128,
     classes=0,
