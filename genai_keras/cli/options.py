@@ -43,7 +43,7 @@ def flag_of(name, value=None):
 
 
 def free_to_change(cls, values):
-    """The names of the options that a resumed run of a config class may change, given its values."""
+    """The names of options that a resumed run may change, by its config class and its values."""
     free = {each.name for each in fields(cls) if each.metadata["group"] in FREE_GROUPS}
     fixed = set()
     if values.get("schedule") == "cosine":

@@ -247,6 +247,42 @@ def test_several_runs_are_in_one_table_with_one_ladder(finished, tmp_path, capsy
 
 
 @pytest.mark.slow
+def test_each_kind_of_image_has_a_ladder_of_its_own(finished, tmp_path, capsys):
+    names = ("flow", "conditional-flow", "conditional-vae")  # 256 values, 2, and 256
+    folders = [str(shutil.copytree(finished(name), tmp_path / name)) for name in names]
+    argv = ["--samples", "100", "--likelihoods", "20", "--image", str(tmp_path / "all.png")]
+    path = tmp_path / "all.json"
+    capsys.readouterr()
+    assert main(["--compare", *folders, *argv, "--json", str(path)]) == 0
+    ladders = [p for p in capsys.readouterr().out.split("\n\n") if p.startswith("log p(x")]
+    first, *_ = zip(*(ladder.splitlines() for ladder in ladders), strict=False)
+    images = "28x28 images of mnist5k"
+    assert sorted(first) == [
+        f"log p(x | label) of the same 20 {images}, of 256 values per pixel, in nats:",
+        f"log p(x | label) of the same 20 binary {images}, in nats:",
+        f"log p(x) of the same 20 {images}, of 256 values per pixel, in nats:",
+    ]
+    found = json.loads(path.read_text())
+    for folder, values in zip(folders[:2], (256, 2), strict=True):
+        bound = found[folder]["dequantized_bound"]["value"]
+        assert bound < 0  # a probability, not a density
+        bits = found[folder]["bits_per_pixel"]["value"]
+        assert bits == pytest.approx(-bound / 784 / math.log(2), rel=1e-4)
+        assert bits < 3 * math.log2(values)  # untrained as it is
+
+
+@pytest.mark.slow
+def test_the_density_of_numbers_is_beside_the_true_one(finished, tmp_path):
+    folder = shutil.copytree(finished("flow-of-numbers"), tmp_path / "run")
+    found = run_figures(folder, tmp_path / "x.json")["log_likelihood"]
+    model, truth = load_run(folder).model, GaussianMixture()
+    numbers = load_run(folder).data.validation.first(1_000)
+    assert found["value"] == pytest.approx(model.log_likelihood(numbers).mean(), rel=1e-4)
+    assert found["real_data"] == pytest.approx(np.log(truth.density(numbers)).mean(), rel=1e-4)
+    assert found["value"] < found["real_data"]  # the most that a density can reach, in the mean
+
+
+@pytest.mark.slow
 def test_the_ladder_of_a_model_is_of_the_same_images_as_the_others(finished):
     """Bit for bit: a VAE's validation images are those of the language model of pixels."""
     from genai_keras.data.pixels import to_images

@@ -21,7 +21,8 @@ from genai_keras.models.noise import conditioned
 from genai_keras.runs import load_run
 
 RUNS = (
-    "gan", "conditional-gan", "numbers", "vae", "conditional-vae", "text", "pixels", "pairs",
+    "gan", "conditional-gan", "numbers", "vae", "conditional-vae", "flow", "conditional-flow",
+    "flow-of-numbers", "text", "pixels", "pairs",
 )  # fmt: skip
 BEAM = "beam"  # the run "pairs" with another config
 SEARCH = {"beam_width": 3, "length_penalty": 5.0}  # so large that it decides
@@ -44,8 +45,8 @@ class Call(NamedTuple):
     expected: object
 
 
-def noise_calls(run, code, shape=None, classes=0):
-    """Calls of a GAN, whose `shape` is None, or of a VAE of samples of this shape."""
+def noise_calls(run, code, shape=None, classes=0, size=4):
+    """Calls of a model of `size` numbers of noise; `shape` is that of the samples of a VAE."""
     generator = np.random.default_rng(0)
 
     def calls(name, rows, inputs, expected):
@@ -56,7 +57,7 @@ def noise_calls(run, code, shape=None, classes=0):
         return Call(run, name, {**inputs, "label": labels}, lambda m: expected(m, labels))
 
     for name, rows in (("serving_default", 1), ("decode", 3), ("decode", 260)):
-        z = generator.normal(size=(rows, 4)).astype("float32")
+        z = generator.normal(size=(rows, size)).astype("float32")
         expected = lambda m, *label, z=z: {"samples": m.decode(z, *label)}  # noqa: E731
         yield calls(name, rows, {code: z}, expected)
     for count, seed in ((1, 0), (5, 7), (250, 2**40), (260, 7)):
@@ -80,8 +81,24 @@ def noise_calls(run, code, shape=None, classes=0):
         yield calls("reconstruct", rows, {"x": x}, reconstruct)
     if classes:
         for label in (-1, classes):
-            inputs = {code: np.zeros((2, 4), "float32"), "label": np.array([0, label], "int32")}
+            inputs = {code: np.zeros((2, size), "float32"), "label": np.array([0, label], "int32")}
             yield Call(run, "decode", inputs, "label must be 0 to 9")
+
+
+def velocity_calls():
+    """Calls of the velocity of flows, with labels or without."""
+    generator = np.random.default_rng(4)
+    for run, shape in (("flow", (28, 28, 1)), ("conditional-flow", (28, 28, 1))):
+        x = generator.normal(size=(3, *shape)).astype("float32")
+        t = np.array([0.0, 0.4, 1.0], "float32")
+        label = np.array([7, 0, 7], "int32")
+        given = {"label": label} if run.startswith("conditional") else {}
+
+        def expected(model, x=x, t=t, label=label):
+            one_hot = [model.one_hot(label, 3)] if model.classes else []
+            return {"velocity": np.array(model([x, t, *one_hot]))}
+
+        yield Call(run, "velocity", {"x": x, "t": t, **given}, expected)
 
 
 def file_calls():
@@ -196,6 +213,10 @@ CALLS = [
     *noise_calls("numbers", "noise"),
     *noise_calls("vae", "z", (28, 28, 1)),
     *noise_calls("conditional-vae", "z", (28, 28, 1), classes=10),
+    *noise_calls("flow", "noise", size=784),
+    *noise_calls("conditional-flow", "noise", classes=10, size=784),
+    *noise_calls("flow-of-numbers", "noise", size=1),
+    *velocity_calls(),
     *language_calls(),
     *translation_calls(),
     *file_calls(),

@@ -31,24 +31,53 @@ def made(finished, tmp_path, kind, *argv, name="out.npy"):
         ("conditional-gan", (28, 28, 1)),
         ("vae", (28, 28, 1)),
         ("conditional-vae", (28, 28, 1)),
+        ("flow", (28, 28, 1)),
+        ("conditional-flow", (28, 28, 1)),
         ("pixels", (8, 8, 1)),
         ("numbers", (1,)),
+        ("flow-of-numbers", (1,)),
     ],
 )
 def test_the_same_seed_gives_the_same_samples(finished, tmp_path, kind, shape):
     first = made(finished, tmp_path, kind, "--count", "7", "--seed", "3")
     assert first.shape == (7, *shape)
-    assert first.dtype == ("float32" if kind == "numbers" else "uint8")
+    assert first.dtype == ("float32" if shape == (1,) else "uint8")
     assert np.array_equal(first, made(finished, tmp_path, kind, "--count", "7", "--seed", "3"))
     assert not np.array_equal(first, made(finished, tmp_path, kind, "--count", "7", "--seed", "4"))
     assert len(np.unique(made(finished, tmp_path, kind, "--count", "300"), axis=0)) == 300
 
 
-@pytest.mark.parametrize("kind", ["gan", "vae"])
+@pytest.mark.parametrize("kind", ["gan", "vae", "flow"])
 def test_a_file_holds_what_the_model_generates(finished, tmp_path, kind):
     run = load_run(finished(kind))
     expected = to_pixels(run.model.generate(300, seed=5), run.model.value_range)
     assert np.array_equal(made(finished, tmp_path, kind, "--count", "300", "--seed", "5"), expected)
+
+
+@pytest.mark.parametrize(
+    "kind, argv, how",
+    [
+        ("flow", ["--steps", "3"], {"steps": 3}),
+        ("flow", ["--solver", "euler"], {"solver": "euler"}),
+        ("conditional-flow", ["--guidance", "0.5"], {"guidance": 0.5}),
+        ("flow-of-numbers", ["--steps", "2", "--solver", "euler"], {"steps": 2, "solver": "euler"}),
+    ],
+)
+def test_a_flow_is_followed_as_one_asks(finished, tmp_path, kind, argv, how):
+    model = load_run(finished(kind)).model
+    usual = made(finished, tmp_path, kind, "--count", "20")
+    found = made(finished, tmp_path, kind, "--count", "20", *argv)
+    expected = model.generate(20, **how)
+    if kind != "flow-of-numbers":
+        expected = to_pixels(expected, model.value_range)
+    assert np.array_equal(found, expected)
+    assert not np.array_equal(found, usual)
+    if kind == "flow":
+        walks = [
+            made(finished, tmp_path, kind, "--interpolate", "--count", "1", *more)
+            for more in ([], argv)
+        ]
+        assert not np.array_equal(*walks)
 
 
 def test_labels_are_made_in_turn(finished, tmp_path):
@@ -175,6 +204,9 @@ def test_a_failure_leaves_the_former_file(finished, tmp_path, monkeypatch, capsy
         ("gan", ["--out", "nowhere/x.png"], "nowhere is not a folder"),
         ("gan", ["--count", "10001"], "at most 10,000 samples: use a .npy file"),
         ("conditional-gan", ["--label", "10"], "--label 10 is none of the classes, which are 0, 1"),
+        ("gan", ["--steps", "3"], "--steps has no effect on a run of images by train_gan"),
+        ("flow", ["--guidance", "2"], "--guidance has no effect on a run of images by train_flow"),
+        ("flow", ["--top-k", "2"], "--top-k has no effect on a run of images by train_flow"),
         ("numbers", ["--interpolate"], "--interpolate has no effect on a run of numbers"),
         ("text", ["--complete"], "--complete has no effect on a run of text"),
         ("text", ["--prompt", ""], "--prompt is empty"),
@@ -219,8 +251,8 @@ def test_what_is_no_finished_run_is_told_apart(finished, tmp_path, capsys):
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "format": 2}))
     refused("from a newer version of genai_keras")
-    (folder / "config.json").write_text(json.dumps({**config, "command": "train_flow"}))
-    refused("is a run of genai_keras.train_flow", code=2)
+    (folder / "config.json").write_text(json.dumps({**config, "command": "train_moon"}))
+    refused("is a run of genai_keras.train_moon", code=2)
     (folder / "config.json").write_text("{")
     refused("cannot be read as a run's config")
 
