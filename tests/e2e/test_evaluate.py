@@ -276,7 +276,7 @@ def test_the_density_of_numbers_is_beside_the_true_one(finished, tmp_path):
     folder = shutil.copytree(finished("flow-of-numbers"), tmp_path / "run")
     found = run_figures(folder, tmp_path / "x.json")["log_likelihood"]
     model, truth = load_run(folder).model, GaussianMixture()
-    numbers = load_run(folder).data.validation.first(1_000)
+    numbers = load_run(folder).data.validation.first(40)
     assert found["value"] == pytest.approx(model.log_likelihood(numbers).mean(), rel=1e-4)
     assert found["real_data"] == pytest.approx(np.log(truth.density(numbers)).mean(), rel=1e-4)
     assert found["value"] < found["real_data"]  # the most that a density can reach, in the mean
