@@ -25,7 +25,7 @@ class TimeEmbedding(keras.layers.Layer):
     """
 
     def __init__(self, width, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # a time in 16 bits would be another time
         if width % 2:
             raise UserError(f"sines and cosines come in pairs: the width must be even, not {width}")
         self.width = width
@@ -58,7 +58,7 @@ class Standardization(keras.layers.Layer):
     """
 
     def __init__(self, mean=0.0, deviation=1.0, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)
         self.mean = mean
         self.deviation = deviation
 

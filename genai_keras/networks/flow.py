@@ -11,6 +11,7 @@ import math
 import keras
 from keras import layers
 
+from genai_keras.errors import UsageError
 from genai_keras.layers.normalization import LayerNormalization
 from genai_keras.layers.velocity import GaussianVelocity, Standardization, TimeEmbedding
 from genai_keras.networks.dcgan import check_size
@@ -110,6 +111,11 @@ def build_unet_velocity(
 
 def _begin(sample_shape, time_width, classes, mean, deviation):
     """The inputs, the standardized x, and the vector of time and label, `(batch, time_width)`."""
+    if time_width % 2:
+        raise UsageError(
+            "`time_width` must be even, because sines and cosines come in pairs: use "
+            f"{time_width - 1 or 2} or {time_width + 1}, not {time_width}"
+        )
     x, t = keras.Input(sample_shape, name="x"), keras.Input((), name="t")
     inputs = [x, t]
     condition = layers.Dense(time_width)(TimeEmbedding(time_width)(t))
