@@ -1,4 +1,4 @@
-"""Trains a flow: a velocity that leads from noise to samples."""
+"""Trains a flow, in which noise follows a velocity to a sample."""
 
 import sys
 
@@ -10,7 +10,7 @@ MEASURED = 1_000  # training samples whose mean and deviation the network begins
 
 @command(FlowConfig)
 def main(config):
-    """Trains a flow: a velocity that leads from noise to samples."""
+    """Trains a flow, in which noise follows a velocity to a sample."""
     # Imported here because TensorFlow takes seconds, and --help should not.
     import keras
 

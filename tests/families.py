@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from genai_keras.data.batches import Batches
+from genai_keras.models.flow import Flow
 from genai_keras.models.gan import GAN
 from genai_keras.models.language_model import LanguageModel
 from genai_keras.models.seq2seq import Seq2Seq
@@ -14,6 +15,7 @@ from genai_keras.models.vae import VAE
 from genai_keras.networks.conv_vae import build_conv_decoder, build_conv_encoder
 from genai_keras.networks.dcgan import build_dcgan_discriminator, build_dcgan_generator
 from genai_keras.networks.dense import build_dense_discriminator, build_dense_generator
+from genai_keras.networks.flow import build_unet_velocity
 from genai_keras.networks.transformer import TransformerDecoder, TransformerEncoder
 from genai_keras.training.devices import on_devices, training_batches, validation_batches
 
@@ -67,6 +69,13 @@ def vae(**kwargs):
     return vae
 
 
+def flow(classes=0, levels=None):
+    network = build_unet_velocity((8, 8, 1), (4, 6), 7, 8, classes=classes)
+    flow = Flow(network, levels=levels, label_dropout=0.4)
+    flow.compile(sgd())
+    return flow
+
+
 def transformer(**kwargs):
     return {"width": 8, "num_layers": 1, "num_heads": 2, "dropout": 0.3, **kwargs}
 
@@ -100,6 +109,8 @@ FAMILIES = {
     "vae": (vae, BINARY),
     "vae with free bits": (lambda: vae(free_bits=0.01), BINARY),
     "iwae": (lambda: vae(importance_samples=3), BINARY),
+    "flow": (lambda: flow(levels=9), batches(IMAGES)),
+    "conditional flow": (lambda: flow(3), batches(IMAGES, labels=LABELS, classes=3)),
     "language model": (language_model, batches(TOKENS)),
     "encoder-decoder": (seq2seq, batches(TOKENS, TARGETS)),
 }

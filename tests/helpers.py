@@ -1,6 +1,7 @@
 """What several tests use."""
 
 import csv
+import importlib
 import io
 import json
 import re
@@ -16,15 +17,26 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genai_keras import train_gan, train_lm, train_seq2seq, train_vae
+from genai_keras import __main__, train_flow, train_gan, train_lm, train_seq2seq, train_vae
 from genai_keras.callbacks.images import ImageGrid
+from genai_keras.cli.image_options import ImageConfig
 from genai_keras.errors import UserError
 from genai_keras.models.gan import GAN
 from genai_keras.networks import dcgan, dense
 
-DIGITS = ["--limit", "64", "--batch-size", "16", "--latent-dim", "4"]
+# Every command with the class of its options: what all commands must do is tried with all of these.
+COMMANDS = {
+    name: importlib.import_module(f"genai_keras.{name}").main.config_class
+    for name in (*__main__.COMMANDS, "train_lenet")
+}
+FEW = ["--limit", "64", "--batch-size", "16"]
+DIGITS = [*FEW, "--latent-dim", "4"]
 WORDS = ["--width", "8", "--num-heads", "2", "--num-layers", "2", "--steps-per-epoch", "4"]
 DENSE = ["--preset", "mlp", "--generator-widths", "16", "--discriminator-widths", "16"]
+UNET = [
+    *(*FEW, "--widths", "4", "4", "--dense-units", "8", "--time-width", "8", "--steps", "2"),
+    *("--warmup-steps", "0"),
+]
 # Small runs of each kind, one epoch each; the fixture `finished` trains them.
 RUNS = {
     "gan": (train_gan.main, [*DIGITS, *DENSE]),
@@ -42,6 +54,15 @@ RUNS = {
         train_vae.main,
         [*DIGITS, "--preset", "dense", "--conditional", "--no-binarize", "--widths", "8"],
     ),
+    "flow": (train_flow.main, UNET),
+    "conditional-flow": (
+        train_flow.main,
+        [*UNET, "--network", "dense", "--conditional", "--binarize", "--guidance", "2"],
+    ),
+    "flow-of-numbers": (
+        train_flow.main,
+        ["--preset", "line", "--limit", "2048", "--widths", "8", "--time-width", "8"],
+    ),
     "small-vae": (train_vae.main, [*DIGITS, "--preset", "dense", "--image-size", "8"]),
     "text": (train_lm.main, [*WORDS, "--context-length", "8"]),
     "pixels": (train_lm.main, [*WORDS, "--preset", "pixels", "--image-size", "8"]),
@@ -55,26 +76,23 @@ SHORT = [
     *(*WORDS, "--num-layers", "1", "--num-heads", "1", "--batch-size", "4", "--dropout", "0.2"),
     *("--schedule", "constant"),  # may be made longer
 ]
-# Small runs of the four training commands, which take what `write_data` writes.
-FOUR = {
+# Small runs of the commands that train, which take what `write_data` writes.
+TRAINING = {
     "train_gan": [*DIGITS, *DENSE],
     "train_vae": [
         *(*DIGITS, "--preset", "dense", "--widths", "8"),
         *("--schedule", "constant", "--warmup-epochs", "2"),
     ],
+    "train_flow": [*UNET, "--network", "dense", "--schedule", "constant"],
     "train_lm": [*SHORT, "--context-length", "8"],
     "train_seq2seq": SHORT,
 }
-MAINS = {
-    "train_gan": train_gan.main,
-    "train_vae": train_vae.main,
-    "train_lm": train_lm.main,
-    "train_seq2seq": train_seq2seq.main,
-}
+MAINS = {command: importlib.import_module(f"genai_keras.{command}").main for command in TRAINING}
+OF_IMAGES = [command for command in TRAINING if issubclass(COMMANDS[command], ImageConfig)]
 
 
 def write_data(command, folder):
-    """Writes the small file that one of the `FOUR` reads, if it reads one; returns its options."""
+    """Writes the small file that one of `TRAINING` reads, if it reads one; returns its options."""
     if command == "train_lm":
         path = folder / "verse.txt"
         path.write_text("The cat sat on the mat,\nand that was that.\n" * 20, encoding="utf-8")

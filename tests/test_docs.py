@@ -6,34 +6,21 @@ import shutil
 from pathlib import Path
 
 import pytest
+from helpers import COMMANDS
 from mkdocs.commands.build import build
 from mkdocs.config import load_config
 
+from genai_keras.cli.flow_options import FlowConfig
 from genai_keras.cli.gan_options import GANConfig
-from genai_keras.cli.image_options import PackConfig
-from genai_keras.cli.launch_options import LaunchConfig
 from genai_keras.cli.parsing import make_parser
 from genai_keras.cli.text_options import LanguageModelConfig, Seq2SeqConfig
-from genai_keras.cli.tool_options import (
-    AugmentConfig,
-    CheckConfig,
-    EvaluateConfig,
-    ExportConfig,
-    GenerateConfig,
-    LeNetConfig,
-)
 from genai_keras.cli.vae_options import VAEConfig
 
-TRAINING = (GANConfig, VAEConfig, LanguageModelConfig, Seq2SeqConfig)
-TOOLS = (
-    EvaluateConfig, GenerateConfig, ExportConfig, AugmentConfig, PackConfig, CheckConfig,
-    LaunchConfig, LeNetConfig,
-)  # fmt: skip
-COMMANDS = {cls.command: cls for cls in TRAINING + TOOLS}
 # The page of each family, and the small run in `helpers.RUNS` that its Python is tried with.
 FAMILIES = {
     "gan.md": (GANConfig, "gan"),
     "vae.md": (VAEConfig, "vae"),
+    "flow.md": (FlowConfig, "flow"),
     "language-models.md": (LanguageModelConfig, "text"),
     "encoder-decoder.md": (Seq2SeqConfig, "pairs"),
 }

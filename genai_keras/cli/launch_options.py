@@ -17,8 +17,9 @@ class LaunchConfig(Config):
 examples:
   python -m genai_keras.launch --workers 2 -- train_gan --epochs 2
 
-The workers share the cores of this machine, so they are not faster than one. They
-show how several machines work together; docs/scale.md tells how to use these.
+The workers share the cores of this machine, so they are not faster than one.
+They show how several machines work together; docs/scale.md tells how to use
+these.
 """
 
     line: tuple[str, ...] = option(

@@ -11,10 +11,12 @@ import tensorflow as tf
 from helpers import (
     DENSE,
     DIGITS,
-    FOUR,
     LOOKS,
     MAINS,
+    OF_IMAGES,
     RUNS,
+    TRAINING,
+    UNET,
     assert_same_bits,
     history,
     make_gan,
@@ -434,7 +436,7 @@ def test_a_first_loss_far_from_log_v_is_told(command, tmp_path, capsys, monkeypa
     from genai_keras.networks.transformer import TransformerDecoder
 
     monkeypatch.setattr(TransformerDecoder, "first_gain", 100.0)
-    argv = [*FOUR[command], *write_data(command, tmp_path), "--epochs", "1"]
+    argv = [*TRAINING[command], *write_data(command, tmp_path), "--epochs", "1"]
     sick(MAINS[command], argv, tmp_path, capsys, "The first loss is", "chapter6_writing")
 
 
@@ -473,33 +475,26 @@ def test_it_says_nothing_of_a_first_epoch(name, finished):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", ["train_gan", "train_vae"])
+@pytest.mark.parametrize("command", OF_IMAGES)
 def test_of_a_folder_with_one_validation_image_it_says_nothing(command, tmp_path, capsys):
     (tmp_path / "images").mkdir()
     for index, image in enumerate(random_images(10)):
         pixels = np.uint8(127.5 * image[..., 0] + 127.5)
         Image.fromarray(pixels).save(tmp_path / "images" / f"{index}.png")
     argv = ["--dataset", "folder", "--data-dir", str(tmp_path / "images"), "--image-size", "8"]
-    argv += [
-        *(DENSE if command == "train_gan" else COLLAPSING),
-        "--batch-size",
-        "3",
-        "--epochs",
-        "4",
-        "--verbose",
-        "2",
-    ]
+    networks = {"train_gan": DENSE, "train_vae": COLLAPSING, "train_flow": UNET}
+    argv += [*networks[command], "--batch-size", "3", "--epochs", "4", "--verbose", "2"]
     assert MAINS[command]([*argv, "--run-dir", str(tmp_path / "run")]) == 0
     assert "diversity" not in history(tmp_path / "run")[0]
     assert not said_by(capsys)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", FOUR)
+@pytest.mark.parametrize("command", TRAINING)
 def test_it_changes_no_bit_and_says_nothing_of_a_run_that_is_well(
     command, tmp_path, capsys, monkeypatch
 ):
-    argv = [*FOUR[command], *write_data(command, tmp_path), "--epochs", "2", "--verbose", "2"]
+    argv = [*TRAINING[command], *write_data(command, tmp_path), "--epochs", "2", "--verbose", "2"]
     assert MAINS[command]([*argv, "--run-dir", str(tmp_path / "with")]) == 0
     assert not said_by(capsys)
     assert not texts(tmp_path / "with")

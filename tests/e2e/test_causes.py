@@ -9,7 +9,7 @@ import signal
 import sys
 
 import pytest
-from helpers import FOUR, MAINS, history, newest_manifest, raise_signal_at, write_data
+from helpers import MAINS, TRAINING, history, newest_manifest, raise_signal_at, write_data
 
 from genai_keras import evaluate, generate
 from genai_keras.callbacks.epochs import EachEpoch
@@ -36,6 +36,12 @@ BUILDING = {
         "networks.vae.build_vae_networks", "models.vae.VAE.__init__", "models.vae.VAE.train_step",
         "callbacks.latents.vae_callbacks", "callbacks.latents.LatentSpace.draw",
     ],
+    "train_flow": [
+        "cli.flow_options.FlowConfig.task", "networks.flow.build_flow_network",
+        "networks.flow.GaussianVelocity.call", "models.flow.Flow.__init__",
+        "models.flow.Flow.train_step", "callbacks.flow.flow_callbacks",
+        "models.flow.Flow.path", "callbacks.flow.SolverSteps.draw",
+    ],
     "train_lm": [
         "cli.text_options.LanguageModelConfig.task", "tasks.text.Text.load", "tasks.text.load_text",
         "networks.transformer.TransformerDecoder.__init__", "training.optimizers.adamw",
@@ -61,18 +67,19 @@ STARTING = [
 ENDING = {
     "train_gan": ["callbacks.images.save_animation", "cli.gan_options.GANConfig.conclude"],
     "train_vae": ["models.vae.VAE.test_step", "callbacks.latents.Projector.on_train_end"],
+    "train_flow": ["models.flow.Flow.test_step", "callbacks.looks.diversity"],
     "train_lm": ["training.run.EpochTensorBoard.on_epoch_end", "training.run.save_whole"],
     "train_seq2seq": ["tasks.pairs.evaluate_translations", "callbacks.epochs.EachEpoch._show"],
 }
 POINTS = [
     (command, f"genai_keras.{point}", ERRORS[number % len(ERRORS)])
-    for command in FOUR
+    for command in TRAINING
     for number, point in enumerate([*BUILDING[command], *STARTING, *ENDING[command]])
 ]
 
 
 def run(command, folder, tmp_path, *argv):
-    options = [*FOUR[command], *write_data(command, tmp_path), "--epochs", "1"]
+    options = [*TRAINING[command], *write_data(command, tmp_path), "--epochs", "1"]
     return MAINS[command]([*options, "--run-dir", str(folder), *argv])
 
 
@@ -117,6 +124,8 @@ FILES = [
     ("train_gan", "step_00000004.keras", False),
     ("train_gan", "progress.gif", False),
     ("train_vae", "sprites.png", True),
+    ("train_flow", "path_0000.png", False),
+    ("train_flow", "steps.gif", True),
     ("train_seq2seq", "translations.tsv", True),
     ("train_gan", "model.keras", True),
 ]
@@ -170,7 +179,7 @@ def test_a_run_whose_reader_goes_ends_quietly_and_says_how_to_go_on(
     lines, epochs, tmp_path, capsys, few_digits, monkeypatch
 ):
     folder = tmp_path / "run"
-    argv = [*FOUR["train_gan"], "--epochs", "4", "--run-dir", str(folder)]
+    argv = [*TRAINING["train_gan"], "--epochs", "4", "--run-dir", str(folder)]
     with monkeypatch.context() as patched:
         patched.setattr(sys, "stdout", Gone(lines))
         assert MAINS["train_gan"](argv) == 141

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 from helpers import (
-    FOUR,
     MAINS,
+    TRAINING,
     assert_same_bits,
     history,
     raise_signal_at,
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("few_digits")
 
 
 def started(command, folder, data, devices, *argv):
-    argv = [*FOUR[command], *data, "--epochs", "2", "--verbose", "0", *argv]
+    argv = [*TRAINING[command], *data, "--epochs", "2", "--verbose", "0", *argv]
     return MAINS[command]([*argv, "--run-dir", str(folder), "--devices", devices])
 
 
@@ -36,7 +36,7 @@ def closeness(folder, other):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", FOUR)
+@pytest.mark.parametrize("command", TRAINING)
 def test_a_run_on_two_devices_is_stopped_and_continued(command, tmp_path, monkeypatch, capsys):
     data = write_data(command, tmp_path)
     straight, stopped, alone = (tmp_path / name for name in ("straight", "stopped", "alone"))

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 from children import KillInSave, finish, start
-from helpers import FOUR, assert_same_bits, history, write_data
+from helpers import TRAINING, assert_same_bits, history, write_data
 
 pytestmark = pytest.mark.slow
 
@@ -17,9 +17,9 @@ RANDOM = np.random.default_rng(20261123)
 RUNS = {"5m": (None, 0.5), "1": (None, None, 0.7)}
 
 
-@pytest.mark.parametrize("command", FOUR)
+@pytest.mark.parametrize("command", TRAINING)
 def test_killed_at_five_moments_and_resumed_is_bit_for_bit_the_straight_run(command, tmp_path):
-    argv = [*FOUR[command], *write_data(command, tmp_path), "--epochs", "3", "--verbose", "0"]
+    argv = [*TRAINING[command], *write_data(command, tmp_path), "--epochs", "3", "--verbose", "0"]
     straight = tmp_path / "straight"
     begun = time.monotonic()
     assert finish(command, [*argv, "--run-dir", str(straight)]) == 0

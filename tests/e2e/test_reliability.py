@@ -1,5 +1,6 @@
-"""What can happen to a run, for each of the four commands that train. SIGKILL: test_killed.py."""
+"""What can happen to a run, for each of the commands that train. SIGKILL: test_killed.py."""
 
+import itertools
 import json
 import os
 import resource
@@ -14,8 +15,10 @@ import numpy as np
 import pytest
 from children import finish, start
 from helpers import (
-    FOUR,
+    COMMANDS,
     MAINS,
+    OF_IMAGES,
+    TRAINING,
     assert_same_bits,
     history,
     newest_manifest,
@@ -26,11 +29,12 @@ from helpers import (
 from genai_keras.training.checkpoints import Checkpoints
 
 pytestmark = pytest.mark.slow
-four = pytest.mark.parametrize("command", FOUR)
+each_command = pytest.mark.parametrize("command", TRAINING)
 
 ANOTHER_ARCHITECTURE = {
     "train_gan": ["--generator-widths", "8"],
     "train_vae": ["--widths", "4"],
+    "train_flow": ["--widths", "4"],
     "train_lm": ["--width", "16"],
     "train_seq2seq": ["--num-layers", "2"],
 }
@@ -44,7 +48,7 @@ def straight(tmp_path_factory):
     def train(command, epochs):
         if command not in options:
             data = write_data(command, tmp_path_factory.mktemp("data"))
-            options[command] = [*FOUR[command], *data, "--verbose", "0"]
+            options[command] = [*TRAINING[command], *data, "--verbose", "0"]
         if (command, epochs) not in runs:
             folder = tmp_path_factory.mktemp("straight") / "run"
             argv = [*options[command], "--epochs", str(epochs), "--run-dir", str(folder)]
@@ -86,16 +90,24 @@ def flip_a_bit(path):
     path.write_bytes(data)
 
 
-# One a command: that each kind is seen, whatever is trained, is for test_checkpoints.py.
-DAMAGES = {
-    "train_gan": ("it is damaged", lambda path: path.write_bytes(path.read_bytes()[:-100])),
-    "train_vae": ("its size or SHA-256 differs", flip_a_bit),
-    "train_lm": ("json is damaged", lambda path: path.with_suffix(".json").write_bytes(b"")),
-    "train_seq2seq": ("it has no step_", lambda path: path.with_suffix(".json").unlink()),
-}
+# One a command, in turn: that each kind is seen, whatever is trained, is for test_checkpoints.py.
+DAMAGES = dict(
+    zip(
+        TRAINING,
+        itertools.cycle(
+            [
+                ("it is damaged", lambda path: path.write_bytes(path.read_bytes()[:-100])),
+                ("its size or SHA-256 differs", flip_a_bit),
+                ("json is damaged", lambda path: path.with_suffix(".json").write_bytes(b"")),
+                ("it has no step_", lambda path: path.with_suffix(".json").unlink()),
+            ]
+        ),
+        strict=False,
+    )
+)
 
 
-@four
+@each_command
 def test_another_seed_is_another_run(command, straight, tmp_path):
     """The same seed again is the same run: many tests here compare one with `straight`."""
     options, first = straight(command, 1)
@@ -106,7 +118,7 @@ def test_another_seed_is_another_run(command, straight, tmp_path):
     assert weights and not any(np.array_equal(ours[name], others[name]) for name in weights)
 
 
-@four
+@each_command
 def test_a_finished_run_says_so_and_can_be_made_longer(command, straight, one_epoch, capsys):
     folder = one_epoch(command)
     assert resume(command, folder) == 0
@@ -116,7 +128,7 @@ def test_a_finished_run_says_so_and_can_be_made_longer(command, straight, one_ep
     assert_same_run(folder, straight(command, 2)[1])
 
 
-@four
+@each_command
 def test_it_does_not_go_on_as_another_run_and_lists_the_differences(command, one_epoch, capsys):
     folder = one_epoch(command)
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
@@ -128,7 +140,7 @@ def test_it_does_not_go_on_as_another_run_and_lists_the_differences(command, one
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
-@four
+@each_command
 def test_a_config_that_was_changed_by_hand_is_not_gone_on_with(command, one_epoch, capsys):
     folder = one_epoch(command)
     config = json.loads((folder / "config.json").read_text())
@@ -137,7 +149,7 @@ def test_a_config_that_was_changed_by_hand_is_not_gone_on_with(command, one_epoc
     assert "config.json is not the config of step_" in one_line(capsys)
 
 
-@four
+@each_command
 def test_a_damaged_checkpoint_costs_an_epoch_and_two_end_it_by_name(
     command, straight, one_epoch, capsys
 ):
@@ -167,7 +179,7 @@ def test_a_finished_run_whose_checkpoints_were_taken_away_is_not_trained_anew(on
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
-@four
+@each_command
 def test_a_disk_that_is_full_during_a_save_costs_nothing(
     command, straight, tmp_path, capsys, monkeypatch
 ):
@@ -208,7 +220,7 @@ def unprivileged():
     os.seteuid(0)
 
 
-@four
+@each_command
 def test_a_folder_that_cannot_be_written_to_is_said_before_training(
     command, straight, tmp_path, capsys, request
 ):
@@ -225,7 +237,7 @@ def test_a_folder_that_cannot_be_written_to_is_said_before_training(
         assert f"{tmp_path / 'mine'} cannot be written to" in one_line(capsys)
 
 
-@four
+@each_command
 def test_neither_strange_paths_nor_a_clock_that_jumps_change_a_run(
     command, straight, tmp_path, capsys, monkeypatch
 ):
@@ -235,7 +247,7 @@ def test_neither_strange_paths_nor_a_clock_that_jumps_change_a_run(
     home = tmp_path / "我的 数据"
     home.mkdir()
     monkeypatch.chdir(home)
-    options = [*FOUR[command], *write_data(command, home), "--verbose", "0", "--epochs", "2"]
+    options = [*TRAINING[command], *write_data(command, home), "--verbose", "0", "--epochs", "2"]
     folder = Path("运行 's") / "nowhere yet" / "第一次"
     seen = []
 
@@ -255,13 +267,13 @@ def test_neither_strange_paths_nor_a_clock_that_jumps_change_a_run(
     assert (folder / "samples").is_dir() and seen == [0]
 
 
-@four
+@each_command
 def test_an_absurd_learning_rate_ends_within_an_epoch_and_keeps_what_was_good(
     command, straight, tmp_path, capsys
 ):
     options, _ = straight(command, 1)
     argv = [*options, "--learning-rate", "1e6", "--epochs", "3", "--run-dir", str(tmp_path / "run")]
-    if command in ("train_lm", "train_seq2seq"):
+    if hasattr(COMMANDS[command], "warmup_steps"):
         argv += ["--warmup-steps", "0"]
     assert MAINS[command](argv) == 3
     said = one_line(capsys)
@@ -275,7 +287,7 @@ def test_an_absurd_learning_rate_ends_within_an_epoch_and_keeps_what_was_good(
     assert resume(command, tmp_path / "run") == 3
 
 
-@four
+@each_command
 def test_a_run_folder_has_one_process_and_a_dead_one_lets_go(
     command, straight, one_epoch, tmp_path, capsys
 ):
@@ -308,7 +320,7 @@ class Begun:
         self.path.touch()
 
 
-@four
+@each_command
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "sigterm"]
 )
@@ -345,7 +357,7 @@ class SlowSave:
         Checkpoints.save = slow
 
 
-@four
+@each_command
 def test_a_second_signal_ends_it_at_once_and_leaves_what_was_there(command, straight, tmp_path):
     options, run = straight(command, 2)
     folder = tmp_path / "run"
@@ -364,7 +376,7 @@ def test_a_second_signal_ends_it_at_once_and_leaves_what_was_there(command, stra
     assert_same_run(folder, run)
 
 
-@four
+@each_command
 def test_a_clock_that_cannot_be_a_files_date_is_said(
     command, straight, tmp_path, monkeypatch, capsys
 ):
@@ -374,7 +386,7 @@ def test_a_clock_that_cannot_be_a_files_date_is_said(
     assert "clock" in one_line(capsys)
 
 
-@four
+@each_command
 def test_fewer_samples_than_a_batch_are_said(command, straight, tmp_path, capsys):
     options, _ = straight(command, 1)
     argv = [*options, "--batch-size", "5000", "--run-dir", str(tmp_path / "run")]
@@ -422,7 +434,7 @@ PICTURES = {
 }
 BAD_INPUT = [
     *((command, [*options, *DIGITS_OF_MINE], *PICTURES[name])
-      for command, options in (("train_gan", []), ("train_vae", []),
+      for command, options in (*((each, []) for each in OF_IMAGES),
                                ("train_lm", ["--preset", "pixels"]))
       for name in PICTURES),
     ("train_lm", ["--dataset", "text", "--data-dir", "a.txt"], text("a.txt", b""), "is empty"),

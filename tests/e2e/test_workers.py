@@ -10,7 +10,7 @@ import time
 
 import pytest
 from children import KillInSave, codes_of, finish, start_workers
-from helpers import FOUR, assert_same_bits, history, write_data
+from helpers import TRAINING, assert_same_bits, history, write_data
 
 from genai_keras.training import links, run
 from genai_keras.training.checkpoints import Checkpoints
@@ -22,7 +22,7 @@ LONG = ["--epochs", "1000", "--save-every", "1"]
 
 
 def argv_of(command, tmp_path):
-    return [*FOUR[command], *write_data(command, tmp_path), "--verbose", "0"]
+    return [*TRAINING[command], *write_data(command, tmp_path), "--verbose", "0"]
 
 
 def errors(folder, index):
@@ -267,7 +267,7 @@ def first_child(process):
 
 def test_launch_starts_workers_and_passes_signals_on(tmp_path):
     run = tmp_path / "run"
-    launched = launch(tmp_path, "train_gan", *FOUR["train_gan"], "--run-dir", str(run), *LONG)
+    launched = launch(tmp_path, "train_gan", *TRAINING["train_gan"], "--run-dir", str(run), *LONG)
     wait_for_checkpoints(run)
     os.kill(first_child(launched), signal.SIGKILL)
     out, err = launched.communicate(timeout=120)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 
+import families
 import keras
 import numpy as np
 import pytest
@@ -25,8 +26,8 @@ from families import (
     vae,
 )
 from helpers import (
-    FOUR,
     MAINS,
+    TRAINING,
     assert_same_bits,
     history,
     raise_signal_at,
@@ -57,6 +58,7 @@ FAMILIES = {
     "conditional gan": (lambda: gan(3), batches(IMAGES, labels=LABELS, classes=3)),
     "vae": (lambda: vae(beta=2.0, warmup_steps=3), BINARY),
     "iwae": (lambda: vae(importance_samples=3), BINARY),
+    **{name: families.FAMILIES[name] for name in ("flow", "conditional flow")},
     "language model": (language_model, batches(TOKENS)),
     "encoder-decoder": (seq2seq, batches(TOKENS, TARGETS)),
 }
@@ -143,6 +145,7 @@ WRONG = {
     "identical noise": ("gan", "own_part", same_for_all),
     "noise of another part": ("gan", "own_part", of_another_part),
     "identical noise of a VAE": ("vae", "own_part", same_for_all),
+    "identical noise of a flow": ("flow", "own_part", same_for_all),
     "identical dropout": ("language model", "own_part", same_for_all),
     "new noise for each part": ("gan", "accumulated", states_that_go_on),
     "means that do not count tokens": ("encoder-decoder", "weight", lambda samples: 1.0),
@@ -252,7 +255,7 @@ def test_parts_need_less_memory(devices):
 
 
 def started(command, folder, data, *argv):
-    argv = [*FOUR[command], *data, "--epochs", "2", "--verbose", "0", *argv]
+    argv = [*TRAINING[command], *data, "--epochs", "2", "--verbose", "0", *argv]
     return MAINS[command]([*argv, "--run-dir", str(folder)])
 
 
@@ -262,7 +265,7 @@ def resumed(command, folder, *argv):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("few_digits")
-@pytest.mark.parametrize("command", FOUR)
+@pytest.mark.parametrize("command", TRAINING)
 def test_a_run_in_parts_is_stopped_and_continued(command, tmp_path, monkeypatch, capsys):
     data = write_data(command, tmp_path)
     straight, stopped, whole = (tmp_path / name for name in ("straight", "stopped", "whole"))

@@ -69,6 +69,7 @@ WRONG = {
     "clipping before the sum": ("language model", "apply_gradients", clipped_first),
     "identical noise": ("dense gan", "own_part", same_for_all),
     "identical noise of a VAE": ("vae", "own_part", same_for_all),
+    "identical noise of a flow": ("conditional flow", "own_part", same_for_all),
     "identical dropout": ("language model", "own_part", same_for_all),
     "unsynchronized statistics": ("dense gan", "synchronized", property(unset, lambda *_: None)),
     "means that do not count tokens": ("encoder-decoder", "weight", lambda samples: 1.0),

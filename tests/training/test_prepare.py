@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from helpers import FOUR, MAINS, write_colours, write_data
+from helpers import MAINS, OF_IMAGES, TRAINING, write_colours, write_data
 from PIL import Image
 
 from genai_keras.training import run
@@ -25,7 +25,7 @@ def joined(printed):
 
 
 def start(command, folder, *argv, data=()):
-    argv = (*FOUR[command], *data, "--epochs", "1", "--run-dir", str(folder), *argv)
+    argv = (*TRAINING[command], *data, "--epochs", "1", "--run-dir", str(folder), *argv)
     return MAINS[command](list(argv))
 
 
@@ -35,7 +35,7 @@ def look_at_folder(images, run_dir, *argv, command="train_gan"):
     return start(command, run_dir, *argv, data=data)
 
 
-@pytest.mark.parametrize("command", FOUR)
+@pytest.mark.parametrize("command", TRAINING)
 def test_a_dry_run_trains_nothing_and_a_run_follows_in_the_same_folder(
     command, tmp_path, capsys, monkeypatch
 ):
@@ -43,7 +43,7 @@ def test_a_dry_run_trains_nothing_and_a_run_follows_in_the_same_folder(
     with monkeypatch.context() as patched:
         patched.setattr(run, "run_training", None)  # nobody calls it
         assert start(command, folder, "--dry-run", data=data) == 0
-    of_images = command in ("train_gan", "train_vae")
+    of_images = command in OF_IMAGES
     assert names_in(folder) == ([SHEET] if of_images else [])
     printed = capsys.readouterr()
     assert (str(folder / SHEET) in printed.out) == of_images
@@ -165,7 +165,7 @@ def test_the_sheet_shows_the_training_images(tmp_path):
     assert len(shown) == 54  # a tenth of the 60 is for validation
 
 
-@pytest.mark.parametrize("command", ["train_gan", "train_vae"])
+@pytest.mark.parametrize("command", OF_IMAGES)
 def test_the_sheet_says_if_a_model_sees_black_and_white(command, tmp_path, monkeypatch):
     titles = []
     monkeypatch.setattr(

@@ -1,7 +1,7 @@
 """`--profile`: the operations of some steps are recorded, and nothing else changes."""
 
 import pytest
-from helpers import FOUR, MAINS, assert_same_bits
+from helpers import MAINS, TRAINING, assert_same_bits
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
 from genai_keras.cli.values import Steps
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.usefixtures("few_digits")
 
 
 def run(folder, *argv):
-    argv = [*FOUR["train_gan"], "--epochs", "2", "--verbose", "0", *argv]  # of 4 steps each
+    argv = [*TRAINING["train_gan"], "--epochs", "2", "--verbose", "0", *argv]  # of 4 steps each
     return MAINS["train_gan"]([*argv, "--run-dir", str(folder)])
 
 

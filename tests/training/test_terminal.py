@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 from children import start
-from helpers import FOUR, MAINS, history, write_data
+from helpers import MAINS, TRAINING, history, write_data
 from rich.cells import cell_len
 
 from genai_keras.training.terminal import Pace, Terminal, duration
@@ -62,10 +62,10 @@ def test_durations_are_short(seconds, text):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", FOUR)
+@pytest.mark.parametrize("command", TRAINING)
 def test_in_a_file_there_are_plain_lines_with_the_figures_of_the_history(command, tmp_path, capsys):
     folder = tmp_path / "run"
-    argv = [*FOUR[command], *write_data(command, tmp_path), "--epochs", "2"]
+    argv = [*TRAINING[command], *write_data(command, tmp_path), "--epochs", "2"]
     argv += ["--verbose", "1"]
     assert MAINS[command]([*argv, "--run-dir", str(folder)]) == 0
     out = capsys.readouterr().out
@@ -89,7 +89,7 @@ def test_in_a_file_there_are_plain_lines_with_the_figures_of_the_history(command
 @pytest.mark.slow
 @pytest.mark.parametrize(("epochs", "told"), [(4, 0), (8, 1)])  # of 4 steps each
 def test_the_time_is_told_once_when_it_is_known(epochs, told, tmp_path, capsys):
-    argv = [*FOUR["train_gan"], "--epochs", str(epochs), "--run-dir", str(tmp_path / "run")]
+    argv = [*TRAINING["train_gan"], "--epochs", str(epochs), "--run-dir", str(tmp_path / "run")]
     assert MAINS["train_gan"](argv) == 0
     lines = capsys.readouterr().out.splitlines()
     found = [n for n, line in enumerate(lines) if re.fullmatch(r"about .* to go, .*", line)]
@@ -183,7 +183,7 @@ def typed(folder, argv, size=(24, 80), environment=(), encoding="utf-8"):
 def test_on_a_terminal_no_line_wraps_and_samples_are_shown(
     size, environment, encoding, moves, dots, tmp_path
 ):
-    argv = [*FOUR["train_gan"], "--epochs", "2", "--run-dir", "run"]
+    argv = [*TRAINING["train_gan"], "--epochs", "2", "--run-dir", "run"]
     out = typed(tmp_path, argv, size, environment, encoding)
     assert bool(CONTROL.search(out)) == moves
     assert bool(BRAILLE.search(out)) == dots
@@ -200,6 +200,6 @@ def test_on_a_terminal_no_line_wraps_and_samples_are_shown(
 
 @pytest.mark.slow
 def test_previews_can_be_turned_off(tmp_path):
-    argv = [*FOUR["train_gan"], "--epochs", "1", "--run-dir", "run", "--no-preview"]
+    argv = [*TRAINING["train_gan"], "--epochs", "1", "--run-dir", "run", "--no-preview"]
     out = typed(tmp_path, argv)
     assert CONTROL.search(out) and not BRAILLE.search(out)
