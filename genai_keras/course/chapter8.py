@@ -132,7 +132,8 @@ EXERCISES = (
                 x - z,
             ),
             "point and velocity are swapped: return the point first": lambda z, x, t: (
-                straight_line(z, x, t)[::-1]
+                x - z,
+                straight_line(z, x, t)[0],
             ),
         },
     ),
