@@ -7,7 +7,7 @@ from typing import ClassVar
 from genai_keras.cli.options import FLOW, IMAGES, TEXT, Config, option
 from genai_keras.errors import UsageError
 
-CHAPTERS = tuple(f"chapter{number}" for number in range(1, 8))  # the notebooks with exercises
+CHAPTERS = tuple(f"chapter{number}" for number in range(1, 9))  # the notebooks with exercises
 LENET_DATASETS = ("mnist", "fashion_mnist")  # that come with a trained LeNet
 RUN = "folder of a finished run"
 DATA_DIR = "folder of the run's data, if it has moved"
@@ -234,7 +234,9 @@ The command runs the code in the file, then tries each function on inputs of its
 own. It takes a few seconds, most of it to load TensorFlow.
 """
 
-    chapter: str = option(None, "one of chapter1 to chapter7", choices=CHAPTERS, positional=True)
+    chapter: str = option(
+        None, f"one of {CHAPTERS[0]} to {CHAPTERS[-1]}", choices=CHAPTERS, positional=True
+    )
     answers: Path | None = option(
         None,
         "notebook (.ipynb) or module (.py) with the answers (default: CHAPTER.ipynb, here or "

@@ -53,7 +53,7 @@ class Verdict:
 
 
 def exercises_of(chapter):
-    """The exercises of `chapter1` to `chapter7`, a tuple of `Exercise`."""
+    """The exercises of one of `CHAPTERS`, a tuple of `Exercise`."""
     return importlib.import_module(f"genai_keras.course.{chapter}").EXERCISES
 
 
@@ -189,6 +189,8 @@ def _difference(found, expected, cases):
 
 def _short(value):
     """A value in one line, short enough to read."""
+    if callable(value):
+        return value.__name__
     value = np.asarray(value)
     if value.size > 12:
         return f"an array of {value.shape}"

@@ -8,6 +8,7 @@ import jupytext
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from IPython.core.interactiveshell import InteractiveShell
 from scipy import stats
 
@@ -16,6 +17,8 @@ from genai_keras.course import marking
 from genai_keras.course.marking import Exercise, check, exercises_of, mark
 from genai_keras.data.toy import GaussianMixture
 from genai_keras.layers.attention import MultiHeadAttention
+from genai_keras.models.flow import Flow
+from genai_keras.networks.flow import build_dense_velocity
 from genai_keras.sampling import samplers
 
 SOURCES = Path(__file__).parents[2] / "notebooks/grading/source"
@@ -198,6 +201,32 @@ def test_truths_of_the_gans_chapters():
     grid = np.linspace(0.001, 0.999, 9_999)
     best = grid[np.argmin(-0.7 * np.log(grid) - 0.2 * np.log(1 - grid))]
     assert abs(EXERCISES["optimal_discriminator"].truth(0.7, 0.2) - best) < 1e-3
+
+
+def test_truths_of_the_flow():
+    """The best velocity by summing over a grid; guidance and the solver by the package's model."""
+    m, s, t = 1.5, 0.6, 0.4
+    x = np.linspace(-2, 3, 7)[:, None]
+    data = np.linspace(m - 8 * s, m + 8 * s, 20_001)
+    noise = (x - t * data) / (1 - t)  # what leads from the place back to time 0
+    chances = stats.norm.pdf(data, m, s) * stats.norm.pdf(noise)
+    best = np.sum(chances * (data - noise), axis=1) / np.sum(chances, axis=1)
+    ours = EXERCISES["optimal_velocity"].truth(x[:, 0], t, m, s)
+    np.testing.assert_allclose(ours, best, rtol=1e-6)
+
+    keras.utils.set_random_seed(0)
+    network = build_dense_velocity((3,), widths=(8,), time_width=4, classes=2)
+    network.set_weights([np.random.default_rng(0).normal(size=w.shape) for w in network.weights])
+    flow, x = Flow(network), np.random.default_rng(1).normal(size=(4, 3)).astype("float32")
+    label = np.eye(2, dtype="float32")[[0, 1, 1, 0]]
+    given, free = (flow([x, np.full(4, t, "float32"), each]) for each in (label, 0 * label))
+    guided = EXERCISES["guided_velocity"].truth(given, free, 3.0)
+    theirs = flow.velocity(*(tf.constant(each) for each in (x, t, label)), guidance=3.0)
+    np.testing.assert_allclose(guided, theirs, rtol=1e-4, atol=1e-5)
+    np.testing.assert_raises(AssertionError, np.testing.assert_allclose, guided, given, 1e-3)
+
+    point, velocity = EXERCISES["straight_line"].truth(x, x + 2, np.full(4, 0.5))
+    np.testing.assert_allclose(np.stack([point, velocity]), np.stack([x + 1, 2 + 0 * x]), rtol=1e-6)
 
 
 SQUARE = Exercise(
