@@ -88,7 +88,8 @@ def noise_calls(run, code, shape=None, classes=0, size=4):
 def velocity_calls():
     """Calls of the velocity of flows, with labels or without."""
     generator = np.random.default_rng(4)
-    for run, shape in (("flow", (28, 28, 1)), ("conditional-flow", (28, 28, 1))):
+    for run in ("flow", "conditional-flow", "flow-of-numbers"):
+        shape = (1,) if run == "flow-of-numbers" else (28, 28, 1)
         x = generator.normal(size=(3, *shape)).astype("float32")
         t = np.array([0.0, 0.4, 1.0], "float32")
         label = np.array([7, 0, 7], "int32")
@@ -361,6 +362,7 @@ def test_the_folder_has_the_deployed_networks_and_the_tokenizers(exported):
     for run, names in (
         ("gan", {"generator.keras"}),
         ("conditional-vae", {"encoder.keras", "decoder.keras", "classes.json"}),
+        ("conditional-flow", {"velocity.keras", "classes.json"}),
         ("text", {"decoder.keras", "tokenizer.json"}),
         ("pixels", {"decoder.keras"}),
         (
