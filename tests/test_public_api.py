@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras import layers
 
 import genai_keras
-from genai_keras import GAN, VAE
+from genai_keras import GAN, VAE, Flow
 from genai_keras.models.inputs import prepared
 
 SHAPE = (8, 8, 1)
@@ -79,6 +79,14 @@ def decoder(shape=SHAPE, latent_dim=2, activation=None):
     return generator((latent_dim,), shape, activation)
 
 
+def velocity(shape=SHAPE, classes=0):
+    """The functional network of a flow."""
+    inputs = [keras.Input(shape), keras.Input(())] + [keras.Input((classes,))] * bool(classes)
+    flat = [layers.Reshape((-1,))(each) for each in inputs]
+    y = layers.Dense(int(np.prod(shape)))(layers.Concatenate()(flat))
+    return keras.Model(inputs, layers.Reshape(shape)(y))
+
+
 def gan(*networks, **arguments):
     model = GAN(*(networks or (generator(), discriminator())), **arguments)
     model.compile("adam", "adam")
@@ -91,8 +99,18 @@ def vae(likelihood="bernoulli", outputs=1):
     return model
 
 
+def flow(**arguments):
+    model = Flow(velocity(**arguments), steps=2)
+    model.compile("adam")
+    return model
+
+
 def conditional_gan():
     return gan(conditional((5,), SHAPE, "tanh"), conditional(SHAPE, (1,)))
+
+
+def conditional_flow():
+    return flow(classes=3)
 
 
 def dataset(*arrays, batch=8):
@@ -117,8 +135,9 @@ def test_there_is_no_other_loss(name):
         gan().compile("adam", "adam", **{name: "mse"})
     with pytest.raises(ValueError, match=f"its own loss and metrics: leave `{name}` out"):
         vae().compile("adam", **{name: "mse"})
-    with pytest.raises(ValueError, match="leave `loss` out"):
-        vae().compile("adam", "mse")
+    for model in (vae(), flow()):
+        with pytest.raises(ValueError, match="leave `loss` out"):
+            model.compile("adam", "mse")
 
 
 @pytest.mark.parametrize(
@@ -167,6 +186,21 @@ def test_a_vae_of_unbuilt_and_subclassed_networks_trains_and_comes_back(tmp_path
     for each in (model, again):
         each.fit(BINARY, batch_size=8, verbose=0, shuffle=False)
     assert np.array_equal(model.reconstruct(BINARY), again.reconstruct(BINARY))
+
+
+@pytest.mark.parametrize("make", [flow, conditional_flow])
+def test_a_flow_of_an_own_network_trains_and_comes_back(make, tmp_path):
+    model = make()
+    labels = LABELS if model.classes else None
+    model.fit(BYTES, labels, batch_size=8, verbose=0, shuffle=False)
+    model.save(tmp_path / "flow.keras")
+    again = genai_keras.load_model(tmp_path / "flow.keras")
+    assert again.latent_dim == 64 and again.sample_shape == SHAPE
+    for each in (model, again):
+        each.fit(BYTES, labels, batch_size=8, verbose=0, shuffle=False)
+    assert np.array_equal(model.generate(3), again.generate(3))
+    for ours, theirs in zip(model.get_weights(), again.get_weights(), strict=True):
+        assert np.array_equal(ours, theirs)
 
 
 class NoConfig(OwnGenerator):
@@ -234,6 +268,11 @@ def test_networks_that_do_not_fit_are_refused(make, words):
         (conditional_gan, (SIGNED, LABELS + 1), r"integers from 0 to 2.* in \[1, 3\]"),
         (conditional_gan, (SIGNED, LABELS * 1.0), "labels must be integers .* float64"),
         (conditional_gan, (SIGNED, np.eye(4)[LABELS]), r"one-hot of shape \(batch, 3\)"),
+        (flow, (GREY * 255,), r"the Flow takes images in \[-1, 1\].*images / 127.5 - 1"),
+        (flow, (BYTES.astype("int32"),), "must be uint8 or float32, not int32"),
+        (flow, (GREY[..., 0],), r"images\[..., np.newaxis\]"),
+        (conditional_flow, (SIGNED,), "this Flow is conditional: it needs labels"),
+        (conditional_flow, (SIGNED, LABELS + 1), r"integers from 0 to 2.* in \[1, 3\]"),
     ],
 )
 def test_data_that_do_not_fit_are_refused(make, data, words):
@@ -242,23 +281,25 @@ def test_data_that_do_not_fit_are_refused(make, data, words):
             call(*data, verbose=0)
         assert len(str(raised.value)) < 300
     with pytest.raises(ValueError, match=words):
-        good = (SIGNED if isinstance(make(), GAN) else BINARY, LABELS)
+        good = (BINARY if isinstance(make(), VAE) else SIGNED, LABELS)
         make().fit(*good, verbose=0, validation_data=data if len(data) > 1 else data[0])
 
 
-def test_a_later_label_that_is_none_is_not_taken_for_no_class():
+@pytest.mark.parametrize("make", [conditional_gan, conditional_flow])
+def test_a_later_label_that_is_none_is_not_taken_for_no_class(make):
     labels = np.where(np.arange(32) > 20, 3, 0)
     with pytest.raises(tf.errors.InvalidArgumentError):
-        conditional_gan().fit(dataset(SIGNED, labels), verbose=0, shuffle=False)
+        make().fit(dataset(SIGNED, labels), verbose=0, shuffle=False)
 
 
-def test_images_that_leave_half_of_the_range_empty_are_remarked_on():
+@pytest.mark.parametrize("make", [gan, flow])
+def test_images_that_leave_half_of_the_range_empty_are_remarked_on(make):
     with pytest.warns(UserWarning, match=r"images \* 2 - 1"):
-        prepared(gan(), GREY)
+        prepared(make(), GREY)
 
 
 def test_bytes_become_the_models_range():
-    for model, low in ((gan(), -1), (vae("logistic", 2), 0)):
+    for model, low in ((gan(), -1), (flow(), -1), (vae("logistic", 2), 0)):
         expected = BYTES / 255.0 * (1 - low) + low
         x, y = prepared(model, BYTES)
         assert x.dtype == "float32" and y is None and x == pytest.approx(expected, abs=1e-6)
@@ -269,9 +310,10 @@ def test_bytes_become_the_models_range():
         assert np.array_equal(found, x)
 
 
+@pytest.mark.parametrize("make", [conditional_gan, conditional_flow])
 @pytest.mark.parametrize("labels", [LABELS, LABELS[:, None], ONE_HOT, ONE_HOT.astype(int)])
-def test_labels_may_be_integers_or_one_hot(labels):
-    model = conditional_gan()
+def test_labels_may_be_integers_or_one_hot(labels, make):
+    model = make()
     x, y = prepared(model, SIGNED, labels)
     assert np.array_equal(x, SIGNED) and np.array_equal(y, ONE_HOT) and y.dtype == "float32"
     for x, y in prepared(model, dataset(SIGNED, labels))[0].take(1):
@@ -280,8 +322,9 @@ def test_labels_may_be_integers_or_one_hot(labels):
     model.fit(pairs, verbose=0, shuffle=False, validation_data=(SIGNED, labels))
 
 
-def test_an_unconditional_model_leaves_labels_out():
-    alone, beside = gan(), gan()
+@pytest.mark.parametrize("make", [gan, flow])
+def test_an_unconditional_model_leaves_labels_out(make):
+    alone, beside = make(), make()
     beside.set_weights(alone.get_weights())
     alone.fit(dataset(SIGNED), verbose=0, shuffle=False)
     pairs = dataset(SIGNED, LABELS)
@@ -297,6 +340,7 @@ def test_what_fits_is_passed_on_as_it_is():
         (gan(), (dataset(SIGNED), None)),
         (vae(), (BINARY, None)),
         (conditional_gan(), (SIGNED, ONE_HOT)),
+        (conditional_flow(), (SIGNED, ONE_HOT)),
         (conditional_gan(), (dataset(SIGNED, ONE_HOT), None)),
     ):
         x, y = prepared(model, *data)
@@ -328,6 +372,7 @@ def test_a_sequence_that_does_not_fit_says_what_it_must_return():
 def test_other_samples_than_images_may_be_any_numbers():
     model = gan(generator(shape=(1,), activation=None), discriminator((1,)))
     model.fit(rng.normal(0, 50, (32, 1)), verbose=0)
+    flow(shape=(1,)).fit(rng.normal(0, 50, (32, 1)), verbose=0)
 
 
 def test_an_unknown_class_is_named_in_few_words(tmp_path):
@@ -389,6 +434,18 @@ model.compile("adam")
 model.fit(images, epochs=1, verbose=0)
 model.save("model.keras")
 """
+FLOW_SCRIPT = """
+import keras, numpy as np, genai_keras
+from keras import layers
+images = np.random.default_rng(0).integers(0, 256, (64, 8, 8, 1), "uint8")
+x, t = keras.Input((8, 8, 1)), keras.Input(())
+both = layers.Concatenate()([layers.Flatten()(x), layers.Reshape((1,))(t)])
+network = keras.Model([x, t], layers.Reshape((8, 8, 1))(layers.Dense(64)(both)))
+model = genai_keras.Flow(network)
+model.compile("adam")
+model.fit(images, epochs=1, verbose=0)
+model.save("model.keras")
+"""
 GO_ON = """
 import numpy as np, genai_keras
 assert not genai_keras.__file__.startswith({checkout!r}), genai_keras.__file__
@@ -424,7 +481,7 @@ def installed(tmp_path_factory):
 @pytest.mark.slow
 def test_in_fewer_than_15_lines_a_model_is_made_and_another_process_goes_on(installed, tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(installed)}
-    scripts = {"gan": GAN_SCRIPT, "vae": VAE_SCRIPT}
+    scripts = {"gan": GAN_SCRIPT, "vae": VAE_SCRIPT, "flow": FLOW_SCRIPT}
     assert all(len(script.strip().splitlines()) < 15 for script in scripts.values())
     go_on = GO_ON.format(checkout=str(Path(__file__).parents[1]))
     for codes in (scripts, dict.fromkeys(scripts, go_on)):  # each in a process of its own

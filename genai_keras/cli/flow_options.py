@@ -86,6 +86,8 @@ The default learns 4,500 handwritten digits in three minutes on two CPU cores.
 
     def check(self):
         super().check()
+        if self.learns_numbers:
+            self.check_unused("binarize")
         if not self.conditional:
             self.check_unused("label_dropout", "guidance", on="a run that is not `conditional`")
 

@@ -130,3 +130,20 @@ def test_training_is_binarized_anew_at_each_step_and_by_the_seed():
     again = next(iter(greys(400).shuffled(1))).numpy()
     assert not np.array_equal(first, second) and not np.array_equal(first, other_seed)
     assert np.array_equal(again, second)
+
+
+@pytest.mark.parametrize("order", ["shuffled", "in_order"])
+def test_black_and_white_are_the_same_pixels_in_any_range(order):
+    grey = np.random.default_rng(0).uniform(size=(20, 6)).astype("float32")
+    found = {}
+    for low, high in ((0, 1), (-1, 1), (3, 7)):
+        scaled = tf.constant(low + (high - low) * grey)
+        data = Batches(
+            lambda i, scaled=scaled: tf.gather(scaled, i), 20, (6,), 5, seed=0, binarize=True,
+            value_range=(low, high),
+        )  # fmt: skip
+        dataset = getattr(data, order)().take(4)
+        pixels = np.concatenate([batch.numpy() for batch in dataset])
+        assert set(np.unique(pixels)) == {low, high}
+        found[low, high] = (pixels - low) / (high - low)
+    assert np.array_equal(found[0, 1], found[-1, 1]) and np.array_equal(found[0, 1], found[3, 7])

@@ -67,7 +67,7 @@ STARTING = [
 ENDING = {
     "train_gan": ["callbacks.images.save_animation", "cli.gan_options.GANConfig.conclude"],
     "train_vae": ["models.vae.VAE.test_step", "callbacks.latents.Projector.on_train_end"],
-    "train_flow": ["models.flow.Flow.test_step", "callbacks.looks.diversity"],
+    "train_flow": ["models.flow.Flow.test_step", "callbacks.doctor.diversity"],
     "train_lm": ["training.run.EpochTensorBoard.on_epoch_end", "training.run.save_whole"],
     "train_seq2seq": ["tasks.pairs.evaluate_translations", "callbacks.epochs.EachEpoch._show"],
 }
