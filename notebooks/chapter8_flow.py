@@ -285,7 +285,7 @@ print(f"one Euler step: mean {once.mean():.2f}, standard deviation {once.std():.
 
 
 # %%
-def follow(step, steps):
+def walk(step, steps):
     """Where noise ends that follows the true velocity, `(2000,)`."""
     x = np.random.default_rng(0).normal(size=2_000)
     for number in range(steps):
@@ -295,11 +295,11 @@ def follow(step, steps):
 
 counts = np.array([1, 2, 4, 8, 16, 32, 64])
 many = setting(1_000, fast=100)
-ends = follow(heun_step, many), flow.generate(2_000, seed=1, steps=many)
+ends = walk(heun_step, many), flow.generate(2_000, seed=1, steps=many)
 print("steps           ", *(f"{steps:7}" for steps in counts))
 _, axes = plt.subplots(1, 2, figsize=(9, 3.4), sharey=True)
 for solver, step, velocities in (("euler", euler_step, 1), ("heun", heun_step, 2)):
-    true = [np.mean(np.abs(follow(step, n) - ends[0])) for n in counts]
+    true = [np.mean(np.abs(walk(step, n) - ends[0])) for n in counts]
     learned = [
         np.mean(np.abs(flow.generate(2_000, seed=1, steps=n, solver=solver) - ends[1]))
         for n in counts.tolist()
@@ -395,7 +395,7 @@ for time, x in zip(np.linspace(0, 1, 9), np.moveaxis(path[:4], 1, 0), strict=Tru
 show_images(np.stack(guesses, axis=1).reshape(-1, SIDE, SIDE, 1), columns=9)
 
 # %% [markdown]
-# The first guess is the mean of all training digits with that label: one Euler step again. As time
+# The first guess is nearly the mean of all digits with that label: one Euler step again. As time
 # passes, it becomes one digit, with its own slant and its own strokes.
 #
 # The rows below begin with the same noise. They follow it with Heun's method in 1, 2, 3, 5 and 20

@@ -68,9 +68,14 @@ def train(network, steps, rate=2e-3):
 
 def follow(network, count, steps=100):
     """Samples: noise that follows the velocity in steps of Euler's method."""
+
+    @tf.function
+    def moved(x, t):
+        return x + network([x, tf.fill((count,), t)]) / steps
+
     x = tf.random.stateless_normal((count, 1), (0, 0))
-    for step in range(steps):
-        x += network([x, tf.fill((count,), step / steps)]) / steps
+    for t in np.linspace(0, 1, steps, endpoint=False, dtype="float32"):
+        x = moved(x, tf.constant(t))
     return np.array(x)
 
 
