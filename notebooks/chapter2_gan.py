@@ -217,7 +217,7 @@ print(f"generator loss     {losses.non_saturating_generator_loss(fake_logits):.3
 # %% [markdown]
 # After one step each, the advantage has changed sides twice. That is all there is to it. The
 # model's own step does the same with new noise. (`accumulated` calls `gradients` with the batch, or
-# with parts of it if it does not fit into memory. `_average` is for chapter 3. Labels are for a
+# with parts of it if it does not fit into memory. `average_towards` is for chapter 3. Labels are for a
 # conditional GAN and are not used here.)
 
 # %%

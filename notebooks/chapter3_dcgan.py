@@ -21,6 +21,7 @@ from genai_keras.callbacks.images import ImageGrid
 from genai_keras.data.images import load_images
 from genai_keras.evaluation.distances import frechet_distance
 from genai_keras.evaluation.features import load_feature_extractor
+from genai_keras.models.averaging import average_towards
 from genai_keras.models.gan import GAN
 from genai_keras.networks.dcgan import build_dcgan_discriminator, build_dcgan_generator
 from genai_keras.course.notebook import (
@@ -209,7 +210,7 @@ for step in range(1, 4):
 # discriminator does not learn from it.
 
 # %%
-show_source(GAN._average)
+show_source(average_towards)
 
 # %% [markdown]
 # This is an *exponential* moving average: each step keeps a fraction `decay` of the old average.

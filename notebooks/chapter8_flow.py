@@ -351,12 +351,12 @@ print("its velocity", unet([noise, tf.zeros(len(noise)), label]).shape)
 
 # %%
 painter = Flow(unet, ema_decay=0.99, levels=256, seed=0)
-epochs, steps = setting(20, fast=1), setting(digits.steps_per_epoch, fast=2)
+epochs, steps = setting(16, fast=1), setting(digits.steps_per_epoch, fast=2)
 rate = keras.optimizers.schedules.CosineDecay(
     0.0, epochs * steps, warmup_target=2e-3, warmup_steps=steps
 )
 painter.compile(keras.optimizers.Adam(rate))
-grid = ImageGrid(run / "digits", count=setting(60, fast=10))
+grid = ImageGrid(run / "digits", count=setting(40, fast=10))
 history = painter.fit(
     digits.shuffled(),
     epochs=epochs,
