@@ -6,7 +6,8 @@ from keras import ops
 
 from genai_keras.errors import UserError
 
-SLOWEST, FASTEST = 1.0, 1_000.0  # radians per unit of time
+# Radians per unit of time. Faster waves make a velocity with ripples, which solvers follow badly.
+SLOWEST, FASTEST = 1.0, 30.0
 
 
 @keras.saving.register_keras_serializable(package="genai_keras")
