@@ -1,11 +1,13 @@
 """`train_flow` as a user starts it: what it leaves, its paths, numbers, labels, and resuming."""
 
 import json
-import signal
+import subprocess
+import sys
 
 import keras
 import numpy as np
 import pytest
+from children import finish
 from helpers import (
     LOOKS,
     UNET,
@@ -13,7 +15,6 @@ from helpers import (
     grid_in,
     history,
     newest_manifest,
-    raise_signal_at,
 )
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -32,25 +33,22 @@ DISTANCE = 0.12
 pytestmark = pytest.mark.usefixtures("few_digits")
 
 
+DIGITS = ["--conditional", "--binarize", "--epochs", "2", "--verbose", "0"]
+
+
 def run(folder, *argv):
     return main([*UNET, "--epochs", "2", "--verbose", "0", "--run-dir", str(folder), *argv])
 
 
-def resume(folder, *argv):
-    return main(["--run-dir", str(folder), "--resume", "--verbose", "0", *argv])
-
-
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory):
-    return tmp_path_factory.mktemp("shared")
+def straight(tmp_path_factory):
+    """A run of conditional, black and white digits that nothing stops.
 
-
-@pytest.fixture
-def straight(few_digits, shared):
-    """A run of conditional, black and white digits that nothing stops, made once."""
-    folder = shared / "straight"
-    if not folder.exists():
-        assert run(folder, "--conditional", "--binarize") == 0
+    Its process is its own, as is that of the run which is stopped: TensorFlow sums the gradients of
+    a layer that many others use in the order of the names of these, which are new ones each time.
+    """
+    folder = tmp_path_factory.mktemp("straight") / "run"
+    assert finish("train_flow", [*UNET, *DIGITS, "--run-dir", str(folder)]) == 0
     return folder
 
 
@@ -115,21 +113,21 @@ def test_a_conditional_run_of_black_and_white_digits_is_what_it_says(straight):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("number", "code", "step"),
-    [(signal.SIGINT, 130, 6), (signal.SIGTERM, 143, 4)],
-    ids=["in an epoch", "at its end"],
-)
-def test_a_stop_loses_nothing(number, code, step, straight, tmp_path, monkeypatch, capsys):
+def test_a_process_that_has_made_no_flow_loads_one(straight):
+    """Its layers are the package's own, so Keras must find them."""
+    model = f"genai_keras.load_model({str(straight / 'model.keras')!r})"
+    code = f"import genai_keras; print({model}.steps)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "2\n", done.stderr[-500:]
+
+
+@pytest.mark.slow
+def test_a_stop_loses_nothing(straight, tmp_path):
     stopped = tmp_path / "stopped"
-    with monkeypatch.context() as patch:
-        raise_signal_at(patch, number, step)  # of 4 an epoch
-        assert run(stopped, "--conditional", "--binarize") == code
-    said = capsys.readouterr().err
-    assert f"python -m genai_keras.train_flow --run-dir {stopped} --resume" in said
-    assert newest_manifest(stopped)["step"] == step
-    # How samples are made may change, as it changes nothing that is learnt.
-    assert resume(stopped) == 0
+    argv = [*UNET, *DIGITS, "--run-dir", str(stopped), "--max-minutes", "1e-6"]
+    assert finish("train_flow", argv) == 0
+    assert newest_manifest(stopped)["step"] == 1  # of 4 an epoch
+    assert finish("train_flow", ["--run-dir", str(stopped), "--resume", "--verbose", "0"]) == 0
     assert_same_bits(straight / "model.keras", stopped / "model.keras")
     assert history(straight) == history(stopped)
     for path in (straight / "samples").glob("*.png"):
@@ -143,7 +141,7 @@ def test_the_line_learns_the_mixture_and_draws_the_paths_of_numbers(tmp_path):
     assert main(argv) == 0
     rows = history(folder)
     distances = [float(row["wasserstein"]) for row in rows]
-    assert distances[-1] < DISTANCE < distances[0] or distances[0] < DISTANCE
+    assert distances[-1] < DISTANCE
     assert set(rows[0]) == {"epoch", "loss", "val_loss", "diversity", "wasserstein"}
     flow = load_run(folder).model
     drawn = MIXTURE.wasserstein(flow.generate(5_000, seed=0))
@@ -163,7 +161,7 @@ def test_how_samples_are_made_may_change_when_a_run_goes_on(tmp_path):
     assert run(folder, *argv) == 0
     assert load_run(folder).model.steps == 2
     changes = ["--steps", "3", "--solver", "euler", "--epochs", "2"]
-    assert resume(folder, *changes) == 0
+    assert main(["--run-dir", str(folder), "--resume", "--verbose", "0", *changes]) == 0
     config = json.loads((folder / "config.json").read_text())
     assert (config["steps"], config["solver"]) == (3, "euler")
     model = load_run(folder).model
