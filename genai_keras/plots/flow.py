@@ -14,7 +14,7 @@ def image_paths(paths, value_range=(-1, 1)):
         value_range: range of the images, `(black, white)`; noise beyond it is cut off.
     """
     points = paths.shape[1]
-    images = paths.reshape(-1, *paths.shape[2:]).clip(*value_range)
+    images = paths.reshape(-1, *paths.shape[2:])
     grid = image_grid(images, columns=points, value_range=value_range)
     times = [f"{t:.2g}" for t in np.linspace(0.0, 1.0, points)]
     return labelled(grid, "From noise (time 0) to samples (time 1)", times)

@@ -26,12 +26,9 @@ from genai_keras.sampling.noise import noise_block
 from genai_keras.train_flow import main
 
 MIXTURE = GaussianMixture()
-# Wasserstein-1 of `line` after 4 of its 20 epochs; the worst of seeds 0 to 4 has 0.055, with oneDNN
-# and without. Before training it is 1.0.
-DISTANCE = 0.12
-
-pytestmark = pytest.mark.usefixtures("few_digits")
-
+# Wasserstein-1 of `line` after 4 short epochs: 0.045 to 0.127 with seeds 0 to 4, with oneDNN and
+# without, and 0.67 to 0.69 after the first. models/test_flow.py trains for longer.
+DISTANCE = 0.25
 
 DIGITS = ["--conditional", "--binarize", "--epochs", "2", "--verbose", "0"]
 
@@ -137,11 +134,11 @@ def test_a_stop_loses_nothing(straight, tmp_path):
 @pytest.mark.slow
 def test_the_line_learns_the_mixture_and_draws_the_paths_of_numbers(tmp_path):
     folder = tmp_path / "run"
-    argv = ["--preset", "line", "--epochs", "4", "--run-dir", str(folder), "--verbose", "0"]
-    assert main(argv) == 0
+    argv = ["--preset", "line", "--epochs", "4", "--limit", "40000", "--verbose", "0"]
+    assert main([*argv, "--run-dir", str(folder)]) == 0
     rows = history(folder)
     distances = [float(row["wasserstein"]) for row in rows]
-    assert distances[-1] < DISTANCE
+    assert distances[-1] < DISTANCE < distances[0] / 2
     assert set(rows[0]) == {"epoch", "loss", "val_loss", "diversity", "wasserstein"}
     flow = load_run(folder).model
     drawn = MIXTURE.wasserstein(flow.generate(5_000, seed=0))

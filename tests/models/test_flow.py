@@ -310,7 +310,8 @@ def test_samples_are_made_with_the_guidance_of_the_model_or_another():
     assert made(guidance=1) == pytest.approx(plain, abs=1e-6)
     strong = made(guidance=3)
     assert np.abs(strong - plain).max() > 0.01
-    assert np.array_equal(strong, made(guidance=3.0))
+    for same in (3.0, np.int64(3), np.float32(3)):
+        assert np.array_equal(strong, made(guidance=same))
     flow.guidance = 3.0
     assert np.array_equal(strong, made())
 
