@@ -319,9 +319,9 @@ plt.show()
 # computes two in each step. With one or two of them, both methods are equally poor. From four on,
 # Heun's is better, and soon far better.
 #
-# On the right, Heun's error does not fall as evenly, and ends up higher. The theory asks for a
-# velocity that is smooth in time, and a learned one has small ripples. Nobody needs an error below
-# 0.01 here: the learned velocity itself is not that exact.
+# On the right, both do the same with the learned velocity. It is not the true one, but it is as
+# smooth, and the theory asks for no more. Nobody needs an error below 0.01 here: the learned
+# velocity itself is not that exact.
 #
 # ## The same with digits
 #
