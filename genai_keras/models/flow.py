@@ -15,7 +15,6 @@ from genai_keras.models.inputs import TakesImages
 from genai_keras.models.metrics import Means
 from genai_keras.models.own_networks import check_flow_network
 from genai_keras.models.velocity import FollowsVelocity
-from genai_keras.networks import flow  # noqa: F401  saved models need its layers
 
 
 @keras.saving.register_keras_serializable(package="genai_keras")
