@@ -33,7 +33,7 @@ The default learns 4,500 handwritten digits in three minutes on two CPU cores.
     }
 
     preset: str = option("digits", "named set of defaults, listed below")
-    epochs: int = option(50, "number of passes over the training data", at_least=1)
+    epochs: int = option(40, "number of passes over the training data", at_least=1)
     dataset: str = option("mnist5k", "data to learn from", choices=(*IMAGE_DATASETS, "mixture"))
     learning_rate: float = option(2e-3, "learning rate of Adam", OPTIMIZATION, above=0)
     schedule: str = option(
