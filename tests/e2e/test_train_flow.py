@@ -26,7 +26,7 @@ from genai_keras.sampling.noise import noise_block
 from genai_keras.train_flow import main
 
 MIXTURE = GaussianMixture()
-# Wasserstein-1 of `line` after 4 short epochs: 0.045 to 0.127 with seeds 0 to 4, with oneDNN and
+# Wasserstein-1 of `line` after 4 short epochs: 0.04 to 0.13 with seeds 0 to 4, with oneDNN and
 # without, and 0.67 to 0.69 after the first. models/test_flow.py trains for longer.
 DISTANCE = 0.25
 

@@ -16,8 +16,8 @@ from genai_keras.networks.flow import build_dense_velocity
 SHAPE = (8, 8, 1)
 TRUE = MixtureVelocity()
 GRID = np.linspace(-10.0, 10.0, 2_001)
-# Of the trained flow. The worst of seeds 0 to 4, with oneDNN and without: 0.081, 0.031, 0.009 and
-# 0.066. The 0.05 is that of the GAN `dense-1d` after all of its epochs.
+# Of the trained flow. The worst of seeds 0 to 4, with oneDNN and without: 0.077, 0.032, 0.007 and
+# 0.058. The 0.05 is that of the GAN `dense-1d` after all of its epochs.
 VELOCITY, DISTANCE, DIVERGENCE, LOG_DENSITY = 0.15, 0.05, 0.03, 0.15
 
 
