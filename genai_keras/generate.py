@@ -17,7 +17,7 @@ def main(config):
     if config.out:
         check_folder(config.out)
         run.task.check_suffix(config.out)
-    names = (*run.task.sample_options, *run.task.how_options(run))
+    names = (*run.task.sample_options, *getattr(run.model, "sampling", ()))
     config.check_only(names, on=f"a run of {run.task.name} by {run.config.command}")
     samples = run.task.samples(run, config)
     out = config.out or (samples.usual_name and config.run / samples.usual_name)

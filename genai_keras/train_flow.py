@@ -30,7 +30,7 @@ def main(config):
         sample_shape=data.train.element_shape,
         classes=data.train.classes or 0,
         mean=float(numbers.mean()),
-        deviation=float(numbers.std()),
+        deviation=float(numbers.std()) or 1.0,  # images without any contrast have 0
         **config.networks(),
     )
     flow = Flow(

@@ -12,6 +12,7 @@ from genai_keras.sampling.noise import noise_block
 STEPS = 1, 2, 3, 5, 10  # of the solver
 SHOWN = 10  # samples in a row for each of them
 ROWS, POINTS = 6, 9  # of the paths of images
+SEED = 0  # of the noise of both, which stays the same
 LINES, TIMES = 100, 41  # of the paths of numbers
 
 
@@ -20,18 +21,16 @@ class Paths(EpochImage):
 
     Args:
         run_dir: the run folder.
-        seed: seed of the noise.
     """
 
-    def __init__(self, run_dir, seed=0):
+    def __init__(self, run_dir):
         super().__init__(run_dir, "from noise to samples", stem="path")
-        self.seed = seed
 
     def draw(self, logs):
         model = self.model
         are_images = len(model.sample_shape) == 3
         count, points = (ROWS, POINTS) if are_images else (LINES, TIMES)
-        noise = noise_block(self.seed, 0, model.latent_dim)[:count]
+        noise = noise_block(SEED, 0, model.latent_dim)[:count]
         labels = np.arange(count) % model.classes if model.classes else None
         paths = model.path(noise, labels, points)
         if are_images:
@@ -44,15 +43,13 @@ class SolverSteps(EpochImage):
 
     Args:
         run_dir: the run folder.
-        seed: seed of the noise.
     """
 
-    def __init__(self, run_dir, seed=0):
+    def __init__(self, run_dir):
         super().__init__(run_dir, "few steps and many", stem="steps")
-        self.seed = seed
 
     def draw(self, logs):
-        images = [self.model.generate(SHOWN, self.seed, steps=steps) for steps in STEPS]
+        images = [self.model.generate(SHOWN, SEED, steps=steps) for steps in STEPS]
         grid = image_grid(np.concatenate(images), SHOWN, value_range=self.model.value_range)
         title = f"The same noise, followed in few steps and in many ({self.model.solver})"
         return labelled(grid, title, rows=[f"{n} step{'s' if n > 1 else ''}" for n in STEPS])

@@ -88,7 +88,7 @@ class Flow(TakesImages, FollowsVelocity, OneOptimizer):
         self.steps = steps
         self.solver = solver
         self.guidance = guidance
-        self._chosen()  # there are such steps, and such a solver
+        self.chosen()  # there are such steps, and such a solver
         self.seed = seed
         self.latent_dim = math.prod(self.sample_shape)
         self.averaged_network = keras.models.clone_model(network)

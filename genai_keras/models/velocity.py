@@ -18,7 +18,10 @@ class FollowsVelocity(FromNoise):
     for numbers without steps, and `classes`, which is 0 without labels.
     """
 
-    sampling = ("steps", "solver", "guidance")
+    @property
+    def sampling(self):
+        """What `generate` takes besides; without labels, guidance would change nothing."""
+        return ("steps", "solver", "guidance") if self.classes else ("steps", "solver")
 
     @property
     def level_width(self):
@@ -28,7 +31,7 @@ class FollowsVelocity(FromNoise):
 
     def decode(self, noise, labels=None, **how):
         """As of `FromNoise`, with `steps`, `solver` and `guidance`."""
-        return super().decode(noise, labels, **self._chosen(**how))
+        return super().decode(noise, labels, **self.chosen(**how))
 
     def path(self, noise, labels=None, points=9, **how):
         """Where noise is at equally spaced times from 0 to 1.
@@ -42,7 +45,7 @@ class FollowsVelocity(FromNoise):
         Returns:
             A NumPy array `(n, points, *sample_shape)`, which begins with the noise itself.
         """
-        follow = functools.partial(self._compiled_path, points=points, **self._chosen(**how))
+        follow = functools.partial(self._compiled_path, points=points, **self.chosen(**how))
         return in_blocks(follow, noise, self.one_hot(labels, len(noise)))
 
     def log_likelihood(self, x, labels=None, steps=50, draws=1, seed=0):
@@ -76,7 +79,7 @@ class FollowsVelocity(FromNoise):
             found[draw] = in_blocks(density, pairs, one_hot)
         return found.mean(axis=0)
 
-    def _chosen(self, steps=None, solver=None, guidance=None):
+    def chosen(self, steps=None, solver=None, guidance=None):
         """How to sample: the model's own way for what is None.
 
         The graphs take all of it, because a graph would keep the way that the model had at first.
@@ -94,10 +97,9 @@ class FollowsVelocity(FromNoise):
         # A tensor, because another number of steps would need another graph.
         return {"steps": tf.constant(steps), "solver": solver, "guidance": float(guidance)}
 
-    def _decode(self, inputs, steps=None, solver=None, guidance=None):
+    def _decode(self, inputs, steps, solver, guidance):
         velocity, noise = self._begin(inputs, guidance)
-        steps = self.steps if steps is None else steps
-        x = solve(velocity, noise, 0.0, 1.0, steps, solver or self.solver)
+        x = solve(velocity, noise, 0.0, 1.0, steps, solver)
         if not self.levels:
             return x
         low, high = self.value_range
@@ -127,7 +129,6 @@ class FollowsVelocity(FromNoise):
     def _begin(self, inputs, guidance):
         """The velocity as a function of x and t, and the noise, `(batch, *sample_shape)`."""
         noise, label = inputs if self.classes else (inputs, None)
-        guidance = self.guidance if guidance is None else guidance
         x = tf.reshape(tf.cast(noise, tf.float32), (-1, *self.sample_shape))
         return lambda x, t: self.velocity(x, t, label, guidance), x
 

@@ -150,14 +150,9 @@ class Task:
         """The arguments of the loader: the options of the run, with the changes."""
         return {**{name: getattr(self.options, name) for name in self.loader_options}, **changes}
 
-    def how_options(self, run):
-        """The names of the attributes of a request that `generate` of the run's model takes."""
-        names = getattr(run.model, "sampling", ())
-        return tuple(n for n in names if n != "guidance" or run.model.classes)
-
     def how(self, run, request):
-        """The arguments of `generate` of the run's model that a request has."""
-        asked = {name: getattr(request, name, None) for name in self.how_options(run)}
+        """What a request has of the arguments that the model names in `sampling`."""
+        asked = {name: getattr(request, name) for name in run.model.sampling}
         return {name: value for name, value in asked.items() if value is not None}
 
     def sampling(self, request):

@@ -118,21 +118,19 @@ class Images(Task):
         return facts
 
     def _score_likelihood(self, run, request, validation):
-        model, low = run.model, run.model.value_range[0]
-        binarizes = self.options.binarizes
-        validation = dataclasses.replace(validation, binarize=binarizes)
-        x = validation.first(request.likelihoods)
+        model, binarizes = run.model, self.options.binarizes
+        is_flow = hasattr(model, "log_likelihood")
+        if not is_flow and not hasattr(model, "log_importance_weights"):
+            return []  # a GAN has no likelihood
+        count = min(request.likelihoods, MOST_INTEGRATED) if is_flow else request.likelihoods
+        x = dataclasses.replace(validation, binarize=binarizes).first(count)
         labels = validation.labels[: len(x)] if model.classes else None
         given = " | label" if model.classes else ""
         ladder = self.options.dataset, x.shape[1], given, 2 if binarizes else 256
-        if hasattr(model, "log_importance_weights"):
-            return score_bounds(model, x, labels, request.importance_samples, request.seed, ladder)
-        if hasattr(model, "log_likelihood"):
-            x = x[:MOST_INTEGRATED] * (1 - low) + low
-            return score_flow(
-                model, x, labels if labels is None else labels[: len(x)], request.seed, ladder
-            )
-        return []  # a GAN has no likelihood
+        if is_flow:
+            low, high = model.value_range
+            return score_flow(model, low + (high - low) * x, labels, request.seed, ladder)
+        return score_bounds(model, x, labels, request.importance_samples, request.seed, ladder)
 
 
 def walk_grid(pixels, names=()):

@@ -75,7 +75,8 @@ def _flow(flow):
     x, t = ("float32", (None, *flow.sample_shape)), ("float32", (None,))
 
     def decode(noise, label=None):  # in the steps of the run
-        return {"samples": flow._decode(conditioned(noise, _one_hot(flow, label)))}
+        inputs = conditioned(noise, _one_hot(flow, label))
+        return {"samples": flow._decode(inputs, **flow.chosen())}
 
     def velocity(x, t, label=None):
         return {"velocity": flow([x, t] if label is None else [x, t, _one_hot(flow, label)])}

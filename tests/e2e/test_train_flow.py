@@ -208,3 +208,13 @@ def test_help_is_short(capsys, monkeypatch):
     assert main(["--help"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) <= 100 and max(map(len, lines)) <= 80
+
+
+@pytest.mark.slow
+def test_images_without_contrast_do_no_harm(tmp_path):
+    """The network begins with the deviation of the pixels, by which it divides at time 1."""
+    path = tmp_path / "black.npz"
+    np.savez(path, x_train=np.zeros((32, 8, 8), "uint8"), x_test=np.zeros((8, 8, 8), "uint8"))
+    argv = ["--dataset", "npz", "--data-dir", str(path), "--network", "dense"]
+    assert run(tmp_path / "run", *argv) == 0
+    assert np.isfinite(load_run(tmp_path / "run").model.generate(4)).all()
